@@ -1,0 +1,63 @@
+"""Particles in parallel: write what one feels from another as a function, run it on every core, with the same bits.
+
+Names are imported when they are first used (PEP 562), so that the command line answers at once.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from motes.box import Box as Box
+    from motes.builders import fcc as fcc
+    from motes.builders import random as random
+    from motes.errors import InputError as InputError
+    from motes.errors import RunError as RunError
+    from motes.forces import potentials as potentials
+    from motes.forces.interaction import Pair as Pair
+    from motes.forces.interaction import mix as mix
+    from motes.forces.trace import erf as erf
+    from motes.forces.trace import erfc as erfc
+    from motes.integrators import Brownian as Brownian
+    from motes.integrators import Langevin as Langevin
+    from motes.integrators import VelocityVerlet as VelocityVerlet
+    from motes.observers import Thermo as Thermo
+    from motes.observers import Trajectory as Trajectory
+    from motes.particles import Particles as Particles
+    from motes.readers import read as read
+    from motes.simulation import Simulation as Simulation
+
+_HOMES = {
+    "Box": "motes.box",
+    "Brownian": "motes.integrators",
+    "InputError": "motes.errors",
+    "Langevin": "motes.integrators",
+    "Pair": "motes.forces.interaction",
+    "Particles": "motes.particles",
+    "RunError": "motes.errors",
+    "Simulation": "motes.simulation",
+    "Thermo": "motes.observers",
+    "Trajectory": "motes.observers",
+    "VelocityVerlet": "motes.integrators",
+    "erf": "motes.forces.trace",
+    "erfc": "motes.forces.trace",
+    "fcc": "motes.builders",
+    "mix": "motes.forces.interaction",
+    "potentials": "motes.forces",
+    "random": "motes.builders",
+    "read": "motes.readers",
+}
+
+__all__ = sorted(_HOMES)  # noqa: PLE0605  # a list of strings, made from the one table above
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'motes' has no attribute {name!r}; it has {', '.join(__all__)}")
+    home = import_module(_HOMES[name])
+    if name == "potentials":
+        return import_module("motes.forces.potentials")
+    return getattr(home, name)
+
+
+def __dir__() -> list[str]:
+    return __all__

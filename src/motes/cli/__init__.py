@@ -1,0 +1,108 @@
+"""The command line. Nothing heavy is imported before a command needs it, so that `motes --help` is instant."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from motes.errors import InputError, RunError
+
+FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+
+app = typer.Typer(
+    name="motes",
+    help="Simulate particles in parallel.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # a script's traceback is Python's own
+    rich_markup_mode=None,  # loading rich would take longer than all the rest of --help
+)
+
+Input = Annotated[Path, typer.Argument(metavar="FILE", help="a TOML file, or a Python script", show_default=False)]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="change a key of the file, e.g. integrator.dt=0.002; repeatable"),
+]
+Threads = Annotated[int | None, typer.Option(min=1, help="threads to use  [default: all cores]")]
+
+
+@contextmanager
+def _exit_status() -> Iterator[None]:
+    """What went wrong as one line on standard error, and as the exit status."""
+    try:
+        yield
+    except InputError as error:
+        raise _stop(error, BAD_INPUT) from error
+    except RunError as error:
+        raise _stop(error, FAILED) from error
+    except KeyboardInterrupt as error:
+        raise typer.Exit(INTERRUPTED) from error
+    except BrokenPipeError as error:
+        sys.stdout = None  # type: ignore[assignment]  # nobody reads it any more: nothing to flush at exit
+        raise typer.Exit(FAILED) from error
+
+
+def _stop(error: Exception, status: int) -> typer.Exit:
+    print(f"motes: error: {error}", file=sys.stderr)
+    return typer.Exit(status)
+
+
+@app.command()
+def run(
+    file: Input,
+    threads: Threads = None,
+    steps: Annotated[int | None, typer.Option(min=0, help="steps to run, instead of the file's")] = None,
+    settings: Settings = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace output files that exist")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="print nothing but errors")] = False,
+) -> None:
+    """Run FILE to its last step."""
+    with _exit_status():
+        from motes.cli.run import run
+
+        run(file, threads, steps, tuple(settings or ()), overwrite, quiet)
+
+
+@app.command()
+def check(file: Input, threads: Threads = None, settings: Settings = None) -> None:
+    """Say what FILE would do, without running it: nothing is written."""
+    with _exit_status():
+        from motes.cli.check import check
+
+        print(check(file, threads, tuple(settings or ())))
+
+
+@app.command()
+def doctor() -> None:
+    """Say what Motes sees of this machine."""
+    with _exit_status():
+        from motes.cli.doctor import doctor
+
+        print(doctor())
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        import motes
+
+        print(f"motes {motes.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print the version")
+    ] = False,
+) -> None:
+    """Simulate particles in parallel."""
+
+
+def main() -> None:
+    """The command `motes`."""
+    app()

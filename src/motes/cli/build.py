@@ -1,0 +1,229 @@
+"""From the input file to the objects of a run.
+
+Inputs (`read`, `function`) are found relative to the input file, so that a folder can be moved; outputs go to the
+current folder, as with any command.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import motes
+from motes.cli.complaints import known_or_nearest
+from motes.cli.config import (
+    BoxTable,
+    BrownianTable,
+    Config,
+    LangevinTable,
+    LatticeParticles,
+    Mix,
+    PairTable,
+    Parameter,
+    RandomParticles,
+    ReadParticles,
+    load,
+)
+from motes.errors import InputError
+from motes.forces.potentials import BUILT_IN
+
+
+@dataclass
+class Job:
+    """An input file and what it describes. Building one writes nothing."""
+
+    path: Path
+    config: Config
+    particles: motes.Particles
+    interactions: list[motes.Pair] = field(default_factory=list)
+
+    def simulation(self, threads: int | None = None) -> motes.Simulation:
+        """A simulation of it; `threads` goes before the file's own."""
+        run = self.config.run
+        with blame(self.path):
+            return motes.Simulation(
+                self.particles,
+                integrator(self.config),
+                self.interactions,
+                threads=threads or run.threads,
+                skin=run.skin,
+            )
+
+
+def read_job(path: Path, settings: tuple[str, ...] = ()) -> Job:
+    """Read an input file and all it names. Raises InputError that begins with the file's name."""
+    config = load(path, settings)
+    with blame(path, "[particles]"):
+        particles = build_particles(config, path.parent)
+    job = Job(path, config, particles)
+    for number, table in enumerate(config.interactions, start=1):
+        with blame(path, f"[[interactions]] number {number}"):
+            job.interactions.append(build_pair(table, particles, path.parent))
+    return job
+
+
+@contextmanager
+def blame(path: Path, table: str = "") -> Iterator[None]:
+    """Put the file and the table in front of complaints from inside."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(": ".join(filter(None, [str(path), table, str(error)]))) from error
+
+
+def build_particles(config: Config, folder: Path) -> motes.Particles:
+    """The particles of [particles], in the box of [box]."""
+    table = config.particles
+    if isinstance(table, ReadParticles):
+        particles = _read(table, config.box, folder)
+    elif isinstance(table, LatticeParticles):
+        particles = _lattice(table, config.box)
+    else:
+        particles = _random(table, config.box)
+    if table.temperature is not None and table.seed is not None:
+        particles.thermalize(table.temperature, table.seed)
+    return particles
+
+
+def _read(table: ReadParticles, box: BoxTable, folder: Path) -> motes.Particles:
+    """Particles and box of a file; [box] lengths, or only boundary, go before the file's own."""
+    options = {name: getattr(table, name) for name in ("style", "mass", "dimensions", "frame")}
+    options = {name: value for name, value in options.items() if value is not None}
+    if box.lengths is not None:
+        return motes.read(folder / table.read, motes.Box(box.lengths, _boundary(box), box.origin), **options)
+    if box.origin is not None:
+        raise InputError("[box] origin needs lengths beside it")
+    if box.boundary is not None:
+        options["boundary"] = _boundary(box)
+    return motes.read(folder / table.read, **options)
+
+
+def _lattice(table: LatticeParticles, box: BoxTable) -> motes.Particles:
+    if box.lengths is not None or box.origin is not None:
+        raise InputError("a lattice makes its own box from cells and density: leave [box] lengths and origin out")
+    x, y, z = table.cells
+    particles = motes.fcc((x, y, z), table.density, mass=table.mass)
+    if box.boundary is None:
+        return particles
+    return motes.Particles(
+        particles.positions, motes.Box(particles.box.lengths, _boundary(box)), mass=particles.mass
+    )
+
+
+def _random(table: RandomParticles, box: BoxTable) -> motes.Particles:
+    lengths = box.lengths
+    if lengths is None and table.density is not None:
+        lengths = [(table.random / table.density) ** (1 / 3)] * 3
+    elif lengths is None or table.density is not None:
+        raise InputError("random particles need a density (which makes a cube) or [box] lengths, one of the two")
+    return motes.random(
+        table.random,
+        motes.Box(lengths, _boundary(box), box.origin),
+        table.seed,
+        minimum_distance=table.minimum_distance,
+        mass=table.mass,
+    )
+
+
+def _boundary(box: BoxTable) -> str | list[str]:
+    """One word stands for all axes."""
+    words = box.boundary or ["periodic"]
+    return words[0] if len(words) == 1 else words
+
+
+def build_pair(table: PairTable, particles: motes.Particles, folder: Path) -> motes.Pair:
+    """The interaction of one [[interactions]]."""
+    given = {name: build_parameter(name, value, particles) for name, value in table.parameters.items()}
+    cutoff = build_parameter("cutoff", table.cutoff, particles)
+    if table.energy is not None:
+        return motes.Pair.from_expression(table.energy, cutoff, shift=table.shift, **given)
+    function = _function(table.function, folder) if table.function is not None else _built_in(str(table.name))
+    return motes.Pair(function, cutoff, shift=table.shift, **given)
+
+
+def build_parameter(name: str, value: Parameter, particles: motes.Particles) -> Any:
+    """A parameter as motes.Pair takes it."""
+    if isinstance(value, Mix):
+        return motes.mix(value.mix, value.rule)
+    if isinstance(value, dict):
+        return {_types(name, key, particles): number for key, number in value.items()}
+    return value
+
+
+def _types(name: str, key: str, particles: motes.Particles) -> tuple[str | int, str | int]:
+    """The two types that a key "A-B" names. Types may have dashes themselves, so every dash is tried."""
+    known: dict[str, str | int] = {str(label): label for label in particles.type_names}
+    words = key.split("-")
+    halves = [("-".join(words[:cut]), "-".join(words[cut:])) for cut in range(1, len(words))]
+    pairs = [(known[first], known[second]) for first, second in halves if first in known and second in known]
+    if len(pairs) != 1:
+        labels = ", ".join(known)
+        raise InputError(f'{name}: "{key}" does not name two types as "A-B" does; the types here are {labels}')
+    return pairs[0]
+
+
+def _built_in(name: str) -> Callable[..., Any]:
+    if name not in BUILT_IN:
+        raise InputError(f"name = {name!r} is no built-in interaction; {known_or_nearest(name, BUILT_IN)}")
+    function: Callable[..., Any] = BUILT_IN[name]
+    return function
+
+
+def _function(place: str, folder: Path) -> Callable[..., Any]:
+    """The function that "file.py:name" names."""
+    file, colon, name = place.rpartition(":")
+    if not colon or not file.endswith(".py") or not name.isidentifier():
+        raise InputError(f'function = {place!r}: write "file.py:name"')
+    namespace = _run_module(folder / file)
+    if not callable(namespace.get(name)):
+        functions = [key for key, value in namespace.items() if callable(value) and not key.startswith("_")]
+        hint = known_or_nearest(name, functions) if functions else "it defines none"
+        raise InputError(f"function = {place!r}: there is no function {name} in {folder / file}; {hint}")
+    function: Callable[..., Any] = namespace[name]
+    return function
+
+
+def _run_module(path: Path) -> dict[str, Any]:
+    """What a Python file defines."""
+    if not path.is_file():
+        raise InputError(f"there is no file {path}")
+    specification = importlib.util.spec_from_file_location(f"motes_input_{path.stem}", path)
+    if specification is None or specification.loader is None:
+        raise InputError(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[specification.name] = module  # where pickling and dataclasses look a module up
+    try:
+        specification.loader.exec_module(module)
+    except Exception as error:  # noqa: BLE001  # whatever a user's file raises is the user's to read
+        raise InputError(f"{path} cannot be loaded: {type(error).__name__}: {error}") from error
+    return vars(module)
+
+
+def integrator(config: Config) -> Any:
+    """The integrator of [integrator]."""
+    table = config.integrator
+    if isinstance(table, LangevinTable):
+        return motes.Langevin(table.dt, table.temperature, table.friction, table.seed)
+    if isinstance(table, BrownianTable):
+        return motes.Brownian(table.dt, table.temperature, table.friction, table.seed)
+    return motes.VelocityVerlet(table.dt)
+
+
+def check_outputs(job: Job) -> None:
+    """Refuse outputs that would meet one another, or be written over an input."""
+    config, folder = job.config, job.path.parent
+    outputs = [(name, getattr(config, name)) for name in ("thermo", "trajectory")]
+    taken = {job.path.resolve(): "the input file"}
+    if isinstance(config.particles, ReadParticles):
+        taken[(folder / config.particles.read).resolve()] = "the file the particles are read from"
+    for name, table in outputs:
+        if table is not None and table.path is not None:
+            path = Path(table.path).resolve()
+            if path in taken:
+                raise InputError(f"{job.path}: [{name}]: path = {table.path!r} is {taken[path]}; choose another")
+            taken[path] = f"already the path of [{name}]"

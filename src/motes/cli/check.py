@@ -1,0 +1,133 @@
+"""`motes check`: what an input file would do, worked out without running it. Nothing is written."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+import motes
+from motes.cli.build import Job, check_outputs, read_job
+from motes.cli.report import count, duration, interaction_rows, outputs, particle_rows, size, table
+from motes.cli.survey import closest_pair, mean_neighbours
+from motes.errors import InputError
+from motes.forces.derive import evaluate
+from motes.forces.interaction import BoundPair
+from motes.state import CLUSTER
+
+PARTICLE_BYTES = 300  # positions, velocities, forces, their copies by slot and thread, and the copy in id order
+PROGRAM_BYTES = 180e6  # Python, NumPy and Numba themselves
+CLOSEST_KNOWN = 1.13  # times density**(-1/d): in no arrangement are all particles farther apart
+TRIAL_STEPS = 10
+SLOPE_STEP = 1e-5  # of the cutoff: a central difference then has ten good digits
+
+
+def check(path: Path, threads: int | None = None, settings: tuple[str, ...] = ()) -> str:
+    """The report on an input file; InputError or RunError for whatever would stop its run."""
+    job = read_job(path, settings)
+    check_outputs(job)
+    bound = [pair.bind(job.particles.type_names, job.particles.attributes) for pair in job.interactions]
+    reach = max((pair.max_cutoff for pair in bound), default=0.0)
+    rows = {"input": str(path), **particle_rows(job.particles), **neighbour_rows(job.particles, reach)}
+    simulation = job.simulation(threads)
+    rows |= interaction_rows(job)
+    rows |= {"integrator": str(simulation.integrator), "threads": str(simulation.threads)}
+    rows |= {"memory": memory(job.particles, reach + simulation.skin), **outputs(job)}
+    rows |= {"time": trial(simulation, job.config.run.steps)}
+    return table(rows) + "".join(f"\n{line}" for line in interaction_lines(job.particles, bound))
+
+
+def neighbour_rows(particles: motes.Particles, reach: float) -> dict[str, str]:
+    """How near they are to each other; InputError for two at the same place."""
+    if not reach:
+        return {"neighbours": "none are felt: there is no interaction"}
+    dimensions = particles.box.dimensions
+    expected = particles.density * sphere(reach, dimensions)
+    measured = mean_neighbours(particles, reach)
+    return {
+        "closest": closest(particles, min(reach, CLOSEST_KNOWN * particles.density ** (-1 / dimensions))),
+        "neighbours": f"{measured:.4g} within {reach:g} on average, {expected:.4g} by the density",
+    }
+
+
+def closest(particles: motes.Particles, reach: float) -> str:
+    """The smallest distance, in words."""
+    found = closest_pair(particles, reach)
+    if found is None:
+        return f"no two particles are closer than {reach:.4g}"
+    distance, first, second = found
+    ids = sorted((int(particles.ids[first]), int(particles.ids[second])))
+    if distance == 0:
+        place = ", ".join(f"{x:.6g}" for x in particles.positions[first])
+        raise InputError(f"particles {ids[0]} and {ids[1]} are at the same place ({place}): move or remove one")
+    return f"{distance:.6g}, particles {ids[0]} and {ids[1]}"
+
+
+def sphere(radius: float, dimensions: int) -> float:
+    """The volume of a sphere, or the area of a disk."""
+    return math.pi * radius**2 if dimensions == 2 else 4 / 3 * math.pi * radius**3
+
+
+def memory(particles: motes.Particles, reach: float) -> str:
+    """An estimate of the peak, in words, for lists of neighbours within reach."""
+    per_particle = PARTICLE_BYTES + list_bytes(particles.density, reach, particles.box.dimensions)
+    total = PROGRAM_BYTES + per_particle * len(particles)
+    return f"about {size(total)}, of which {per_particle:.0f} bytes for each particle"
+
+
+def list_bytes(density: float, reach: float, dimensions: int) -> float:
+    """Bytes of the neighbour list for each particle: a cluster lists whoever is near any member, by 4 bytes each."""
+    radius = 0.5 * (CLUSTER / density) ** (1 / dimensions)
+    return 4 * 0.5 * density * sphere(reach + radius, dimensions) / CLUSTER
+
+
+def trial(simulation: motes.Simulation, steps: int) -> str:
+    """How long the run would take, in words, from a few steps in memory."""
+    simulation.run(1, progress=_ignore)  # compiles
+    begun = time.perf_counter()
+    simulation.run(TRIAL_STEPS, progress=_ignore)
+    rate = TRIAL_STEPS / (time.perf_counter() - begun)
+    return f"about {duration(steps / rate)} for {count(steps, 'step')}, at {rate:.3g} a second"
+
+
+def _ignore(done: int) -> None:
+    """No progress bar."""
+
+
+def interaction_lines(particles: motes.Particles, bound: list[BoundPair]) -> Iterator[str]:
+    """What happens at the cutoffs: a row for each interaction and each two types."""
+    if not bound:
+        return
+    yield ""
+    columns = ("types", "cutoff", "energy", "slope", "energy jump", "force jump")
+    yield f"{'at the cutoff':<24}{columns[0]:<12}" + "".join(f"{column:>14}" for column in columns[1:])
+    for pair in bound:
+        for first, second in itertools.combinations_with_replacement(range(len(particles.type_names)), 2):
+            types = f"{particles.type_names[first]}-{particles.type_names[second]}"
+            numbers = at_cutoff(pair, first, second, particles)
+            yield f"{pair.name[:22]:<24}{types:<12}" + "".join(f"{number:>14.6g}" for number in numbers)
+
+
+def at_cutoff(
+    pair: BoundPair, first: int, second: int, particles: motes.Particles
+) -> tuple[float, float, float, float, float]:
+    """Cutoff, energy and slope of the bare function there, and what is left of them as jumps after the shift.
+
+    first, second: codes of the two types; an attribute has its mean over the particles of each type.
+    """
+    cutoff = float(np.broadcast_to(pair.cutoff, (len(particles.type_names),) * 2)[first, second])
+    values = {"cutoff": cutoff, **pair.uniform}
+    values |= {name: float(by_type[first, second]) for name, by_type in pair.tables.items()}
+    for name in pair.attributes:
+        for letter, code in (("i", first), ("j", second)):
+            values[f"{name}_{letter}"] = float(particles.attributes[name][particles.types == code].mean())
+    step = SLOPE_STEP * cutoff
+    inner, energy, outer = (float(evaluate(pair.energy, {**values, "r": cutoff + k * step})) for k in (-1, 0, 1))
+    slope = (outer - inner) / (2 * step)
+    energy_jump = -energy if pair.shift is None else 0.0
+    force_jump = slope if pair.shift != "force" else 0.0
+    return cutoff, energy, slope, energy_jump, force_jump

@@ -1,0 +1,347 @@
+"""The input file: which tables and keys a TOML file may have, and of what kind their values are.
+
+Reading happens in three steps: TOML to plain tables, `--set` on top, then the models below. Every complaint is one
+line that names the file, the table and the key. Nothing here touches particles; that is build.py.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
+
+from motes.cli.complaints import complain, first_complaint, known_or_nearest, nearest, reject
+from motes.errors import InputError
+
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+BOUNDARIES = ("periodic", "open", "reflecting")
+SOURCES = 'say where particles come from: read = "file", lattice = "fcc" or random = 1000'
+
+
+class Table(BaseModel):
+    """What all tables share: nothing unknown, no silent conversions (`"3"` is no number), no nan or inf."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown_keys(cls, data: Any) -> Any:
+        if isinstance(data, dict) and cls.model_config.get("extra") == "forbid":
+            for key in data:
+                if key not in cls.model_fields:
+                    raise complain(f"unknown key '{key}'; {known_or_nearest(key, cls.model_fields)}")
+        return data
+
+
+class Thermalized(Table):
+    """Particles whose velocities may be drawn: `temperature` and `seed` go together."""
+
+    temperature: NotNegative | None = None
+    seed: Seed | None = None
+
+    @model_validator(mode="after")
+    def _temperature_has_seed(self) -> Thermalized:
+        if self.temperature is not None and self.seed is None:
+            raise complain("'temperature' draws velocities, so give a 'seed' as well, e.g. seed = 1")
+        return self
+
+
+class ReadParticles(Thermalized):
+    """Particles from a file, with the options of motes.read."""
+
+    read: str
+    style: str | None = None
+    mass: Positive | None = None
+    dimensions: Literal[2, 3] | None = None
+    frame: int | None = None
+
+
+def as_three(value: Any) -> Any:
+    """One number of cells stands for all three axes."""
+    return value if isinstance(value, list) else [value] * 3
+
+
+class LatticeParticles(Thermalized):
+    """Particles on a lattice that fills a periodic box."""
+
+    lattice: Literal["fcc"]
+    cells: Annotated[list[Count], Field(min_length=3, max_length=3), BeforeValidator(as_three)]
+    density: Positive
+    mass: Positive = 1.0
+
+
+class RandomParticles(Thermalized):
+    """Particles at random places; the box comes from `density` (a cube) or from [box] lengths."""
+
+    random: Count
+    density: Positive | None = None
+    minimum_distance: Positive | None = None
+    mass: Positive = 1.0
+    seed: Seed
+
+
+def _source(table: Any) -> str | None:
+    return next((key for key in ("read", "lattice", "random") if key in table), None)
+
+
+ParticlesTable = Annotated[
+    Annotated[ReadParticles, Tag("read")]
+    | Annotated[LatticeParticles, Tag("lattice")]
+    | Annotated[RandomParticles, Tag("random")],
+    Discriminator(
+        _source,
+        custom_error_type="complaint",
+        custom_error_message=SOURCES,
+    ),
+]
+
+
+def as_boundary(value: Any) -> list[str]:
+    """One word for all axes, or a list of one word an axis."""
+    words = [value] if isinstance(value, str) else value
+    if not isinstance(words, list) or not words:
+        raise reject("is neither a word nor a list of one word an axis")
+    for word in words:
+        if word not in BOUNDARIES:
+            raise reject(f"has an unknown word; {known_or_nearest(str(word), BOUNDARIES)}")
+    return words
+
+
+class BoxTable(Table):
+    """The box, where the particles' source does not say it, or should be changed."""
+
+    lengths: Annotated[list[Positive], Field(min_length=2, max_length=3)] | None = None
+    boundary: Annotated[list[str] | None, BeforeValidator(as_boundary)] = None
+    origin: Annotated[list[float], Field(min_length=2, max_length=3)] | None = None
+
+
+class Mix(Table):
+    """A parameter that comes from an attribute of the two particles."""
+
+    mix: str
+    rule: Literal["arithmetic", "geometric"]
+
+
+Parameter = float | dict[str, float] | list[list[float]] | Mix
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
+
+
+def as_parameter(value: Any) -> Parameter:
+    """Number, table by type, square array or mixing rule, as TOML writes them; raises a complaint otherwise."""
+    if _is_number(value):
+        return float(value)
+    if isinstance(value, dict) and ("mix" in value or "rule" in value):
+        return Mix.model_validate(value)
+    if isinstance(value, dict) and value and all(map(_is_number, value.values())):
+        return {key: float(number) for key, number in value.items()}
+    if isinstance(value, list) and value and all(isinstance(row, list) for row in value):
+        if all(len(row) == len(value) and all(map(_is_number, row)) for row in value):
+            return [[float(number) for number in row] for row in value]
+        raise reject("is not a square array of numbers, one row and one column for each type")
+    raise reject(
+        'is not a number, a table like {"A-B" = 1.0}, an array [[1.0]], or {mix = "sigma", rule = "arithmetic"}'
+    )
+
+
+def _numbers(parameter: float | dict[str, float] | list[list[float]]) -> list[float]:
+    if isinstance(parameter, dict):
+        return list(parameter.values())
+    if isinstance(parameter, list):
+        return [number for row in parameter for number in row]
+    return [parameter]
+
+
+def as_cutoff(value: Any) -> Parameter:
+    """A distance, or distances by type."""
+    cutoff = as_parameter(value)
+    if isinstance(cutoff, Mix):
+        raise reject("is neither a number nor a table by type; mixing rules are for parameters")
+    if min(_numbers(cutoff)) <= 0:
+        raise reject("must be greater than 0")
+    return cutoff
+
+
+class PairTable(Table):
+    """One [[interactions]] of kind "pair"; keys that are not listed here are parameters of the function."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Annotated[Any, BeforeValidator(as_parameter)]]
+
+    kind: Literal["pair"]
+    energy: str | None = None
+    function: str | None = None
+    name: str | None = None
+    cutoff: Annotated[Any, BeforeValidator(as_cutoff)]
+    shift: Literal["energy", "force"] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _suspect_misspelt_keys(cls, data: Any) -> Any:
+        """A parameter that is a string, or that stands where 'cutoff' is missing, is a misspelt key."""
+        if not isinstance(data, dict):
+            return data
+        absent = [key for key in cls.model_fields if key not in data]
+        for key in data.keys() - cls.model_fields.keys():
+            meant = nearest(key, absent)
+            if meant and (isinstance(data[key], str) or meant == "cutoff"):
+                raise complain(f"unknown key '{key}'; did you mean '{meant}'?")
+        return data
+
+    @model_validator(mode="after")
+    def _one_energy(self) -> PairTable:
+        given = [key for key in ("energy", "function", "name") if getattr(self, key) is not None]
+        if len(given) == 1:
+            return self
+        found = "none of them is given" if not given else " and ".join(map(repr, given)) + " are given"
+        raise complain(f"needs exactly one of 'energy' (a formula), 'function' (\"file.py:name\") and 'name'; {found}")
+
+    @property
+    def parameters(self) -> dict[str, Parameter]:
+        """The function's parameters by name."""
+        return dict(self.__pydantic_extra__ or {})
+
+
+class VelocityVerletTable(Table):
+    kind: Literal["velocity-verlet"]
+    dt: Positive
+
+
+class LangevinTable(Table):
+    kind: Literal["langevin"]
+    dt: Positive
+    temperature: Positive
+    friction: Positive
+    seed: Seed
+
+
+class BrownianTable(Table):
+    kind: Literal["brownian"]
+    dt: Positive
+    temperature: Positive
+    friction: Positive
+    seed: Seed
+
+
+IntegratorTable = Annotated[VelocityVerletTable | LangevinTable | BrownianTable, Field(discriminator="kind")]
+
+
+class RunTable(Table):
+    steps: Annotated[int, Field(ge=0)]
+    threads: Count | None = None
+    skin: Positive | None = None
+
+
+class ThermoTable(Table):
+    every: Count
+    path: str | None = None
+    overwrite: bool = False
+
+
+class TrajectoryTable(Table):
+    path: str
+    every: Count
+    overwrite: bool = False
+
+
+def as_list_of_tables(value: Any) -> Any:
+    """[interactions] with single brackets is one table; there can be several, hence [[interactions]]."""
+    if isinstance(value, dict):
+        raise complain("write [[interactions]], in double brackets: there can be several")
+    return value
+
+
+class Config(Table):
+    """A whole input file."""
+
+    particles: ParticlesTable
+    box: BoxTable = BoxTable()
+    interactions: Annotated[list[PairTable], BeforeValidator(as_list_of_tables)] = []
+    integrator: IntegratorTable
+    run: RunTable
+    thermo: ThermoTable | None = None
+    trajectory: TrajectoryTable | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown_keys(cls, data: Any) -> Any:
+        for key in data:
+            if key not in cls.model_fields:
+                raise complain(f"unknown table [{key}]; {known_or_nearest(key, cls.model_fields, '[{}]')}")
+        return data
+
+
+def load(path: Path, settings: Sequence[str] = ()) -> Config:
+    """Read a TOML file, with `key=value` settings on top (e.g. "integrator.dt=0.002").
+
+    Raises InputError for a file that is missing, is not TOML or does not fit the tables above.
+    """
+    tables = _read_tables(path)
+    for setting in settings:
+        _apply(tables, setting)
+    try:
+        return Config.model_validate(tables)
+    except ValidationError as error:
+        raise InputError(f"{path}: {first_complaint(error)}") from error
+
+
+def _read_tables(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: there is no such file") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: this is no text in UTF-8, so no TOML file") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path}: this is not TOML: {error}") from error
+
+
+def _apply(tables: dict[str, Any], setting: str) -> None:
+    """Put one `table.key=value` into the tables; those of [[interactions]] are counted from 1."""
+    path, equals, text = setting.partition("=")
+    *names, key = path.strip().split(".")
+    if not equals or not names or not all([*names, key]):
+        raise InputError(f"--set {setting}: write table.key=value, e.g. --set integrator.dt=0.002")
+    place: Any = tables
+    for name in names:
+        place = _inside(place, name, setting)
+    if isinstance(place, list):
+        raise InputError(f"--set {setting}: say which table, counted from 1, e.g. {names[0]}.1.{key}")
+    if not isinstance(place, dict):
+        raise InputError(f"--set {setting}: {'.'.join(names)} is no table, so it has no {key}")
+    place[key] = _value(text.strip())
+
+
+def _inside(place: Any, name: str, setting: str) -> Any:
+    if isinstance(place, dict):
+        return place.setdefault(name, {})
+    if isinstance(place, list) and name.isdecimal() and 1 <= int(name) <= len(place):
+        return place[int(name) - 1]
+    raise InputError(f"--set {setting}: there is no table {name} there; lists of tables are counted from 1")
+
+
+def _value(text: str) -> Any:
+    """A value as TOML would read it; text that is not TOML is a string, so that quotes need no quoting."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text

@@ -1,0 +1,73 @@
+"""`motes doctor`: what Motes sees of the machine it is on."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from llvmlite import binding
+
+from motes.cli.report import table
+from motes.forces.compile import cache_folder
+from motes.threads import available_cores
+
+PACKAGES = ("motes", "numpy", "numba", "llvmlite", "sympy", "gsd")
+# The widest vectors of float64 that a feature stands for, best first (names as LLVM gives them).
+VECTORS = (("avx512f", 512), ("avx2", 256), ("avx", 256), ("neon", 128), ("sse2", 128))
+
+
+def doctor() -> str:
+    """A table of cores, vectors, threads, MPI, cache folder and versions."""
+    rows = {
+        "system": f"{platform.system()} {platform.release()}, {platform.machine()}",
+        "processor": processor(),
+        "vectors": vectors(),
+        "cores": f"{available_cores()} of {os.cpu_count()} usable",
+        "threads": f"{available_cores()} unless a run says otherwise",
+        "MPI": mpi(),
+        "cache": cache(),
+        "Python": f"{platform.python_version()} ({sys.executable})",
+        **{name: version(name) for name in PACKAGES},
+    }
+    return table(rows)
+
+
+def processor() -> str:
+    """The processor's family as LLVM knows it: the one that kernels are compiled for."""
+    return str(binding.get_host_cpu_name())
+
+
+def vectors() -> str:
+    """The widest vectors that the processor has."""
+    features = binding.get_host_cpu_features()
+    for name, bits in VECTORS:
+        if features.get(name):
+            return f"{bits} bits ({name}): {bits // 64} float64 at a time"
+    return "none known: one float64 at a time"
+
+
+def mpi() -> str:
+    """Whether mpi4py and an mpiexec are there; not loaded, since that would start MPI."""
+    found = version("mpi4py")
+    beside = Path(sys.executable).parent / "mpiexec"
+    launcher = str(beside) if beside.exists() else shutil.which("mpiexec")
+    return f"mpi4py {found}, mpiexec {launcher or 'not found'}"
+
+
+def cache() -> str:
+    """Where generated code is kept, and whether it can be."""
+    folder = cache_folder()
+    existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    return f"{folder}" + ("" if os.access(existing, os.W_OK) else ": cannot be written; set MOTES_CACHE to another folder")
+
+
+def version(package: str) -> str:
+    """The version that is installed."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"

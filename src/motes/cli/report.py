@@ -1,0 +1,136 @@
+"""The words around a run: the header says what runs where, the footer where the time went and what to compare."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+import motes
+from motes.cli.build import Job
+from motes.cli.config import Mix, PairTable, Parameter
+from motes.observers.thermo import Row
+
+
+def table(rows: Mapping[str, object]) -> str:
+    """Names and values, one row each, values aligned."""
+    width = max(map(len, rows)) + 2
+    return "\n".join(f"{name:<{width}}{value}" for name, value in rows.items())
+
+
+def header(job: Job, simulation: motes.Simulation, steps: int) -> str:
+    """What runs where."""
+    seen = simulation.describe()
+    rows = {
+        "input": job.path,
+        **particle_rows(job.particles),
+        **interaction_rows(job),
+        "integrator": seen["integrator"],
+        "steps": steps,
+        "threads": seen["threads"],
+        "skin": f"{seen['skin']:.6g}",
+        **outputs(job),
+    }
+    return f"Motes {motes.__version__}\n{table(rows)}\n"
+
+
+def particle_rows(particles: motes.Particles) -> dict[str, str]:
+    """Who is there, and where."""
+    numbers = np.bincount(particles.types, minlength=len(particles.type_names))
+    kinds = ", ".join(f"{n} of type {name}" for name, n in zip(particles.type_names, numbers, strict=True))
+    box = particles.box
+    edges = " x ".join(f"{length:.6g}" for length in box.lengths)
+    words = box.boundary[:1] if len(set(box.boundary)) == 1 else box.boundary
+    return {
+        "particles": f"{len(particles)} ({kinds})" if len(numbers) > 1 else str(len(particles)),
+        "box": f"{edges}, {', '.join(words)}",
+        "density": f"{particles.density:.6g}",
+    }
+
+
+def interaction_rows(job: Job) -> dict[str, str]:
+    """The interactions in the words of the file."""
+    tables = job.config.interactions
+    names = ["interaction"] if len(tables) == 1 else [f"interaction {n}" for n in range(1, len(tables) + 1)]
+    return {name: _interaction_words(pair) for name, pair in zip(names, tables, strict=True)} or {
+        "interaction": "none"
+    }
+
+
+def _interaction_words(pair: PairTable) -> str:
+    settings = {"cutoff": pair.cutoff, **pair.parameters}
+    words = [pair.energy or pair.function or str(pair.name), f"shift = {pair.shift}"]
+    return ", ".join([*(words if pair.shift else words[:1]), *(f"{k} = {_words(v)}" for k, v in settings.items())])
+
+
+def _words(value: Parameter) -> str:
+    if isinstance(value, Mix):
+        return f"{value.rule} mean of {value.mix}"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def outputs(job: Job) -> dict[str, str]:
+    """The files that a run writes, by table."""
+    tables = {"thermo": job.config.thermo, "trajectory": job.config.trajectory}
+    return {
+        name: f"{table.path or 'printed'}, every {count(table.every, 'step')}"
+        for name, table in tables.items()
+        if table is not None
+    }
+
+
+def footer(
+    job: Job, simulation: motes.Simulation, steps: int, seconds: float, setup: float, thermo: motes.Thermo | None
+) -> str:
+    """Where `seconds` of running went after `setup` seconds of preparation, and the numbers to compare runs by."""
+    phases = {phase: share(spent, seconds) for phase, spent in by_size(simulation.timings).items()}
+    rate = len(simulation) * steps / seconds
+    result: dict[str, object] = {
+        "particles": f"{len(simulation)} of {len(job.particles)}",
+        "fingerprint": simulation.fingerprint,
+    }
+    if thermo is not None and thermo.first is not None and thermo.last is not None:
+        result = {"energy": energy_change(thermo.first, thermo.last), **result}
+    lines = {
+        "setup": f"{setup:.3g} s",
+        "run": f"{seconds:.3g} s, {steps / seconds:.3g} steps/s, {rate:.3g} particle-steps/s",
+    }
+    return "\n" + table({**lines, **{f"  {phase}": text for phase, text in phases.items()}, **result})
+
+
+def by_size(timings: Mapping[str, float]) -> dict[str, float]:
+    """The phases that took time at all, longest first."""
+    return dict(sorted(((phase, spent) for phase, spent in timings.items() if spent > 0), key=lambda item: -item[1]))
+
+
+def share(spent: float, total: float) -> str:
+    """Seconds and percentage, aligned."""
+    return f"{spent:9.3f} s {100 * spent / total:5.1f} %"
+
+
+def energy_change(first: Row, last: Row) -> str:
+    """The drift of the total energy between two thermo rows."""
+    change = last.total - first.total
+    relative = f" ({change / abs(first.total):+.2e} of it)" if first.total else ""
+    return f"{last.total:.8g}, drift {change:+.2e}{relative} from step {first.step} to {last.step}"
+
+
+def count(number: int, noun: str) -> str:
+    """The number with its noun in the right form."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the unit that people would use."""
+    for unit, length in (("days", 86400.0), ("hours", 3600.0), ("minutes", 60.0)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.2g} s"
+
+
+def size(count_of_bytes: float) -> str:
+    """Bytes in the unit that people would use."""
+    for unit, length in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count_of_bytes >= length:
+            return f"{count_of_bytes / length:.3g} {unit}"
+    return f"{count_of_bytes:.0f} bytes"

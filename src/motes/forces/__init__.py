@@ -1,0 +1,1 @@
+"""What particles feel: energies written by users, traced, differentiated and compiled."""

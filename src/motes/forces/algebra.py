@@ -1,0 +1,180 @@
+"""The differentiation of traced formulas, by SymPy. Import this module only where a formula must be derived.
+
+A pair energy is written in s = r**2, so that even powers of r never take a square root, and the force over the
+distance is -2 dU/ds. Numbers become exact fractions: SymPy then combines powers exactly, and a number is rounded
+only once, when it is written into the source.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy
+from sympy import Expr, Function, Integer, Rational, Symbol
+
+from motes.errors import InputError
+from motes.forces.trace import Expression, walk
+
+# Powers beyond this are left to motes.functions.power: chains of multiplications grow, exact fractions explode.
+LARGEST_POWER = 256
+
+SQUARE = Symbol("s", positive=True)
+CUTOFF = Symbol("cutoff", positive=True)
+
+
+class Opaque(Function):  # type: ignore[misc]  # sympy has no type hints
+    """A function that SymPy must neither evaluate nor rewrite."""
+
+    @classmethod
+    def eval(cls, *arguments: Any) -> Any:
+        return None
+
+
+class Condition(Opaque):
+    """True or false; where it changes is never differentiated."""
+
+    def _eval_derivative(self, variable: Any) -> Any:
+        return Integer(0)
+
+
+class less(Condition):  # noqa: N801 - these names are those of the operations they stand for
+    pass
+
+
+class less_equal(Condition):  # noqa: N801
+    pass
+
+
+class equal(Condition):  # noqa: N801
+    pass
+
+
+class not_equal(Condition):  # noqa: N801
+    pass
+
+
+class logical_and(Condition):  # noqa: N801
+    pass
+
+
+class logical_or(Condition):  # noqa: N801
+    pass
+
+
+class logical_not(Condition):  # noqa: N801
+    pass
+
+
+class select(Opaque):  # noqa: N801
+    """select(condition, this, otherwise): its derivative is the same choice between the derivatives."""
+
+    @classmethod
+    def eval(cls, condition: Any, this: Any, otherwise: Any) -> Any:
+        return this if this == otherwise else None
+
+    def _eval_derivative(self, variable: Any) -> Any:
+        condition, this, otherwise = self.args
+        return select(condition, this.diff(variable), otherwise.diff(variable))
+
+
+class magnitude(Opaque):  # noqa: N801
+    """The absolute value."""
+
+    def _eval_derivative(self, variable: Any) -> Any:
+        inner = self.args[0]
+        slope = inner.diff(variable)
+        return select(less(inner, 0), -slope, slope)
+
+
+class power(Opaque):  # noqa: N801
+    """base ** exponent where SymPy's own power would not do."""
+
+    def _eval_derivative(self, variable: Any) -> Any:
+        base, exponent = self.args
+        by_base = exponent * power(base, exponent - 1) * base.diff(variable)
+        return by_base + self * sympy.log(base) * exponent.diff(variable)
+
+
+class hold(Opaque):  # noqa: N801
+    """A value that is the same at any distance and that nothing around it is merged with."""
+
+    def _eval_derivative(self, variable: Any) -> Any:
+        return Integer(0)
+
+
+_CONDITIONS = {
+    kind.__name__: kind for kind in (less, less_equal, equal, not_equal, logical_and, logical_or, logical_not)
+}
+_FUNCTIONS = {
+    name: getattr(sympy, name) for name in ("exp", "log", "sqrt", "sin", "cos", "tanh", "sinh", "cosh", "erf", "erfc")
+} | {"arctan": sympy.atan, "absolute": magnitude, "hold": hold}
+
+
+def pair_energy(energy: Expression) -> Expr:
+    """The energy of a pair as SymPy's expression in SQUARE, CUTOFF and the parameters' symbols."""
+    made: dict[int, Any] = {}
+    for node in walk(energy):
+        made[id(node)] = _convert(node, [made[id(operand)] for operand in node.operands])
+    result = made[id(energy)]
+    if result.has(sympy.zoo, sympy.nan, sympy.oo, -sympy.oo, sympy.I):
+        raise InputError("the energy is not a real, finite number for any distance.")
+    return result
+
+
+def _convert(node: Expression, operands: list[Any]) -> Any:
+    match node.operation:
+        case "constant":
+            return Rational(float(node.value))  # type: ignore[arg-type]
+        case "symbol":
+            return _symbol(str(node.value))
+        case "add":
+            return operands[0] + operands[1]
+        case "subtract":
+            return operands[0] - operands[1]
+        case "multiply":
+            return operands[0] * operands[1]
+        case "divide":
+            return operands[0] / operands[1]
+        case "negative":
+            return -operands[0]
+        case "power":
+            return _power(*operands)
+        case "minimum":
+            return select(less(operands[1], operands[0]), operands[1], operands[0])
+        case "maximum":
+            return select(less(operands[0], operands[1]), operands[1], operands[0])
+        case "where":
+            return select(*operands)
+        case name if name in _CONDITIONS:
+            return _CONDITIONS[name](*operands)
+    return _FUNCTIONS[node.operation](*operands)
+
+
+def _symbol(name: str) -> Expr:
+    if name == "r":
+        return sympy.sqrt(SQUARE)
+    return CUTOFF if name == "cutoff" else Symbol(name)
+
+
+def _power(base: Expr, exponent: Expr) -> Expr:
+    if exponent.is_Rational and (abs(exponent) > LARGEST_POWER or exponent.q > 4):
+        return power(base, exponent)
+    if base.is_Rational and not exponent.is_Rational:
+        return power(base, exponent)
+    return base**exponent
+
+
+def force_over_distance(energy: Expr) -> Expr:
+    """-2 dU/ds, by which the displacement is multiplied to give the force."""
+    return -2 * sympy.diff(energy, SQUARE)
+
+
+def shifted(energy: Expr, shift: str | None) -> Expr:
+    """The energy made zero at the cutoff ("energy"), and its slope there too ("force")."""
+    if shift is None:
+        return energy
+    at_cutoff = energy.subs(SQUARE, CUTOFF**2)
+    if shift == "energy":
+        return energy - at_cutoff
+    slope = (2 * CUTOFF * sympy.diff(energy, SQUARE)).subs(SQUARE, CUTOFF**2)
+    return energy - at_cutoff - slope * (sympy.sqrt(SQUARE) - CUTOFF)

@@ -1,0 +1,74 @@
+"""Generated source to a compiled module, once per machine.
+
+The source is written to a file named by the hash of all it depends on and imported from there, because Numba caches what it compiles
+only for functions that live in a file. The module must stand in sys.modules *before* it is executed; otherwise the
+cached code fails to load in the next process. The file is never written twice: Numba drops its cache when the time
+of the file changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+from motes.errors import InputError
+
+
+def cache_folder() -> Path:
+    """Where generated code is kept: MOTES_CACHE, or the user's cache folder."""
+    chosen = os.environ.get("MOTES_CACHE")
+    if chosen:
+        return Path(chosen)
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "motes"
+
+
+GENERATORS = ("arithmetic", "functions", "forces/algebra", "forces/derive", "forces/emit", "forces/kernel")
+
+
+def load(key: str, generate: Callable[[], str]) -> ModuleType:
+    """The module for key, compiled functions and all; its source is generated only if it is not in the cache.
+
+    The key is all that the source depends on, besides the code that generates it and that it calls.
+    """
+    digest = hashlib.sha256(key.encode())
+    package = Path(__file__).parent.parent
+    for generator in GENERATORS:
+        digest.update((package / f"{generator}.py").read_bytes())
+    name = f"motes_generated_{digest.hexdigest()[:24]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    path = cache_folder() / f"{name}.py"
+    if not path.exists():
+        _write(path, generate())
+    specification = importlib.util.spec_from_file_location(name, path)
+    assert specification is not None and specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[name] = module
+    try:
+        specification.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _write(path: Path, source: str) -> None:
+    """Write whole or not at all, since other processes may do the same at this moment."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+        with os.fdopen(handle, "w") as file:
+            file.write(source)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise InputError(
+            f"cannot write generated code to {path.parent}: {error.strerror}; "
+            "set MOTES_CACHE to a folder that can be written"
+        ) from error

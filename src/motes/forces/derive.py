@@ -1,0 +1,88 @@
+"""From a traced energy to straight-line source code for energy and force."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from motes.forces.trace import Expression, compute, walk
+
+FUNCTIONS = ("exp", "log", "power", "sin", "cos", "tanh", "sinh", "cosh", "arctan", "erf", "erfc")
+
+
+@dataclass(frozen=True)
+class PairCode:
+    """Assignments that compute what one pair feels.
+
+    Attributes:
+        prologue: lines that depend on uniform parameters only; they run once.
+        body_force: lines for each pair that lead to the force alone.
+        body_both: lines for each pair that lead to force and energy; the force has the same bits either way.
+        force: the name (or literal) of the force over the distance: the force is this times the displacement.
+        energy: the name (or literal) of the energy.
+        functions: names from motes.functions that the lines call (besides sqrt, abs and fma).
+    """
+
+    prologue: tuple[str, ...]
+    body_force: tuple[str, ...]
+    body_both: tuple[str, ...]
+    force: str
+    energy: str
+    functions: tuple[str, ...]
+
+
+def derive_pair(energy: Expression, uniform: frozenset[str], shift: str | None = None) -> PairCode:
+    """Source code for a pair energy U(r) and its force over the distance, -2 dU/ds with s = r**2.
+
+    Args:
+        energy: a formula in `r`, `cutoff` and parameters.
+        uniform: the parameters (and "cutoff") that are the same for all pairs.
+        shift: None, "energy" (zero at the cutoff) or "force" (energy and force zero at the cutoff).
+
+    The lines read `s`, the parameters by name and, where it occurs, `cutoff`.
+    """
+    from motes.forces import algebra, emit  # SymPy takes half a second to import, and a warm start needs none of it
+
+    potential = algebra.shifted(algebra.pair_energy(energy), shift)
+    slope = algebra.force_over_distance(potential)
+    emitter = emit.Emitter(uniform, energy.symbols | {"s", "cutoff"})
+    emitter.share_exponentials((potential, slope))
+    force, value = emitter.emit(slope), emitter.emit(potential)
+    used = _needed(emitter.lines, force, value)
+    return PairCode(
+        prologue=tuple(line.text for name, line in emitter.lines.items() if name in used and line.level == 0),
+        body_force=_body(emitter.lines, _needed(emitter.lines, force)),
+        body_both=_body(emitter.lines, used),
+        force=force,
+        energy=value,
+        functions=tuple(f for f in FUNCTIONS if any(f" {f}(" in emitter.lines[name].text for name in used)),
+    )
+
+
+def _body(lines: Mapping[str, Any], names: set[str]) -> tuple[str, ...]:
+    return tuple(line.text for name, line in lines.items() if name in names and line.level == 1)
+
+
+def _needed(lines: Mapping[str, Any], *results: str) -> set[str]:
+    needed: set[str] = set()
+    waiting = list(results)
+    while waiting:
+        name = waiting.pop()
+        if name in lines and name not in needed:
+            needed.add(name)
+            waiting.extend(lines[name].operands)
+    return needed
+
+
+def evaluate(energy: Expression, values: Mapping[str, Any]) -> Any:
+    """The value of a formula for numbers or arrays, by NumPy: slow, and independent of the generated code."""
+    made: dict[int, Any] = {}
+    for node in walk(energy):
+        if node.operation == "constant":
+            made[id(node)] = node.value
+        elif node.operation == "symbol":
+            made[id(node)] = values[str(node.value)]
+        else:
+            made[id(node)] = compute(node.operation, *(made[id(operand)] for operand in node.operands))
+    return made[id(energy)]

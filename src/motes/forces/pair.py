@@ -1,0 +1,179 @@
+"""Forces between pairs: runs the compiled kernel over the list and brings the sums home to the particles.
+
+Every thread has a buffer of its own for the slots it touches. The buffers are whole numbers of quanta, so it does
+not matter which thread felt what, nor who is added first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from motes.forces.compile import load
+from motes.forces.interaction import BoundPair
+from motes.forces.kernel import layout, pair_key, pair_source
+from motes.state import CLUSTER, ROUND, Chunk, Floats, Integers, PairList, State
+from motes.threads import Team
+
+
+@dataclass(frozen=True)
+class PairSums:
+    """Energy and virial in quanta, or None where they were not asked for; the largest force over distance and the
+    largest energy of a pair."""
+
+    energy: int | None
+    virial: int | None
+    largest_force: float
+    largest_energy: float
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
+def clear(begin: int, end: int, buffer: Integers) -> None:
+    """Set a stretch of slots to zero."""
+    for a in range(buffer.shape[0]):
+        for slot in range(begin, end):
+            buffer[a, slot] = 0
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
+def collect(
+    begin: int, end: int, buffers: Integers, reach: Integers, rows: Integers, particle: Integers, forces: Integers
+) -> None:
+    """Add the buffers of all threads, slot by slot, into the forces of the particles."""
+    for a in range(len(rows)):
+        row = rows[a]
+        for slot in range(begin, end):
+            i = particle[slot]
+            if i >= 0:
+                total = 0
+                for t in range(buffers.shape[0]):
+                    if reach[t, 0] <= slot < reach[t, 1]:
+                        total += buffers[t, row, slot]
+                forces[a, i] = total
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
+def gather_slots(begin: int, end: int, particle: Integers, source: Any, slots: Any) -> None:
+    """Copy what particles have into their slots; an empty slot takes that of particle 0."""
+    for slot in range(begin, end):
+        slots[slot] = source[max(particle[slot], 0)]
+
+
+class PairForces:
+    """All pair interactions of a run, in one kernel."""
+
+    def __init__(self, pairs: Sequence[BoundPair], types: int, dimensions: int, team: Team) -> None:
+        self.pairs = tuple(pairs)
+        self.team = team
+        self.rows = np.array([0, 1, 2] if dimensions == 3 else [0, 2])
+        self._layout = layout(self.pairs)
+        self._numbers = np.array([self._number(name) for name in self._layout.numbers] or [0.0])
+        tables = [self._table(name) for name in self._layout.tables]
+        self._tables = np.array(tables).reshape(len(tables), types, types)
+        self._module: ModuleType | None = None
+        if self.pairs:
+            key = pair_key(self.pairs, types, dimensions)
+            self._module = load(key, lambda: pair_source(self.pairs, types, dimensions))
+        self._built = -1
+        self._buffers: Integers = np.zeros((team.threads, 3, 0), np.int64)
+        self._types: Integers = np.zeros(0, np.int64)
+        self._attributes: Floats = np.zeros((len(self._layout.attributes), 0))
+
+    @property
+    def cutoff(self) -> float:
+        """Beyond this distance nothing is felt; 0 without interactions."""
+        return max((pair.max_cutoff for pair in self.pairs), default=0.0)
+
+    def compute(self, state: State, pairs: PairList, energy: bool) -> PairSums:
+        """Write the forces that particles and ghosts of this region feel; energy and virial only if asked for."""
+        if self._module is None:
+            state.forces[:, : state.total] = 0
+            return PairSums(0, 0, 0.0, 0.0)
+        if self._built != pairs.builds:
+            self._prepare(state, pairs)
+        kernel = self._module.both if energy else self._module.force
+        work = [(kernel, chunks, self._buffers[t], pairs, state) for t, chunks in enumerate(self._parts)]
+        results = [row for rows in self.team.call(self._run, work) for row in rows]
+        self.team.split(
+            collect, pairs.slots, self._buffers, self._reach, self.rows, pairs.particle, state.forces
+        )
+        return _total(results, energy)
+
+    def _run(
+        self, kernel: Any, chunks: Sequence[Chunk], buffer: Integers, pairs: PairList, state: State
+    ) -> list[tuple[int, ...]]:
+        magic, energy_magic = ROUND * state.quanta.force, ROUND * state.quanta.energy
+        clear(CLUSTER * chunks[0].first, max(chunk.reach for chunk in chunks), buffer)
+        clear(pairs.slots, pairs.slots + CLUSTER, buffer)
+        return [
+            kernel(
+                chunk.first, chunk.last, pairs.positions, pairs.axes, pairs.slots, *chunk.arrays, self._room,
+                magic, energy_magic, self._numbers, self._tables, self._types, self._attributes, buffer,
+            )  # fmt: skip
+            for chunk in chunks
+        ]
+
+    def _prepare(self, state: State, pairs: PairList) -> None:
+        """Bring what does not change between two lists into the slots, and share the work out."""
+        room = len(pairs.particle)
+        if self._buffers.shape[2] < room:
+            self._buffers = np.empty((self.team.threads, 3, room), np.int64)
+            self._types = np.empty(room if self._layout.tables else 0, np.int64)
+            self._attributes = np.empty((len(self._layout.attributes), room))
+        slots = pairs.slots + CLUSTER
+        if self._layout.tables:
+            self.team.split(gather_slots, slots, pairs.particle, state.types, self._types)
+        for row, name in enumerate(self._layout.attributes):
+            self.team.split(gather_slots, slots, pairs.particle, state.attributes[name], self._attributes[row])
+        self._parts = share(pairs.chunks, self.team.threads)
+        self._reach = np.zeros((self.team.threads, 2), np.int64)
+        for t, chunks in enumerate(self._parts):
+            self._reach[t] = CLUSTER * chunks[0].first, max(chunk.reach for chunk in chunks)
+        longest = max((int(chunk.count.max()) for chunk in pairs.chunks if len(chunk.count)), default=0)
+        self._room = longest + 2 * CLUSTER
+        self._built = pairs.builds
+
+    def _number(self, name: str) -> float:
+        pair, parameter = self._split(name)
+        if parameter == "cutoff":
+            return float(pair.cutoff)
+        return float(pair.cutoff) ** 2 if parameter == "cutoff_squared" else pair.uniform[parameter]
+
+    def _table(self, name: str) -> Floats:
+        pair, parameter = self._split(name)
+        if parameter == "cutoff":
+            return np.asarray(pair.cutoff)
+        return np.asarray(pair.cutoff) ** 2 if parameter == "cutoff_squared" else pair.tables[parameter]
+
+    def _split(self, name: str) -> tuple[BoundPair, str]:
+        prefix, parameter = name.split("_", 1)
+        return self.pairs[int(prefix[1:])], parameter
+
+
+def share(chunks: Sequence[Chunk], threads: int) -> list[list[Chunk]]:
+    """Give neighbouring chunks to the same thread, such that all have about equally many pairs; none is empty."""
+    costs = np.array([chunk.length + 8 * (chunk.last - chunk.first) for chunk in chunks], float)
+    middle = np.cumsum(costs) - costs / 2
+    owner = np.minimum((middle / max(costs.sum(), 1.0) * threads).astype(int), threads - 1)
+    parts = [[chunk for chunk, mine in zip(chunks, owner, strict=True) if mine == t] for t in range(threads)]
+    return [part for part in parts if part]
+
+
+def _total(results: Sequence[tuple[int, ...]], energy: bool) -> PairSums:
+    table = [list(row) for row in zip(*results, strict=True)] or [[0]] * 6
+    force_bits, energy_bits, energy_high, energy_low, virial_high, virial_low = table
+    return PairSums(
+        (sum(energy_high) << 32) + sum(energy_low) if energy else None,
+        (sum(virial_high) << 32) + sum(virial_low) if energy else None,
+        _from_bits(max(force_bits)),
+        _from_bits(max(energy_bits)),
+    )
+
+
+def _from_bits(bits: int) -> float:
+    return float(np.int64(bits).view(np.float64))

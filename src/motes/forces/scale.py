@@ -1,0 +1,93 @@
+"""How large forces and energies may become: what the quanta of a run are chosen from.
+
+The energy functions are sampled over distances, all pairs of types, and small, middle and large attributes. The
+largest force that pairs can reach with several times the energy at hand, times a margin, is the limit; a quantum is
+2**-48 of it. That leaves 15 bits for the number of neighbours before a sum of int64 could wrap.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from motes.errors import InputError
+from motes.forces.derive import evaluate
+from motes.forces.interaction import BoundPair
+from motes.state import Floats
+
+BITS = 48
+"""The largest number is 2**BITS quanta."""
+
+MARGIN = 64.0
+REACH = 4.0
+SHARPEST = 2.0**16
+
+
+def power_above(value: float) -> float:
+    """The least power of two that is not below value."""
+    mantissa, exponent = math.frexp(value)
+    return math.ldexp(1.0, exponent if mantissa > 0.5 else exponent - 1)
+
+
+def force_limit(
+    pairs: Sequence[BoundPair], attributes: Mapping[str, Floats], energy: float, largest: float
+) -> float:
+    """The largest force between two particles that a run can represent, a power of two.
+
+    Args:
+        pairs: the interactions.
+        attributes: of all particles.
+        energy: the largest that a particle brings into a collision.
+        largest: force over distance of any pair at the start.
+    """
+    profiles = [_profile(pair, attributes) for pair in pairs]
+    depth = max((_depth(u) for _, u, _ in profiles), default=0.0)
+    energy = max(energy, depth)
+    reached = max((_reached(u, f, energy) for _, u, f in profiles), default=0.0)
+    if reached == 0.0:
+        reached = max((float(np.nanmax(np.abs(f[len(f) // 2 :]), initial=0.0)) for _, _, f in profiles), default=0.0)
+    cutoff = max((pair.max_cutoff for pair in pairs), default=1.0)
+    initial = largest * cutoff
+    if reached > 0 and not initial <= SHARPEST * reached:
+        raise InputError(
+            f"the largest force at the start is about {initial:.3g}, where {reached:.3g} would be usual: particles "
+            "overlap; give them more room, for example motes.random(..., minimum_distance=...)"
+        )
+    return power_above(MARGIN * max(reached, initial / MARGIN * 4)) if reached or initial else 1.0
+
+
+def _profile(pair: BoundPair, attributes: Mapping[str, Floats]) -> tuple[Floats, Floats, Floats]:
+    """Distances (n,), energies and forces (n, combinations), from the cutoff inwards."""
+    r = np.geomspace(pair.max_cutoff, pair.max_cutoff / 64, 1500)
+    values: dict[str, object] = {"r": r[:, None, None], "cutoff": pair.max_cutoff, **pair.uniform}
+    for name, table in pair.tables.items():
+        values[name] = np.asarray(table).reshape(1, -1, 1)
+    if not isinstance(pair.cutoff, float):
+        values["cutoff"] = np.asarray(pair.cutoff).reshape(1, -1, 1)
+    for name in pair.attributes:
+        one = np.quantile(attributes[name], [0.0, 0.5, 1.0]) if len(attributes[name]) else np.zeros(3)
+        values[f"{name}_i"], values[f"{name}_j"] = np.repeat(one, 3), np.tile(one, 3)
+    with np.errstate(all="ignore"):
+        u = np.asarray(evaluate(pair.energy, values), float)
+        u = np.broadcast_to(u, np.broadcast_shapes(u.shape, (len(r), 1, 1))).reshape(len(r), -1)
+        f = -np.gradient(u, r, axis=0)
+        return r, u - u[0], f
+
+
+def _depth(energies: Floats) -> float:
+    """How deep the wells are; where energies fall without end inwards, their depth half-way."""
+    finite = np.where(np.isfinite(energies), energies, np.inf)
+    lowest = finite.min(axis=0)
+    endless = finite.argmin(axis=0) == len(energies) - 1
+    middle = finite[len(energies) // 4]
+    depths = np.where(endless, -middle, -lowest)
+    return float(max(0.0, np.where(np.isfinite(depths), depths, 0.0).max()))
+
+
+def _reached(energies: Floats, forces: Floats, energy: float) -> float:
+    """The largest force on the way inwards to where a pair has several times this energy."""
+    with np.errstate(invalid="ignore"):
+        within = np.logical_and.accumulate(np.abs(energies) <= REACH * energy, axis=0)
+    return float(np.nanmax(np.where(within & np.isfinite(forces), np.abs(forces), 0.0)))

@@ -1,0 +1,72 @@
+"""Overdamped motion: Brownian dynamics by Euler's method (Ermak and McCammon, J. Chem. Phys. 69, 1352, 1978).
+
+dx = F dt / (m friction) + sqrt(2 T dt / (m friction)) noise: the limit of Langevin dynamics for large friction, so
+the diffusion coefficient of a free particle is T / (m friction). There are no velocities: they stay as they were
+given and mean nothing. The disadvantage: errors of first order in dt.
+"""
+
+from __future__ import annotations
+
+import math
+
+from numba import njit
+
+from motes.arithmetic import round_with
+from motes.integrators.motion import Integrator, positive
+from motes.noise import BROWNIAN, check_seed, normals
+from motes.state import ROUND, Floats, Integers, State
+from motes.threads import Team
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
+def wander(
+    begin: int, end: int, positions: Floats, forces: Integers, mass: Floats, ids: Integers, seed: int, step: int,
+    push: float, spread: float, magic: float,
+) -> float:  # fmt: skip
+    """x += f push / m + sqrt(spread / m) noise, on the position grid; return the longest move along an axis."""
+    longest = 0.0
+    for i in range(begin, end):
+        mobility = push / mass[i]
+        width = math.sqrt(spread / mass[i])
+        noise = normals(seed, BROWNIAN, step, ids[i])
+        for a in range(positions.shape[0]):
+            xi = noise[0] if a == 0 else (noise[1] if a == 1 else noise[2])
+            move = float(forces[a, i]) * mobility + width * xi
+            positions[a, i] += round_with(move, magic)
+            longest = max(longest, abs(move))
+    return longest
+
+
+class Brownian(Integrator):
+    """Particles pushed by forces and noise through a medium that stops them at once.
+
+    Args:
+        dt: time step.
+        temperature: of the medium, in units of energy (the Boltzmann constant is 1).
+        friction: rate, in inverse time; the drag coefficient of a particle is its mass times this.
+        seed: of the noise, which depends on it, the step and the particle's id alone.
+    """
+
+    def __init__(self, dt: float, temperature: float, friction: float, seed: int) -> None:
+        self.dt = positive("dt", dt)
+        self.temperature = positive("temperature", temperature)
+        self.friction = positive("friction", friction)
+        self.seed = check_seed(seed)
+
+    def __repr__(self) -> str:
+        return (
+            f"Brownian(dt={self.dt}, temperature={self.temperature}, friction={self.friction}, seed={self.seed})"
+        )
+
+    def first_half(self, state: State, team: Team) -> None:
+        """Move by force and noise."""
+        moves = team.split(
+            wander, state.owned, state.positions, state.forces, state.mass, state.ids, self.seed, state.step,
+            self.dt / self.friction * state.quanta.force, 2 * self.temperature * self.dt / self.friction,
+            ROUND * state.quanta.position,
+        )  # fmt: skip
+        self._check_moves(state, max(moves))
+        self._reflect(state, team)
+
+    def second_half(self, state: State, team: Team) -> None:
+        """Nothing is left to do."""

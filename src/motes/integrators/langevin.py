@@ -1,0 +1,75 @@
+"""Constant temperature: Langevin dynamics, split as BAOAB (Leimkuhler and Matthews, J. Chem. Phys. 138, 174102, 2013).
+
+m dv = F dt - friction m v dt + sqrt(2 friction m T) dW. Half a kick (B), half a drift (A), the exact solution of
+friction and noise over a whole step (O), half a drift, half a kick. Averages over positions have very small errors
+in dt. The disadvantage: velocities at the end of a step are a little too cold, by an error of order dt**2.
+"""
+
+from __future__ import annotations
+
+import math
+
+from numba import njit
+
+from motes.arithmetic import round_with
+from motes.functions import exp
+from motes.integrators.motion import Integrator, positive
+from motes.noise import LANGEVIN, check_seed, normals
+from motes.state import ROUND, Floats, Integers, State
+from motes.threads import Team
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
+def exchange_heat(
+    begin: int, end: int, velocities: Floats, mass: Floats, ids: Integers, seed: int, step: int, kept: float,
+    heat: float, magic: float,
+) -> None:  # fmt: skip
+    """v = kept v + sqrt(heat / m) noise, on the velocity grid."""
+    for i in range(begin, end):
+        width = math.sqrt(heat / mass[i])
+        noise = normals(seed, LANGEVIN, step, ids[i])
+        velocities[0, i] = round_with(kept * velocities[0, i] + width * noise[0], magic)
+        velocities[1, i] = round_with(kept * velocities[1, i] + width * noise[1], magic)
+        if velocities.shape[0] == 3:
+            velocities[2, i] = round_with(kept * velocities[2, i] + width * noise[2], magic)
+
+
+class Langevin(Integrator):
+    """A heat bath that every particle feels: constant number, volume and temperature.
+
+    Args:
+        dt: time step.
+        temperature: of the bath, in units of energy (the Boltzmann constant is 1).
+        friction: rate at which velocities forget, in inverse time.
+        seed: of the noise, which depends on it, the step and the particle's id alone.
+    """
+
+    def __init__(self, dt: float, temperature: float, friction: float, seed: int) -> None:
+        self.dt = positive("dt", dt)
+        self.temperature = positive("temperature", temperature)
+        self.friction = positive("friction", friction)
+        self.seed = check_seed(seed)
+
+    def __repr__(self) -> str:
+        return (
+            f"Langevin(dt={self.dt}, temperature={self.temperature}, friction={self.friction}, seed={self.seed})"
+        )
+
+    def first_half(self, state: State, team: Team) -> None:
+        """B, A, O, A."""
+        self._kick(state, team, self.dt / 2)
+        self._drift(state, team, self.dt / 2)
+        self._exchange_heat(state, team)
+        self._drift(state, team, self.dt / 2)
+
+    def second_half(self, state: State, team: Team) -> None:
+        """B."""
+        self._kick(state, team, self.dt / 2)
+
+    def _exchange_heat(self, state: State, team: Team) -> None:
+        kept = exp(-self.friction * self.dt)
+        heat = (1.0 - kept) * (1.0 + kept) * self.temperature
+        team.split(
+            exchange_heat, state.owned, state.velocities, state.mass, state.ids, self.seed, state.step, kept, heat,
+            ROUND * state.quanta.velocity,
+        )  # fmt: skip

@@ -1,0 +1,114 @@
+"""Kick and drift, on the grids, and what all integrators share.
+
+Both are exact maps: a kick adds to the velocity a number rounded to its grid, a drift to the position. Rounding is
+symmetric in sign, so flipping all velocities and stepping again undoes a step to the last bit (an idea of Levesque
+and Verlet, J. Stat. Phys. 72, 519, 1993). The disadvantage: speeds have a largest value, and reaching it is an error.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import numpy as np
+from numba import njit
+
+from motes.arithmetic import fma
+from motes.errors import InputError, RunError
+from motes.state import ROUND, Floats, Integers, State
+from motes.threads import Team
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
+def kick(begin: int, end: int, velocities: Floats, forces: Integers, mass: Floats, scale: float, magic: float) -> float:
+    """v += f * scale / m on the velocity grid; return the largest speed along an axis."""
+    fastest = 0.0
+    for a in range(velocities.shape[0]):
+        for i in range(begin, end):
+            v = velocities[a, i] + (fma(float(forces[a, i]), scale / mass[i], magic) - magic)
+            velocities[a, i] = v
+            fastest = max(fastest, abs(v))
+    return fastest
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
+def drift(begin: int, end: int, positions: Floats, velocities: Floats, dt: float, magic: float) -> None:
+    """x += v * dt on the position grid."""
+    for a in range(positions.shape[0]):
+        for i in range(begin, end):
+            positions[a, i] += fma(velocities[a, i], dt, magic) - magic
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
+def reflect(begin: int, end: int, positions: Floats, velocities: Floats, axis: int, length: float) -> None:
+    """Particles beyond a wall come back as its mirror image shows them."""
+    for i in range(begin, end):
+        x = positions[axis, i]
+        while x < 0.0 or x > length:
+            x = -x if x < 0.0 else 2.0 * length - x
+            velocities[axis, i] = -velocities[axis, i]
+        positions[axis, i] = x
+
+
+def positive(name: str, value: object) -> float:
+    """A number above zero, or an InputError that says so."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise InputError(f"{name} is {value!r}; it must be a number")
+    if not (math.isfinite(value) and value > 0):
+        raise InputError(f"{name} is {value!r}; it must be finite and above zero")
+    return float(value)
+
+
+class Integrator(ABC):
+    """A way to step: first_half moves the particles, then forces are computed, then second_half ends the step."""
+
+    conserves_momentum: ClassVar[bool] = False
+    dt: float
+    temperature: float = 0.0
+    """That of the heat bath, 0 without one."""
+
+    @abstractmethod
+    def first_half(self, state: State, team: Team) -> None:
+        """From x(t), v(t), F(t) to x(t + dt)."""
+
+    @abstractmethod
+    def second_half(self, state: State, team: Team) -> None:
+        """From F(t + dt) to v(t + dt)."""
+
+    def _kick(self, state: State, team: Team, time: float) -> None:
+        quanta = state.quanta
+        fastest = max(
+            team.split(
+                kick, state.owned, state.velocities, state.forces, state.mass, time * quanta.force,
+                ROUND * quanta.velocity,
+            )  # fmt: skip
+        )
+        if not fastest < 2.0**51 * quanta.velocity:
+            place = int(np.abs(state.velocities[:, : state.owned]).max(axis=0).argmax())
+            raise RunError(
+                f"step {state.step}: particle {state.ids[place]} reached velocity "
+                f"{state.velocities[:, place].tolist()} at {(state.positions[:, place] + state.box.origin).tolist()}, "
+                "which no step can follow; use a smaller dt, or remove overlaps at the start"
+            )
+
+    def _check_moves(self, state: State, longest: float) -> None:
+        limit = float(state.box.lengths.max())
+        if not longest <= limit:
+            place = int(np.abs(state.forces[:, : state.owned]).max(axis=0).argmax())
+            raise RunError(
+                f"step {state.step}: a particle moved by {longest:g} in one step, more than the box is long ({limit:g}); "
+                f"the largest force is that on particle {state.ids[place]} at "
+                f"{(state.positions[:, place] + state.box.origin).tolist()}; use a smaller dt, or remove overlaps"
+            )
+
+    def _drift(self, state: State, team: Team, time: float) -> None:
+        magic = ROUND * state.quanta.position
+        team.split(drift, state.owned, state.positions, state.velocities, time, magic)
+        self._reflect(state, team)
+
+    def _reflect(self, state: State, team: Team) -> None:
+        for axis, boundary in enumerate(state.box.boundary):
+            if boundary == "reflecting":
+                length = float(state.box.lengths[axis])
+                team.split(reflect, state.owned, state.positions, state.velocities, axis, length)

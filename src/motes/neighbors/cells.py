@@ -1,0 +1,192 @@
+"""Lay particles into clusters of near ones: columns over the first axes, sorted along the last, cut into eights.
+
+Algorithm: a column is about as wide as a cluster is long, so clusters are about cubic. A counting sort by column and
+by a fine bin along the last axis brings every particle almost to its place; an insertion sort finishes.
+
+Invariant: columns and their parts follow each other in the order of their coordinates, and all particles of a
+cluster lie beyond the same upper sides of the region (columns begin anew there), so a cluster has one set of ghost
+bits. Only which pairs share a list depends on all this, never a sum.
+
+Disadvantage: a column of few particles fills its last cluster up with empty slots, which are computed like others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+
+from motes.state import CLUSTER, Floats, Integers
+
+BINS_PER_CLUSTER = 8
+CROWDED = 64
+
+
+@dataclass
+class Grid:
+    """Bins along the three slot axes: inner ones between lower and upper, outer ones beyond upper for ghosts."""
+
+    lower: Floats
+    upper: Floats
+    width: Floats
+    inner: Integers
+    outer: Integers
+
+    @property
+    def columns(self) -> int:
+        """Number of columns."""
+        return int((self.inner[:2] + self.outer[:2]).prod())
+
+
+@njit(inline="always")  # type: ignore[untyped-decorator]  # numba has no type hints
+def bin_of(value: float, lower: float, upper: float, width: float, inner: int, outer: int) -> int:
+    """The bin of a coordinate; grows with it, whatever is rounded."""
+    if value < upper or outer == 0:
+        return min(max(int((value - lower) / width), 0), inner - 1)
+    return inner + min(int((value - upper) / width), outer - 1)
+
+
+def local_density(points: Floats, lower: Floats, upper: Floats) -> float:
+    """Particles per volume where there are any, from which of some coarse cells are occupied.
+
+    points is (axes, n). A droplet in a large box has the density of the droplet.
+    """
+    axes, count = points.shape
+    sample = points[:, :: max(1, count // 4096)]
+    sampled = sample.shape[1]
+    extent = np.maximum(upper - lower, np.finfo(float).tiny)
+    edge = (extent.prod() * 8 / sampled) ** (1 / axes)
+    cells = np.maximum(extent // edge, 1)
+    if cells.prod() >= 2.0**62:
+        cells = np.minimum(cells, 2.0**20)
+    place = np.minimum((sample - lower[:, None]) / extent[:, None] * cells[:, None], cells[:, None] - 1)
+    strides = np.concatenate(([1.0], np.cumprod(cells)[:-1]))
+    occupied = len(np.unique(strides @ np.floor(place)))
+    return float(count / (extent.prod() * occupied / cells.prod()))
+
+
+def make_grid(points: Floats, lower: Floats, upper: Floats, halo: Floats, owned: int) -> Grid:
+    """Bins for points (3, n), whose first owned ones lie between lower and upper; halo is the width beyond, or 0."""
+    present = upper > lower
+    width = 1.0
+    if owned and present.any():
+        axes = np.flatnonzero(present)
+        density = local_density(points[axes, :owned], lower[axes], upper[axes])
+        width = float((CLUSTER / density) ** (1 / len(axes)))
+    extent = upper - lower
+    # Columns and bins in number must not outgrow the particles, however empty the box is.
+    total = max(points.shape[1], CLUSTER)
+    across = extent[:2] + halo[:2]
+    while np.prod(across / width + 1.0) > total:
+        width *= 1.25
+    height = width / BINS_PER_CLUSTER
+    columns = np.prod(across / width + 1.0)
+    height = max(height, float((extent[2] + halo[2]) * columns / (8.0 * total)))
+    widths = np.array([width, width, max(height, np.finfo(float).tiny)])
+    inner = np.maximum(np.round(extent / widths), 1.0)
+    widths = np.where(extent > 0, extent / inner, widths)
+    return Grid(lower, upper, widths, inner.astype(np.int64), np.ceil(halo / widths).astype(np.int64))
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
+def find_cells(
+    begin: int, end: int, points: Floats, lower: Floats, upper: Floats, width: Floats,
+    inner: Integers, outer: Integers, cell: Integers,
+) -> None:  # fmt: skip
+    """Write for each particle its bin along the column, counted through all columns."""
+    across = inner[1] + outer[1]
+    along = inner[2] + outer[2]
+    for i in range(begin, end):
+        x = bin_of(points[0, i], lower[0], upper[0], width[0], inner[0], outer[0])
+        y = bin_of(points[1, i], lower[1], upper[1], width[1], inner[1], outer[1])
+        z = bin_of(points[2, i], lower[2], upper[2], width[2], inner[2], outer[2])
+        cell[i] = (x * across + y) * along + z
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
+def sort_along(order: Integers, begin: int, end: int, height: Floats, gap: int) -> None:
+    """Sort order[begin:end] by height: Shell's sort, whose last pass is the insertion sort."""
+    while gap > 0:
+        for k in range(begin + gap, end):
+            moving = order[k]
+            at = k
+            while at >= begin + gap and height[order[at - gap]] > height[moving]:
+                order[at] = order[at - gap]
+                at -= gap
+            order[at] = moving
+        gap //= 3
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
+def fill_slots(
+    count: int, cell: Integers, height: Floats, ghost_axes: Integers, columns: int, inner: int, along: int,
+    start: Integers, order: Integers, particle: Integers, axes: Integers, first: Integers,
+) -> int:  # fmt: skip
+    """Sort particles into slots; return how many slots there are.
+
+    Part 2c of first is the first cluster of column c, part 2c + 1 that of its ghosts beyond the last axis.
+    """
+    start[:] = 0
+    for i in range(count):
+        start[cell[i] + 1] += 1
+    gap = 1
+    for c in range(columns * along):
+        if start[c + 1] > CROWDED:
+            gap = 3**9
+        start[c + 1] += start[c]
+    for i in range(count):
+        order[start[cell[i]]] = i
+        start[cell[i]] += 1
+    # start[c] is now where bin c ends.
+    slot = 0
+    begin = 0
+    for part in range(2 * columns):
+        column = part // 2
+        end = start[column * along + (inner if part % 2 == 0 else along) - 1]
+        sort_along(order, begin, end, height, gap)
+        first[part] = slot // CLUSTER
+        for k in range(begin, end):
+            axes[slot // CLUSTER] = ghost_axes[order[k]]
+            particle[slot] = order[k]
+            slot += 1
+        while slot % CLUSTER != 0:
+            particle[slot] = -1
+            slot += 1
+        begin = end
+    first[2 * columns] = slot // CLUSTER
+    return slot
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
+def bound_clusters(begin: int, end: int, positions: Floats, particle: Integers, bounds: Floats) -> None:
+    """Write lower and upper corner of each cluster: bounds[c] = (x, y, z, x, y, z). Empty slots come last."""
+    for c in range(begin, end):
+        for a in range(3):
+            low = positions[a, c * CLUSTER]
+            high = low
+            for slot in range(c * CLUSTER + 1, (c + 1) * CLUSTER):
+                if particle[slot] >= 0:
+                    low = min(low, positions[a, slot])
+                    high = max(high, positions[a, slot])
+            bounds[c, a] = low
+            bounds[c, 3 + a] = high
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
+def bound_columns(begin: int, end: int, first: Integers, bounds: Floats, box: Floats, column_of: Integers) -> int:
+    """Write the corners across of each column, (x, y, x, y), and for each cluster its column; return the most
+    clusters in a part of a column."""
+    longest = 0
+    for column in range(begin, end):
+        box[column, 0] = box[column, 1] = np.inf
+        box[column, 2] = box[column, 3] = -np.inf
+        for c in range(first[2 * column], first[2 * column + 2]):
+            column_of[c] = column
+            box[column, 0] = min(box[column, 0], bounds[c, 0])
+            box[column, 1] = min(box[column, 1], bounds[c, 1])
+            box[column, 2] = max(box[column, 2], bounds[c, 3])
+            box[column, 3] = max(box[column, 3], bounds[c, 4])
+        for part in range(2 * column, 2 * column + 2):
+            longest = max(longest, first[part + 1] - first[part])
+    return longest

@@ -1,0 +1,257 @@
+"""For each cluster, the later particles within cutoff + skin of any of its members.
+
+Algorithm: from the bounding box of a cluster follow the columns it can reach and the stretch of each; measure every
+particle there against all eight members at once, and keep those near enough.
+
+Invariant: every pair within cutoff + skin whose ghost bits have no axis in common is listed once, by the cluster
+that comes first; pairs within one cluster are left to the kernel. So the list stays complete until a particle has
+moved by half the skin.
+
+Disadvantage: a listed particle is near one member, not all, so about two pairs of three that are computed lie beyond
+the cutoff. That is the price of straight vector loops.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from motes.neighbors.cells import Grid, bin_of, bound_clusters, bound_columns, fill_slots, find_cells, make_grid
+from motes.state import CLUSTER, Chunk, Floats, Integers, PairList, State
+from motes.threads import Team
+
+CHUNKS_PER_THREAD = 16
+FAR = 2.0**10
+"""Empty slots lie this many (lengths + cutoffs) away, and a cutoff and more from one another."""
+
+
+@njit(inline="always")  # type: ignore[untyped-decorator]  # numba has no type hints
+def first_reaching(bounds: Floats, begin: int, end: int, height: float) -> int:
+    """The first of the clusters begin .. end - 1 of a column that reaches up to height, or end."""
+    while begin < end:
+        middle = (begin + end) // 2
+        if bounds[middle, 5] < height:
+            begin = middle + 1
+        else:
+            end = middle
+    return begin
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
+def search(
+    first_cluster: int, last_cluster: int, positions: Floats, bounds: Floats, axes: Integers, column_of: Integers,
+    column_box: Floats, first: Integers, lower: Floats, upper: Floats, width: Floats, inner: Integers,
+    outer: Integers, radius: float, longest: int, filler: int, begin: Integers, count: Integers, partners: Integers,
+) -> tuple[int, int]:  # fmt: skip
+    """Write the lists of a run of clusters; return their length, or -1 where partners is too short, and the end
+    of the slots they reach."""
+    near = np.empty(CLUSTER * longest)
+    across = inner[1] + outer[1]
+    reach = radius * radius
+    found = 0
+    end = CLUSTER * last_cluster
+    for c in range(first_cluster, last_cluster):
+        here = c - first_cluster
+        begin[here] = found
+        m = CLUSTER * c
+        x0, x1, x2, x3 = positions[0, m], positions[0, m + 1], positions[0, m + 2], positions[0, m + 3]
+        x4, x5, x6, x7 = positions[0, m + 4], positions[0, m + 5], positions[0, m + 6], positions[0, m + 7]
+        y0, y1, y2, y3 = positions[1, m], positions[1, m + 1], positions[1, m + 2], positions[1, m + 3]
+        y4, y5, y6, y7 = positions[1, m + 4], positions[1, m + 5], positions[1, m + 6], positions[1, m + 7]
+        z0, z1, z2, z3 = positions[2, m], positions[2, m + 1], positions[2, m + 2], positions[2, m + 3]
+        z4, z5, z6, z7 = positions[2, m + 4], positions[2, m + 5], positions[2, m + 6], positions[2, m + 7]
+        own = column_of[c]
+        last_row = bin_of(bounds[c, 3] + radius, lower[0], upper[0], width[0], inner[0], outer[0])
+        low = bin_of(bounds[c, 1] - radius, lower[1], upper[1], width[1], inner[1], outer[1])
+        high = bin_of(bounds[c, 4] + radius, lower[1], upper[1], width[1], inner[1], outer[1])
+        for row in range(own // across, last_row + 1):
+            for column in range(max(row * across + low, own), row * across + high + 1):
+                dx = max(column_box[column, 0] - bounds[c, 3], bounds[c, 0] - column_box[column, 2], 0.0)
+                dy = max(column_box[column, 1] - bounds[c, 4], bounds[c, 1] - column_box[column, 3], 0.0)
+                left = reach - dx * dx - dy * dy
+                if not left >= 0.0:
+                    continue
+                stretch = np.sqrt(left)
+                for part in range(2 * column, 2 * column + 2):
+                    if first[part] == first[part + 1] or axes[first[part]] & axes[c]:
+                        continue
+                    a = max(first[part], c + 1) if column == own else first[part]
+                    a = first_reaching(bounds, a, first[part + 1], bounds[c, 2] - stretch)
+                    b = a
+                    while b < first[part + 1] and bounds[b, 2] <= bounds[c, 5] + stretch:
+                        b += 1
+                    if found + CLUSTER * (b - a + 1) > len(partners):
+                        return -1, end
+                    a *= CLUSTER
+                    b *= CLUSTER
+                    for k in range(a, b):
+                        x, y, z = positions[0, k], positions[1, k], positions[2, k]
+                        s = (x - x0) * (x - x0) + (y - y0) * (y - y0) + (z - z0) * (z - z0)
+                        t = (x - x1) * (x - x1) + (y - y1) * (y - y1) + (z - z1) * (z - z1)
+                        s = t if t < s else s
+                        t = (x - x2) * (x - x2) + (y - y2) * (y - y2) + (z - z2) * (z - z2)
+                        s = t if t < s else s
+                        t = (x - x3) * (x - x3) + (y - y3) * (y - y3) + (z - z3) * (z - z3)
+                        s = t if t < s else s
+                        t = (x - x4) * (x - x4) + (y - y4) * (y - y4) + (z - z4) * (z - z4)
+                        s = t if t < s else s
+                        t = (x - x5) * (x - x5) + (y - y5) * (y - y5) + (z - z5) * (z - z5)
+                        s = t if t < s else s
+                        t = (x - x6) * (x - x6) + (y - y6) * (y - y6) + (z - z6) * (z - z6)
+                        s = t if t < s else s
+                        t = (x - x7) * (x - x7) + (y - y7) * (y - y7) + (z - z7) * (z - z7)
+                        near[k - a] = t if t < s else s
+                    for k in range(a, b):
+                        partners[found] = k
+                        found += near[k - a] <= reach
+        count[here] = found - begin[here]
+        if found > begin[here]:
+            end = max(end, partners[found - 1] + 1)
+        while found % CLUSTER != 0:
+            partners[found] = filler
+            found += 1
+    return found, end
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
+def place_slots(begin: int, end: int, points: Floats, rows: Integers, particle: Integers, far: float, step: float,
+                positions: Floats) -> None:  # fmt: skip
+    """Copy positions to slots, row by row; empty slots go far away, each to a place of its own."""
+    for a in range(3):
+        row = rows[a]
+        for slot in range(begin, end):
+            i = particle[slot]
+            if i < 0:
+                positions[a, slot] = far + step * slot
+            else:
+                positions[a, slot] = points[row, i] if row >= 0 else 0.0
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
+def farthest_move(begin: int, end: int, positions: Floats, reference: Floats) -> float:
+    """The square of the longest way from reference to positions."""
+    longest = 0.0
+    for i in range(begin, end):
+        s = 0.0
+        for a in range(positions.shape[0]):
+            d = positions[a, i] - reference[a, i]
+            s += d * d
+        longest = max(longest, s)
+    return longest
+
+
+class NeighborList:
+    """Finds pairs within cutoff + skin, and knows when they must be found anew."""
+
+    def __init__(self, cutoff: float, skin: float, team: Team) -> None:
+        self.cutoff = cutoff
+        self.skin = skin
+        self.team = team
+        self.pairs = PairList()
+        self._reference: Floats = np.zeros((0, 0))
+        self._per_cluster = 80.0
+
+    @property
+    def radius(self) -> float:
+        """Pairs up to this distance are listed."""
+        return self.cutoff + self.skin
+
+    def moved_too_far(self, state: State) -> bool:
+        """Whether a pair may have come within the cutoff that is not listed."""
+        if self.pairs.builds == 0 or self._reference.shape[1] != state.owned:
+            return True
+        moves = self.team.split(farthest_move, state.owned, state.positions, self._reference)
+        return bool(4.0 * max(moves) > self.skin * self.skin)
+
+    def restore_order(self, state: State) -> None:
+        """Lay the owned particles out as their slots lie, so that near ones share cache lines."""
+        places = self.pairs.particle[: self.pairs.slots]
+        order = places[(places >= 0) & (places < state.owned)]
+        if self.pairs.builds and len(order) == state.owned:
+            state.reorder(order)
+
+    def build(self, state: State, region: tuple[Floats, Floats]) -> None:
+        """Lay all particles into slots and list the pairs; without a cutoff there are none to list."""
+        self._reference = state.positions[:, : state.owned].copy()
+        self.pairs.builds += 1
+        if self.cutoff == 0.0:
+            return
+        rows = np.array([0, 1, 2] if state.dimensions == 3 else [0, -1, 1])
+        points = np.zeros((3, state.total))
+        points[rows >= 0] = state.positions[:, : state.total]
+        grid = self._grid(state, points, rows, region)
+        self._fill(state, points, grid)
+        self.place(state)
+        self._search(grid)
+
+    def place(self, state: State) -> None:
+        """Bring the positions of this step into the slots."""
+        pairs = self.pairs
+        if self.cutoff == 0.0:
+            return
+        rows = np.array([0, 1, 2] if state.dimensions == 3 else [0, -1, 1])
+        far = FAR * (float(state.box.lengths.max()) + self.radius)
+        self.team.split(
+            place_slots, pairs.slots + CLUSTER, state.positions, rows, pairs.particle, far, 2 * self.radius,
+            pairs.positions,
+        )  # fmt: skip
+
+    def _grid(self, state: State, points: Floats, rows: Integers, region: tuple[Floats, Floats]) -> Grid:
+        lower, upper, halo = np.zeros(3), np.zeros(3), np.zeros(3)
+        for a, row in enumerate(rows):
+            if row < 0 or state.owned == 0:
+                continue
+            lower[a], upper[a] = region[0][row], region[1][row]
+            if not state.box.periodic[row]:
+                lower[a], upper[a] = points[a, : state.owned].min(), points[a, : state.owned].max()
+            halo[a] = max(0.0, points[a].max() - upper[a])
+            if halo[a] == 0.0 and (state.ghost_axes[: state.total] & (1 << int(row))).any():
+                halo[a] = self.radius
+        return make_grid(points, lower, upper, halo, state.owned)
+
+    def _fill(self, state: State, points: Floats, grid: Grid) -> None:
+        total, pairs = state.total, self.pairs
+        along = int(grid.inner[2] + grid.outer[2])
+        cell = np.empty(total, np.int64)
+        self.team.split(
+            find_cells, total, points, grid.lower, grid.upper, grid.width, grid.inner, grid.outer, cell
+        )
+        room = total + 2 * CLUSTER * grid.columns + CLUSTER
+        if len(pairs.particle) < room:
+            pairs.particle = np.empty(room, np.int64)
+            pairs.positions = np.empty((3, room))
+            pairs.axes = np.zeros(room // CLUSTER + 1, np.int8)
+        self._first = np.empty(2 * grid.columns + 1, np.int64)
+        pairs.slots = fill_slots(
+            total, cell, points[2], state.ghost_axes, grid.columns, grid.inner[2], along,
+            np.empty(grid.columns * along + 1, np.int64), np.empty(total, np.int64),
+            pairs.particle, pairs.axes, self._first,
+        )  # fmt: skip
+        pairs.clusters = pairs.slots // CLUSTER
+        pairs.particle[pairs.slots : pairs.slots + CLUSTER] = -1
+
+    def _search(self, grid: Grid) -> None:
+        pairs = self.pairs
+        bounds = np.empty((pairs.clusters, 6))
+        self.team.split(bound_clusters, pairs.clusters, pairs.positions, pairs.particle, bounds)
+        column_box = np.empty((grid.columns, 4))
+        column_of = np.empty(pairs.clusters, np.int64)
+        longest = bound_columns(0, grid.columns, self._first, bounds, column_box, column_of)
+        surroundings = (
+            pairs.positions, bounds, pairs.axes, column_of, column_box, self._first, grid.lower, grid.upper,
+            grid.width, grid.inner, grid.outer, self.radius, longest, pairs.slots,
+        )  # fmt: skip
+        parts = 1 if self.team.threads == 1 else CHUNKS_PER_THREAD * self.team.threads
+        parts = max(1, min(parts, pairs.clusters // CLUSTER))
+        edges = [pairs.clusters * part // parts for part in range(parts + 1)]
+        pairs.chunks = [Chunk(first, last) for first, last in zip(edges, edges[1:], strict=False)]
+        waiting = pairs.chunks
+        while waiting:
+            for chunk in waiting:
+                chunk.reserve(int(self._per_cluster * (chunk.last - chunk.first)) + 2 * CLUSTER * longest)
+            results = self.team.call(search, [(c.first, c.last, *surroundings, *c.arrays) for c in waiting])
+            for chunk, (length, reach) in zip(waiting, results, strict=True):
+                chunk.length, chunk.reach = length, reach
+            waiting = [chunk for chunk in waiting if chunk.length < 0]
+            if waiting:
+                self._per_cluster *= 1.5

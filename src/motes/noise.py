@@ -1,0 +1,73 @@
+"""Random numbers that depend on what they are for, not on who draws them or when.
+
+The generator is Philox4x32-10 of Salmon, Moraes, Dror and Shaw (Parallel random numbers: as easy as 1, 2, 3, SC11):
+ten rounds that mix a counter of four 32-bit words with a key of two. The counter holds particle id, step and
+purpose, the key the seed; so any thread or rank draws the same noise for the same particle at the same step, and
+there is no state to keep.
+
+The disadvantage against a stream: each number costs its ten rounds.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from motes.errors import InputError
+from motes.functions import cos, log, sin
+from motes.state import Floats, Integers
+
+LANGEVIN, BROWNIAN = 1, 2
+"""Purposes: noise for one never repeats that for another."""
+
+MASK = 0xFFFFFFFF
+TURN = 2.0 * np.pi
+UNIT = 2.0**-32
+
+
+@njit(inline="always")  # type: ignore[untyped-decorator]  # numba has no type hints
+def philox(c0: int, c1: int, c2: int, c3: int, k0: int, k1: int) -> tuple[int, int, int, int]:
+    """Philox4x32-10: four words from a counter of four words and a key of two, all below 2**32."""
+    for _ in range(10):
+        low = np.uint64(0xD2511F53) * np.uint64(c0)
+        high = np.uint64(0xCD9E8D57) * np.uint64(c2)
+        c0, c1, c2, c3 = (
+            (np.int64(high >> np.uint64(32)) ^ c1 ^ k0),
+            np.int64(high & np.uint64(MASK)),
+            (np.int64(low >> np.uint64(32)) ^ c3 ^ k1),
+            np.int64(low & np.uint64(MASK)),
+        )
+        k0 = (k0 + 0x9E3779B9) & MASK
+        k1 = (k1 + 0xBB67AE85) & MASK
+    return c0, c1, c2, c3
+
+
+@njit(inline="always")  # type: ignore[untyped-decorator]  # numba has no type hints
+def normals(seed: int, purpose: int, step: int, particle: int) -> tuple[float, float, float]:
+    """Three standard normal numbers for a particle at a step (Box and Muller, 1958); they end at 6.8."""
+    counter = step >> 32 & 0xFFFF | purpose << 16
+    a, b, c, d = philox(particle & MASK, particle >> 32 & MASK, step & MASK, counter, seed & MASK, seed >> 32 & MASK)
+    first = np.sqrt(-2.0 * log((a + 0.5) * UNIT))
+    second = np.sqrt(-2.0 * log((c + 0.5) * UNIT))
+    angle = TURN * ((b + 0.5) * UNIT - 0.5)
+    return first * cos(angle), first * sin(angle), second * cos(TURN * ((d + 0.5) * UNIT - 0.5))
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
+def philox_block(counter: Integers, key: Integers) -> Integers:
+    """Philox for one counter (4 words) and key (2 words), to be held against published answers."""
+    return np.array(philox(counter[0], counter[1], counter[2], counter[3], key[0], key[1]))
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
+def draw_normals(begin: int, end: int, seed: int, purpose: int, step: int, ids: Integers, noise: Floats) -> None:
+    """Fill noise (3, n) for particles begin .. end - 1."""
+    for i in range(begin, end):
+        noise[0, i], noise[1, i], noise[2, i] = normals(seed, purpose, step, ids[i])
+
+
+def check_seed(seed: object) -> int:
+    """A seed must be a whole number of 64 bits."""
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
+        raise InputError(f"seed is {seed!r}; it must be a whole number from 0 to 2**63 - 1")
+    return int(seed)

@@ -1,0 +1,150 @@
+"""One moment of a simulation, as an observer sees it: read-only, each quantity worked out at most once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motes.errors import RunError
+
+if TYPE_CHECKING:
+    from motes.box import Box
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+class Frame:
+    """The state at one step. Arrays are float64 in particle-id order, N particles by d dimensions, and read-only.
+
+    Quantities are gathered when first asked for and kept, so several observers of one step share the work.
+    A frame belongs to its step: asking it for something new after the simulation has moved on raises RunError.
+    """
+
+    def __init__(self, simulation: Any) -> None:
+        self._simulation = simulation
+        self._known: dict[str, Any] = {}
+        self._step = int(simulation.step)
+
+    def __len__(self) -> int:
+        """The number of particles."""
+        return len(self._simulation)
+
+    def __repr__(self) -> str:
+        return f"Frame(step={self._step})"
+
+    def _read(self, name: str) -> Any:
+        if name not in self._known:
+            if self._simulation.step != self._step:
+                raise RunError(
+                    f"this frame is of step {self._step}, but the simulation is at step {self._simulation.step}: "
+                    f"read '{name}' inside the observer, or copy it there"
+                )
+            self._known[name] = _frozen(getattr(self._simulation, name))
+        return self._known[name]
+
+    @property
+    def step(self) -> int:
+        """Steps done since the simulation began."""
+        return self._step
+
+    @property
+    def time(self) -> float:
+        """Step times dt."""
+        return float(self._read("time"))
+
+    @property
+    def box(self) -> Box:
+        """The box: lengths, boundary, origin."""
+        box: Box = self._read("box")
+        return box
+
+    @property
+    def ids(self) -> Integers:
+        """(N,) the particles' ids, ascending."""
+        ids: Integers = self._read("ids")
+        return ids
+
+    @property
+    def types(self) -> Integers:
+        """(N,) indices into `type_names`."""
+        types: Integers = self._read("types")
+        return types
+
+    @property
+    def type_names(self) -> tuple[str | int, ...]:
+        """The label of each type."""
+        return tuple(self._read("type_names"))
+
+    @property
+    def mass(self) -> Floats:
+        """(N,) masses."""
+        mass: Floats = self._read("mass")
+        return mass
+
+    @property
+    def attributes(self) -> dict[str, Floats]:
+        """Further per-particle attributes by name, each (N,)."""
+        attributes: dict[str, Floats] = self._read("attributes")
+        return attributes
+
+    @property
+    def positions(self) -> Floats:
+        """(N, d) places, wrapped into the box on periodic axes."""
+        positions: Floats = self._read("positions")
+        return positions
+
+    @property
+    def velocities(self) -> Floats:
+        """(N, d) velocities."""
+        velocities: Floats = self._read("velocities")
+        return velocities
+
+    @property
+    def forces(self) -> Floats:
+        """(N, d) the force on each particle."""
+        forces: Floats = self._read("forces")
+        return forces
+
+    @property
+    def potential_energy(self) -> float:
+        """The sum of all interactions' energies."""
+        return float(self._read("potential_energy"))
+
+    @property
+    def kinetic_energy(self) -> float:
+        """Sum of m v^2 / 2."""
+        return float(self._read("kinetic_energy"))
+
+    @property
+    def temperature(self) -> float:
+        """2 kinetic energy / degrees of freedom, in units of energy."""
+        return float(self._read("temperature"))
+
+    @property
+    def virial(self) -> float:
+        """Sum over pairs of r . F."""
+        return float(self._read("virial"))
+
+    @property
+    def pressure(self) -> float:
+        """(2 kinetic energy + virial) / (d volume)."""
+        return float(self._read("pressure"))
+
+    @property
+    def fingerprint(self) -> str:
+        """Hex digest of the exact state."""
+        return str(self._read("fingerprint"))
+
+
+def _frozen(value: Any) -> Any:
+    """The same value, through views that cannot be written to."""
+    if isinstance(value, np.ndarray):
+        view = value.view()
+        view.flags.writeable = False
+        return view
+    if isinstance(value, dict):
+        return {key: _frozen(item) for key, item in value.items()}
+    return value

@@ -1,0 +1,126 @@
+"""Which observers are due at which step.
+
+An observer of interval n is due at every step that is a multiple of n, the one a run starts from included, and never
+twice at the same step: two halves of a run report what one whole run would.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from motes.errors import InputError
+from motes.observers.frame import Frame
+
+__all__ = ["Frame", "Observer", "Schedule"]
+
+
+class Observer(ABC):
+    """Something that is shown the state now and then. Any function of a :class:`Frame` will do as well."""
+
+    needs_energy: bool = False
+    """Whether it reads energies, pressure or virial: they are then computed along with the forces of its steps."""
+
+    def start(self, frame: Frame) -> None:  # noqa: B027  # empty on purpose: most observers need no preparation
+        """Called once, before the first step of the first run it takes part in."""
+
+    @abstractmethod
+    def __call__(self, frame: Frame) -> None:
+        """Called at each step at which it is due."""
+
+    def finish(self) -> None:  # noqa: B027  # empty on purpose, as above
+        """Called whenever a run ends, also when it ends by an error."""
+
+
+@dataclass
+class _Entry:
+    interval: int
+    observer: Callable[[Frame], Any]
+    started: bool = False
+    last_step: int | None = None  # the step it was last shown
+
+    def due(self, step: int) -> bool:
+        return step % self.interval == 0 and self.last_step != step
+
+    @property
+    def needs_energy(self) -> bool:
+        return bool(getattr(self.observer, "needs_energy", False))
+
+
+class Schedule:
+    """The observers of one simulation, in the order in which they were added."""
+
+    def __init__(self) -> None:
+        self._entries: list[_Entry] = []
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def add(self, interval: int, *observers: Callable[[Frame], Any]) -> None:
+        """Show each observer the state at every multiple of `interval` steps.
+
+        Raises InputError for an interval that is no positive integer, for none and for something uncallable.
+        """
+        interval = _checked_interval(interval)
+        if not observers:
+            raise InputError(f"every({interval}): no observer given; e.g. every({interval}, motes.Thermo())")
+        for observer in observers:
+            _check_observer(observer)
+        self._entries += [_Entry(interval, observer) for observer in observers]
+
+    def due(self, step: int) -> list[Callable[[Frame], Any]]:
+        """The observers that want to see this step and have not seen it yet."""
+        return [entry.observer for entry in self._entries if entry.due(step)]
+
+    def next_due(self, step: int) -> int | None:
+        """The first step after `step` at which someone is due, None if no one ever is."""
+        return min((_next_multiple(entry.interval, step) for entry in self._entries), default=None)
+
+    def needs_energy(self, step: int) -> bool:
+        """Whether someone due at this step reads energies, pressure or virial."""
+        return any(entry.needs_energy for entry in self._entries if entry.due(step))
+
+    def start(self, frame: Frame) -> None:
+        """Prepare those observers that take part in their first run."""
+        for entry in self._entries:
+            if not entry.started:
+                if isinstance(entry.observer, Observer):
+                    entry.observer.start(frame)
+                entry.started = True
+
+    def show(self, frame: Frame) -> None:
+        """Call every observer due at the frame's step."""
+        for entry in self._entries:
+            if entry.due(frame.step):
+                entry.last_step = frame.step
+                entry.observer(frame)
+
+    def finish(self) -> None:
+        """Tell the observers that were started that the run is over; each is told, also if another one fails."""
+        with ExitStack() as stack:
+            for entry in self._entries:
+                if entry.started and isinstance(entry.observer, Observer):
+                    stack.callback(entry.observer.finish)
+
+
+def _next_multiple(interval: int, step: int) -> int:
+    return (step // interval + 1) * interval
+
+
+def _checked_interval(interval: int) -> int:
+    # bool is an int to Python, and numpy's integers are not: __index__ is what all integers share
+    if isinstance(interval, bool) or not hasattr(interval, "__index__"):
+        raise InputError(f"the interval of an observer is a whole number of steps, not {interval!r}")
+    if interval < 1:
+        raise InputError(f"the interval of an observer is at least 1 step, not {interval}")
+    return int(interval)
+
+
+def _check_observer(observer: object) -> None:
+    if isinstance(observer, type):
+        raise InputError(f"{observer.__name__} is a class: give an observer, {observer.__name__}(...)")
+    if not callable(observer):
+        raise InputError(f"an observer is a function of a frame, not {observer!r}")

@@ -1,0 +1,233 @@
+"""The particles of a run before it begins: arrays in the user's order, checked once, here."""
+
+from __future__ import annotations
+
+import keyword
+import math
+from numbers import Integral
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from motes.box import AXES, Box
+from motes.checks import number, numbers, random_generator
+from motes.errors import InputError
+
+# Arguments of a user's function are matched by name, and these names already mean something there.
+RESERVED_NAMES = ("x", "y", "z", "t", "r", "id", "type")
+DEFAULT_TYPE = "A"
+
+Scalar = TypeVar("Scalar", bound=np.generic)
+
+
+class Particles:
+    """N particles in a box. The input's order is kept.
+
+    Parameters
+    ----------
+    positions
+        Shape (N, d), in the box's coordinates. They are rounded to the box's grid, and wrapped into the box
+        along periodic axes; along the others they must lie inside it.
+    box
+        The Box, of the same dimension d.
+    velocities
+        Shape (N, d); zeros by default.
+    mass
+        One number, or shape (N,); positive.
+    types
+        Labels, all of them integers or all of them text: one, or shape (N,). "A" by default.
+    ids
+        Unique integers >= 0, shape (N,); 0 .. N-1 by default. Results of a run come in the order of ids.
+    **attributes
+        Further numbers of each particle (a charge, a diameter): one, or shape (N,).
+
+    All arrays are read-only; assign to `velocities` to replace them all. Units are the user's own consistent
+    set.
+
+    Raises InputError, naming the first particle concerned, for what cannot be simulated: NaN or infinity,
+    shapes that differ, a particle outside a box that is not periodic, a mass <= 0, an id that occurs twice.
+    """
+
+    box: Box
+    positions: NDArray[np.float64]
+    """Shape (N, d): the user's coordinates, on the grid, inside the box."""
+    mass: NDArray[np.float64]
+    """Shape (N,)."""
+    types: NDArray[np.int64]
+    """Shape (N,): indices into `type_names`."""
+    type_names: tuple[int, ...] | tuple[str, ...]
+    """The labels that occur, sorted."""
+    ids: NDArray[np.int64]
+    """Shape (N,)."""
+    attributes: dict[str, NDArray[np.float64]]
+    """Arrays of shape (N,) by name."""
+
+    def __init__(
+        self,
+        positions: ArrayLike,
+        box: Box,
+        velocities: ArrayLike | None = None,
+        mass: ArrayLike = 1.0,
+        types: ArrayLike | None = None,
+        ids: ArrayLike | None = None,
+        **attributes: ArrayLike,
+    ) -> None:
+        if not isinstance(box, Box):
+            raise InputError(f"box: expected a motes.Box, got {type(box).__name__}")
+        self.box = box
+        given = _checked_shape(numbers("positions", positions), box.dimensions)
+        self.ids = _checked_ids(ids, len(given))
+        self._require(np.isfinite(given), "positions", given, "finite coordinates")
+        self.positions = _read_only(self._inside(given))
+        self.velocities = np.zeros_like(given) if velocities is None else velocities
+        self.mass = self._per_particle("mass", mass)
+        self._require(self.mass > 0, "mass", self.mass, "a positive mass")
+        self.types, self.type_names = _coded_types(types, len(given))
+        self.attributes = {name: self._attribute(name, values) for name, values in attributes.items()}
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __repr__(self) -> str:
+        return f"<Particles: {len(self)} of types {', '.join(map(str, self.type_names))} in {self.box!r}>"
+
+    @property
+    def density(self) -> float:
+        """Particles per volume of the box (per area in two dimensions)."""
+        return len(self) / self.box.volume
+
+    @property
+    def velocities(self) -> NDArray[np.float64]:
+        """Shape (N, d); to be assigned as a whole."""
+        return self._velocities
+
+    @velocities.setter
+    def velocities(self, values: ArrayLike) -> None:
+        array = numbers("velocities", values)
+        if array.shape != self.positions.shape:
+            raise InputError(
+                f"velocities: expected shape {self.positions.shape} as positions, got {array.shape}"
+            )
+        self._require(np.isfinite(array), "velocities", array, "finite components")
+        self._velocities = _read_only(array)
+
+    def thermalize(self, temperature: float, seed: int) -> None:
+        """Replace the velocities by random ones with exactly this temperature and no total momentum.
+
+        Each component is drawn from a normal distribution of variance temperature / mass (Maxwell and
+        Boltzmann); then the mean velocity is taken off and the rest scaled, so that the sum of mass * v**2 is
+        d * (N - 1) * temperature. Temperature is in energy units (k_B = 1).
+
+        The velocity of a particle depends on the seed and the particles' ids, not on their order: numbers are
+        drawn in the order of ids, and sums are rounded once (math.fsum), so no order of adding shows in them.
+
+        Raises InputError for a temperature < 0, and for a single particle, which cannot both move and rest.
+        """
+        temperature = number("temperature", temperature, minimum=0.0)
+        if len(self) == 1 and temperature > 0:
+            raise InputError(
+                "thermalize: one particle without momentum has no temperature; give its velocity instead"
+            )
+        by_id = np.argsort(self.ids)
+        drawn = np.empty_like(self.positions)
+        drawn[by_id] = random_generator(seed).standard_normal(drawn.shape)
+        self.velocities = self._at_temperature(drawn / np.sqrt(self.mass)[:, np.newaxis], temperature)
+
+    def _at_temperature(self, velocities: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
+        if temperature == 0:
+            return np.zeros_like(velocities)
+        momentum = [math.fsum(self.mass * component) for component in velocities.T]
+        velocities = velocities - np.array(momentum) / math.fsum(self.mass)
+        degrees_of_freedom = self.box.dimensions * (len(self) - 1)
+        twice_kinetic = math.fsum(self.mass * sum(component**2 for component in velocities.T))
+        return velocities * math.sqrt(degrees_of_freedom * temperature / twice_kinetic)
+
+    def _inside(self, given: NDArray[np.float64]) -> NDArray[np.float64]:
+        """User coordinates on the grid, once it is certain that they lie in the box."""
+        relative = self.box.snap(given)
+        inside = (relative >= 0) & (relative <= self.box.lengths) | self.box.periodic
+        lower, upper = self.box.origin, self.box.origin + self.box.lengths
+        limits = " x ".join(f"[{low:g}, {high:g}]" for low, high in zip(lower, upper, strict=True))
+        self._require(inside, "positions", given, f"a place inside the box {limits} where it is not periodic")
+        return relative + self.box.origin
+
+    def _per_particle(self, name: str, values: ArrayLike) -> NDArray[np.float64]:
+        array = numbers(name, values)
+        if array.shape not in {(), (len(self),)}:
+            raise InputError(f"{name}: expected one number or {len(self)}, got shape {array.shape}")
+        array = np.full(len(self), array) if array.ndim == 0 else array
+        self._require(np.isfinite(array), name, array, "a finite number")
+        return _read_only(array)
+
+    def _attribute(self, name: str, values: ArrayLike) -> NDArray[np.float64]:
+        if not name.isidentifier() or keyword.iskeyword(name):
+            raise InputError(f"attribute {name!r}: expected a name that Python accepts for an argument")
+        if name in RESERVED_NAMES:
+            raise InputError(
+                f"attribute {name!r}: this name is taken (as are {', '.join(RESERVED_NAMES)}); choose another"
+            )
+        return self._per_particle(name, values)
+
+    def _require(
+        self, good: NDArray[np.bool_], name: str, values: NDArray[np.float64], expected: str
+    ) -> None:
+        """Raise an InputError about the first particle for which not all is good."""
+        if good.all():
+            return
+        row = int(np.argmin(good.reshape(len(self), -1).all(axis=1)))
+        value = values[row].tolist()
+        shown = (
+            f"({', '.join(f'{AXES[i]} = {v!r}' for i, v in enumerate(value))})"
+            if values.ndim > 1
+            else repr(value)
+        )
+        raise InputError(f"{name}: particle id {self.ids[row]} (row {row}) has {shown}; expected {expected}")
+
+
+def _read_only(array: NDArray[Scalar]) -> NDArray[Scalar]:
+    array.flags.writeable = False
+    return array
+
+
+def _checked_shape(positions: NDArray[np.float64], dimensions: int) -> NDArray[np.float64]:
+    if positions.ndim != 2 or positions.shape[1] != dimensions:
+        raise InputError(
+            f"positions: expected shape (N, {dimensions}) in a {dimensions}D box, got shape {positions.shape}"
+        )
+    if len(positions) == 0:
+        raise InputError("positions: expected at least one particle, got none")
+    return positions
+
+
+def _checked_ids(ids: ArrayLike | None, count: int) -> NDArray[np.int64]:
+    array = np.arange(count) if ids is None else np.array(ids)
+    if array.shape != (count,) or array.dtype.kind not in "iu":
+        raise InputError(f"ids: expected {count} integers, got {array.dtype} of shape {array.shape}")
+    if array.min() < 0 or array.max() > np.iinfo(np.int64).max:
+        raise InputError(f"ids: expected integers from 0 to 2**63 - 1, got {array.min()} to {array.max()}")
+    in_order = np.sort(array)
+    twice = np.flatnonzero(in_order[1:] == in_order[:-1])
+    if len(twice):
+        raise InputError(f"ids: expected each id once, but {in_order[twice[0]]} occurs more than once")
+    return _read_only(array.astype(np.int64))
+
+
+def _coded_types(types: ArrayLike | None, count: int) -> tuple[NDArray[np.int64], tuple[Any, ...]]:
+    """Codes, and the sorted labels that they stand for."""
+    labels = _labels(DEFAULT_TYPE if types is None else types)
+    if labels.shape not in {(), (count,)}:
+        raise InputError(f"types: expected one label or {count}, got shape {labels.shape}")
+    names, codes = np.unique(np.broadcast_to(labels, count), return_inverse=True)
+    return _read_only(codes.astype(np.int64)), tuple(names.tolist())
+
+
+def _labels(types: ArrayLike) -> NDArray[Any]:
+    """An array of integers or of text."""
+    if isinstance(types, np.ndarray) and types.dtype.kind in "iuU":
+        return types
+    # NumPy turns [1, "A"] into text without a word, so each label is looked at as it was given.
+    given = np.array(types, dtype=object)
+    if not any(all(isinstance(label, kind) for label in given.flat) for kind in (str, Integral)):
+        raise InputError("types: expected labels that are all integers or all text")
+    return np.array(given.tolist())

@@ -1,0 +1,374 @@
+"""What users hold: it checks what was asked for, sets an engine up, runs it, and answers questions about the state."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from motes.box import Box
+from motes.decomposition.single import SingleDomain
+from motes.engine import Engine
+from motes.errors import InputError
+from motes.forces.interaction import Pair
+from motes.forces.pair import PairForces
+from motes.forces.scale import BITS, force_limit, power_above
+from motes.integrators import Integrator
+from motes.neighbors.list import NeighborList
+from motes.neighbors.suspects import describe_closest_pair
+from motes.observers.frame import Frame
+from motes.observers.schedule import Schedule
+from motes.particles import Particles
+from motes.progress import progress_bar
+from motes.state import Array, Floats, Integers, Quanta, State
+from motes.threads import Team
+
+SKIN = 0.12
+"""The skin in cutoffs, unless it is given."""
+
+SHOW_EVERY = 0.2
+"""Seconds between two signs of progress."""
+
+SPEED_MARGIN = 4096.0
+
+
+class Simulation:
+    """Particles, how they move, and what they feel.
+
+    Args:
+        particles: where they start; they are copied.
+        integrator: for example VelocityVerlet(dt=0.005).
+        interactions: Pair objects; none means free particles.
+        threads: how many; None takes all cores.
+        skin: width beyond the cutoff up to which neighbours are listed; it changes the speed, never a result.
+
+    Raises:
+        InputError: for anything that cannot be run, before a step is taken.
+    """
+
+    def __init__(
+        self,
+        particles: Particles,
+        integrator: Integrator,
+        interactions: Sequence[Pair] = (),
+        threads: int | None = None,
+        skin: float | None = None,
+    ) -> None:
+        _check_types(particles, integrator, interactions)
+        self._box = particles.box
+        self._type_names = particles.type_names
+        self._integrator = integrator
+        self._interactions = tuple(interactions)
+        team = Team(threads)
+        pairs = [pair.bind(particles.type_names, particles.attributes) for pair in interactions]
+        forces = PairForces(pairs, max(1, len(particles.type_names)), self._box.dimensions, team)
+        width = _skin(skin, forces.cutoff, self._box)
+        halo = forces.cutoff + width if forces.cutoff else 0.0
+        neighbors = NeighborList(forces.cutoff, width, team)
+        state = _initial_state(particles)
+        self._engine = Engine(state, SingleDomain(halo, team), neighbors, forces, integrator, team)
+        self._order: Integers | None = None
+        self._attributes = {name: values[np.argsort(particles.ids)] for name, values in particles.attributes.items()}
+        self._schedule = Schedule()
+        self._start()
+
+    def _start(self) -> None:
+        """Neighbours, then the quanta that fit what they feel, then the first forces."""
+        engine, state = self._engine, self._engine.state
+        engine.rebuild()
+        sums = engine.forces.compute(state, engine.neighbors.pairs, energy=False)
+        if not math.isfinite(sums.largest_force):
+            raise InputError(
+                "the force at the start is not finite: "
+                + describe_closest_pair(state, engine.neighbors.pairs)
+                + "; give particles places of their own, and a function that is finite there"
+            )
+        state.quanta = _choose_quanta(state, engine.forces, self._integrator, sums.largest_force)
+        self.velocities = self.velocities
+        engine.compute_forces(energy=False)
+        engine.clock = type(engine.clock)()
+
+    # Running
+
+    def run(self, steps: int, progress: Callable[[int], None] | None = None) -> None:
+        """Take steps. On a terminal a bar shows how far it is; progress, if given, is called with the steps done."""
+        if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 0:
+            raise InputError(f"steps is {steps!r}; it must be a whole number of at least 0")
+        frame = Frame(self)
+        self._schedule.start(frame)
+        try:
+            if progress is not None:
+                self._run(int(steps), progress)
+            else:
+                with progress_bar(int(steps)) as show:
+                    self._run(int(steps), show)
+        finally:
+            self._schedule.finish()
+
+    def _run(self, steps: int, progress: Callable[[int], None]) -> None:
+        begin, end = self.step, self.step + steps
+        self._observe()
+        chunk = 1
+        while self.step < end:
+            due = self._schedule.next_due(self.step)
+            stop = min(end, self.step + chunk, due if due is not None else end)
+            started, before = time.perf_counter(), self.step
+            self._engine.run(stop - self.step, self._schedule.needs_energy(stop))
+            self._order = None
+            pace = (time.perf_counter() - started) / (self.step - before)
+            chunk = max(1, int(SHOW_EVERY / max(pace, 1e-9)))
+            self._observe()
+            progress(self.step - begin)
+
+    def _observe(self) -> None:
+        self._engine.clock.start()
+        if self._schedule.due(self.step):
+            self._schedule.show(Frame(self))
+        self._engine.clock.lap("output")
+
+    def every(self, interval: int, *observers: Callable[[Frame], Any]) -> None:
+        """Show the observers a frame at every step that is a multiple of interval."""
+        self._schedule.add(interval, *observers)
+
+    # The state, in the order of particle ids
+
+    def __len__(self) -> int:
+        """Number of particles."""
+        return self._engine.state.owned
+
+    def __repr__(self) -> str:
+        return f"Simulation({len(self)} particles, {self._integrator!r}, step {self.step})"
+
+    @property
+    def step(self) -> int:
+        """Steps taken."""
+        return self._engine.state.step
+
+    @property
+    def time(self) -> float:
+        """Time passed since step 0."""
+        return self.step * self._integrator.dt
+
+    @property
+    def box(self) -> Box:
+        """The box."""
+        return self._box
+
+    @property
+    def integrator(self) -> Integrator:
+        """How the particles move."""
+        return self._integrator
+
+    @property
+    def interactions(self) -> tuple[Pair, ...]:
+        """What the particles feel."""
+        return self._interactions
+
+    @property
+    def threads(self) -> int:
+        """Threads that work."""
+        return self._engine.team.threads
+
+    @property
+    def skin(self) -> float:
+        """Width beyond the cutoff up to which neighbours are listed."""
+        return self._engine.neighbors.skin
+
+    @property
+    def ids(self) -> Integers:
+        """Ids, (N,), rising."""
+        return self._sorted("ids")
+
+    @property
+    def types(self) -> Integers:
+        """Types as numbers into type_names, (N,)."""
+        return self._sorted("types")
+
+    @property
+    def type_names(self) -> tuple[Any, ...]:
+        """The names of the types."""
+        return self._type_names
+
+    @property
+    def mass(self) -> Floats:
+        """Masses, (N,)."""
+        return self._sorted("mass")
+
+    @property
+    def attributes(self) -> dict[str, Floats]:
+        """Per-particle attributes, each (N,)."""
+        return {name: values.copy() for name, values in self._attributes.items()}
+
+    @property
+    def positions(self) -> Floats:
+        """Positions, (N, d), wrapped into the box along periodic axes."""
+        return self._box.snap(self._sorted("positions") + self._box.origin) + self._box.origin
+
+    @property
+    def velocities(self) -> Floats:
+        """Velocities, (N, d). Values given are rounded to the velocity grid of the run."""
+        return self._sorted("velocities")
+
+    @velocities.setter
+    def velocities(self, values: Floats) -> None:
+        given = np.asarray(values, float)
+        if given.shape != (len(self), self._box.dimensions):
+            raise InputError(f"velocities have shape {given.shape}; it must be {(len(self), self._box.dimensions)}")
+        state = self._engine.state
+        quantum = state.quanta.velocity
+        if not np.abs(given).max(initial=0.0) < 2.0**50 * quantum:
+            raise InputError(
+                f"a velocity is not finite, or beyond {2.0**50 * quantum:g}, the largest this simulation can hold; "
+                "start a new one from these velocities"
+            )
+        snapped = np.rint(given / quantum) * quantum + 0.0
+        state.velocities[:, self._ranking()] = snapped.T
+
+    @property
+    def forces(self) -> Floats:
+        """Forces, (N, d)."""
+        return self._sorted("forces") * self._engine.state.quanta.force
+
+    def _ranking(self) -> Integers:
+        """Where the particles lie in the state, in the order of their ids."""
+        if self._order is None:
+            self._order = np.argsort(self._engine.gather("ids"))
+        return self._order
+
+    def _sorted(self, name: str) -> Array:
+        return np.ascontiguousarray(self._engine.gather(name)[..., self._ranking()].T)
+
+    # Numbers
+
+    @property
+    def potential_energy(self) -> float:
+        """Energy of all interactions."""
+        return (self._engine.energy_quanta().energy or 0) * self._engine.state.quanta.energy
+
+    @property
+    def virial(self) -> float:
+        """Sum over pairs of distance times force along it."""
+        return (self._engine.energy_quanta().virial or 0) * self._engine.state.quanta.energy
+
+    @property
+    def kinetic_energy(self) -> float:
+        """Sum of m v**2 / 2."""
+        return self._engine.kinetic_quanta() * self._engine.state.quanta.kinetic
+
+    @property
+    def degrees_of_freedom(self) -> int:
+        """d (N - 1) where total momentum is conserved, d N elsewhere."""
+        conserved = self._integrator.conserves_momentum and "reflecting" not in self._box.boundary
+        return self._box.dimensions * (len(self) - conserved)
+
+    @property
+    def temperature(self) -> float:
+        """Twice the kinetic energy for each degree of freedom (the Boltzmann constant is 1)."""
+        return 2 * self.kinetic_energy / self.degrees_of_freedom if self.degrees_of_freedom > 0 else 0.0
+
+    @property
+    def pressure(self) -> float:
+        """(2 kinetic energy + virial) / (d volume)."""
+        return (2 * self.kinetic_energy + self.virial) / (self._box.dimensions * self._box.volume)
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of box, ids, types, positions and velocities, the same for the same bits."""
+        digest = hashlib.sha256()
+        for values in (self._box.lengths, self.ids, self.types, self.positions, self.velocities + 0.0):
+            little = values.dtype.newbyteorder("<")
+            digest.update(np.ascontiguousarray(values, little).tobytes())
+        return digest.hexdigest()[:32]
+
+    @property
+    def timings(self) -> dict[str, float]:
+        """Seconds per phase since the start."""
+        return dict(self._engine.clock.seconds)
+
+    def describe(self) -> dict[str, Any]:
+        """What runs where, for headers."""
+        neighbors = self._engine.neighbors
+        return {
+            "particles": len(self),
+            "types": self._type_names,
+            "box": self._box,
+            "density": len(self) / self._box.volume,
+            "interactions": self._interactions,
+            "integrator": self._integrator,
+            "threads": self.threads,
+            "cutoff": neighbors.cutoff,
+            "skin": neighbors.skin,
+            "quanta": self._engine.state.quanta,
+            "list_builds": neighbors.pairs.builds,
+            "listed_pairs": neighbors.pairs.pairs,
+        }
+
+
+def _check_types(particles: object, integrator: object, interactions: object) -> None:
+    if not isinstance(particles, Particles):
+        raise InputError(f"the first argument is {type(particles).__name__}; it must be motes.Particles")
+    if not isinstance(integrator, Integrator):
+        raise InputError(
+            f"the integrator is {type(integrator).__name__}; give for example motes.VelocityVerlet(dt=0.005)"
+        )
+    if isinstance(interactions, Pair) or not isinstance(interactions, Sequence):
+        raise InputError("interactions must be a list, for example [motes.Pair(...)]")
+    for interaction in interactions:
+        if not isinstance(interaction, Pair):
+            raise InputError(f"an interaction is {type(interaction).__name__}; it must be motes.Pair")
+
+
+def _skin(skin: float | None, cutoff: float, box: Box) -> float:
+    if skin is None:
+        return SKIN * cutoff if cutoff else float(box.lengths.min()) / 2
+    if isinstance(skin, bool) or not isinstance(skin, (int, float)) or not (math.isfinite(skin) and skin >= 0):
+        raise InputError(f"skin is {skin!r}; it must be a number of at least 0")
+    return float(skin)
+
+
+def _initial_state(particles: Particles) -> State:
+    order = np.argsort(particles.ids)
+    count, dimensions = len(particles), particles.box.dimensions
+    positions = np.ascontiguousarray(particles.box.snap(particles.positions)[order].T)
+    return State(
+        box=particles.box,
+        quanta=Quanta(particles.box.spacing, 2.0**-1000, 1.0, 1.0, 1.0),
+        step=0,
+        owned=count,
+        ids=particles.ids[order],
+        types=particles.types[order],
+        mass=particles.mass[order],
+        positions=positions,
+        velocities=np.ascontiguousarray(particles.velocities[order].T),
+        forces=np.zeros((dimensions, count), np.int64),
+        ghost_axes=np.zeros(count, np.int8),
+        attributes={name: values[order] for name, values in particles.attributes.items()},
+    )
+
+
+def _choose_quanta(state: State, forces: PairForces, integrator: Integrator, largest: float) -> Quanta:
+    """Grids fine enough for the motion at hand, with room above it."""
+    owned = state.owned
+    mass = state.mass[:owned]
+    kinetic = 0.5 * mass * (state.velocities[:, :owned] ** 2).sum(axis=0)
+    energy = max(float(kinetic.max(initial=0.0)), 10 * integrator.temperature)
+    attributes = {name: values[:owned] for name, values in state.attributes.items()}
+    force = force_limit(forces.pairs, attributes, energy, largest)
+    cutoff = forces.cutoff or 1.0
+    usual = math.sqrt(max(2 * energy, force * cutoff / 64) / float(mass.min(initial=np.inf))) if owned else 0.0
+    farthest = float(state.box.lengths.max()) / integrator.dt
+    speed = min(SPEED_MARGIN * usual, farthest) if usual else farthest
+    velocity = power_above(speed) * 2.0**-51
+    heaviest = float(mass.max(initial=0.0)) if owned else 1.0
+    kinetic_limit = power_above(0.5 * heaviest * state.dimensions * (2.0**51 * velocity) ** 2)
+    return Quanta(
+        position=state.box.spacing,
+        velocity=velocity,
+        force=force * 2.0**-BITS,
+        energy=power_above(force * cutoff / 16) * 2.0**-BITS,
+        kinetic=kinetic_limit * 2.0**-62,
+    )

@@ -1,0 +1,156 @@
+"""The words all stages share: the state of one region, the quanta of its numbers, and the list of its pairs.
+
+Arrays run over particles along their last axis, so that a loop over particles reads memory in order. The particles a
+region owns come first, its ghosts after them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from motes.box import Box
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Array = npt.NDArray[Any]
+
+ROUND = 1.5 * 2.0**52
+"""Adding this many quanta to a number rounds it to a whole number of them (see arithmetic.py)."""
+
+
+@dataclass(frozen=True)
+class Quanta:
+    """The grids on which the numbers of a run lie, each a power of two; chosen once, kept in checkpoints."""
+
+    position: float
+    velocity: float
+    force: float
+    energy: float
+    kinetic: float
+
+
+@dataclass
+class State:
+    """What one region knows of its particles.
+
+    positions are relative to the origin of the box; forces count quanta; ghost_axes tells by its bits along which
+    axes a particle lies beyond the upper side of the region (0 for all that are owned).
+    """
+
+    box: Box
+    quanta: Quanta
+    step: int
+    owned: int
+    ids: Integers
+    types: Integers
+    mass: Floats
+    positions: Floats
+    velocities: Floats
+    forces: Integers
+    ghost_axes: npt.NDArray[np.int8]
+    attributes: dict[str, Floats]
+    ghosts: int = 0
+
+    @property
+    def dimensions(self) -> int:
+        """Number of axes, 2 or 3."""
+        return self.box.dimensions
+
+    @property
+    def total(self) -> int:
+        """Particles and ghosts."""
+        return self.owned + self.ghosts
+
+    @property
+    def capacity(self) -> int:
+        """Particles and ghosts that fit before the arrays must grow."""
+        return len(self.ids)
+
+    def columns(self) -> Iterator[tuple[str, Array]]:
+        """Every array that a ghost copies from its particle and keeps until the next halo."""
+        yield "ids", self.ids
+        yield "types", self.types
+        for name, values in self.attributes.items():
+            yield name, values
+
+    def reserve(self, total: int) -> None:
+        """Make room for total particles and ghosts, keeping what is there."""
+        if total <= self.capacity:
+            return
+        capacity = total + total // 16
+
+        def grow(values: Array) -> Array:
+            grown = np.zeros((*values.shape[:-1], capacity), values.dtype)
+            grown[..., : self.owned + self.ghosts] = values[..., : self.owned + self.ghosts]
+            return grown
+
+        for name in ("ids", "types", "mass", "positions", "velocities", "forces", "ghost_axes"):
+            setattr(self, name, grow(getattr(self, name)))
+        self.attributes = {name: grow(values) for name, values in self.attributes.items()}
+
+    def reorder(self, order: Integers) -> None:
+        """Lay the owned particles out anew: the particle at place order[k] comes to place k."""
+        owned = self.owned
+        for name in ("ids", "types", "mass", "positions", "velocities", "forces"):
+            values = getattr(self, name)
+            values[..., :owned] = values[..., order]
+        for values in self.attributes.values():
+            values[:owned] = values[order]
+
+
+@dataclass
+class Chunk:
+    """The lists of one run of clusters: cluster first + c meets partners[begin[c] : begin[c] + count[c]].
+
+    Every list is filled up to whole clusters; reach is the end of the slots that the run and its partners touch.
+    """
+
+    first: int
+    last: int
+    length: int = -1
+    reach: int = 0
+    begin: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
+    count: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
+    partners: npt.NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
+
+    @property
+    def arrays(self) -> tuple[Integers, Integers, npt.NDArray[np.int32]]:
+        """begin, count, partners."""
+        return self.begin, self.count, self.partners
+
+    def reserve(self, length: int) -> None:
+        """Make room for lists of this length together."""
+        self.begin = np.empty(self.last - self.first, np.int64)
+        self.count = np.empty(self.last - self.first, np.int64)
+        self.partners = np.empty(length, np.int32)
+
+
+@dataclass
+class PairList:
+    """Clusters of particles, and for each the later particles near it.
+
+    Particles lie in slots, CLUSTER to a cluster; an empty slot lies far from everything. particle[slot] is the place
+    in the state, -1 for an empty slot. A cluster of ghosts meets no pair within itself; axes holds its ghost bits.
+    """
+
+    clusters: int = 0
+    slots: int = 0
+    particle: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
+    positions: Floats = field(default_factory=lambda: np.zeros((3, 0)))
+    axes: npt.NDArray[np.int8] = field(default_factory=lambda: np.zeros(0, np.int8))
+    chunks: list[Chunk] = field(default_factory=list)
+    builds: int = 0
+
+    @property
+    def pairs(self) -> int:
+        """How many partners are listed over all clusters."""
+        return sum(chunk.length for chunk in self.chunks)
+
+
+CLUSTER = 8
+"""Particles in a cluster: one 512-bit vector of float64, two 256-bit ones."""

@@ -1,0 +1,48 @@
+"""A team of threads that run compiled loops, each over its own part of a range.
+
+The loops release the interpreter's lock, so ordinary threads suffice: nothing global is set, a team works inside
+other threads and processes, and a loop needs to be compiled only once, not once more for parallel use. The
+disadvantage: handing out work costs about 20 microseconds a stage, so small systems run on one thread.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from motes.errors import InputError
+
+SMALLEST_PART = 2048
+"""Items below which another thread costs more than it brings."""
+
+
+def available_cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Team:
+    """threads threads; the calling thread is one of them."""
+
+    def __init__(self, threads: int | None = None) -> None:
+        if threads is None:
+            threads = available_cores()
+        if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+            raise InputError(f"threads is {threads!r}; it must be a whole number of at least 1")
+        self.threads = threads
+        self._pool = ThreadPoolExecutor(threads - 1, "motes") if threads > 1 else None
+
+    def call(self, kernel: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Call kernel once for every tuple of arguments, at the same time; return the results in their order."""
+        if self._pool is None or len(calls) < 2:
+            return [kernel(*arguments) for arguments in calls]
+        others = [self._pool.submit(kernel, *arguments) for arguments in calls[1:]]
+        return [kernel(*calls[0]), *(other.result() for other in others)]
+
+    def split(self, kernel: Callable[..., Any], count: int, *arguments: Any) -> list[Any]:
+        """Call kernel(begin, end, *arguments) for parts of range(count); return the results in order."""
+        parts = max(1, min(self.threads, count // SMALLEST_PART))
+        edges = [count * part // parts for part in range(parts + 1)]
+        return self.call(kernel, [(begin, end, *arguments) for begin, end in zip(edges, edges[1:], strict=False)])

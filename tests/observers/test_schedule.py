@@ -1,0 +1,171 @@
+"""Who is due when, and what a frame lets its reader do."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from motes.errors import InputError, RunError
+from motes.observers import Frame, Observer, Schedule
+
+
+class Recorder(Observer):
+    """Notes every call."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def start(self, frame: Frame) -> None:
+        self.calls.append("start")
+
+    def __call__(self, frame: Frame) -> None:
+        self.calls.append(str(frame.step))
+
+    def finish(self) -> None:
+        self.calls.append("finish")
+
+
+class Hungry(Recorder):
+    needs_energy = True
+
+
+def run(schedule: Schedule, simulation: Any, last: int) -> None:
+    """What an engine does, without the physics."""
+    schedule.start(Frame(simulation))
+    try:
+        schedule.show(Frame(simulation))
+        while simulation.step < last:
+            simulation.step += 1
+            schedule.show(Frame(simulation))
+    finally:
+        schedule.finish()
+
+
+def test_due_at_multiples_from_step_zero(simulation):
+    recorder = Recorder()
+    schedule = Schedule()
+    schedule.add(3, recorder)
+    run(schedule, simulation, 7)
+    assert recorder.calls == ["start", "0", "3", "6", "finish"]
+
+
+@given(interval=st.integers(1, 50), step=st.integers(0, 1000))
+def test_next_due_is_the_first_due_step_to_come(interval, step):
+    schedule = Schedule()
+    schedule.add(interval, print)
+    following = schedule.next_due(step)
+    assert following > step
+    assert schedule.due(following) == [print]
+    assert not any(schedule.due(between) for between in range(step + 1, following))
+
+
+def test_next_due_of_several_and_of_none():
+    schedule = Schedule()
+    assert schedule.next_due(0) is None
+    schedule.add(10, print)
+    schedule.add(4, repr)
+    assert [schedule.next_due(step) for step in (0, 4, 8, 10, 19)] == [4, 8, 10, 12, 20]
+    assert schedule.due(20) == [print, repr]
+    assert schedule.due(8) == [repr]
+
+
+def test_two_halves_report_what_one_whole_does(simulation):
+    recorder = Recorder()
+    schedule = Schedule()
+    schedule.add(2, recorder)
+    run(schedule, simulation, 4)
+    run(schedule, simulation, 8)
+    assert recorder.calls == ["start", "0", "2", "4", "finish", "6", "8", "finish"]
+
+
+def test_an_observer_added_between_runs_starts_with_the_next(simulation):
+    early, late = Recorder(), Recorder()
+    schedule = Schedule()
+    schedule.add(2, early)
+    run(schedule, simulation, 2)
+    schedule.add(2, late)
+    run(schedule, simulation, 4)
+    assert late.calls == ["start", "2", "4", "finish"]
+
+
+def test_energy_is_needed_only_where_it_will_be_read():
+    schedule = Schedule()
+    schedule.add(5, Recorder(), print)
+    schedule.add(10, Hungry())
+    assert [schedule.needs_energy(step) for step in (0, 5, 10, 11)] == [True, False, True, False]
+
+
+def test_everyone_is_told_of_the_end_also_if_one_fails(simulation):
+    class Failing(Recorder):
+        def finish(self) -> None:
+            raise RunError("disk full")
+
+    before, after = Recorder(), Recorder()
+    schedule = Schedule()
+    schedule.add(1, before, Failing(), after)
+    with pytest.raises(RunError, match="disk full"):
+        run(schedule, simulation, 0)
+    assert before.calls[-1] == after.calls[-1] == "finish"
+
+
+@pytest.mark.parametrize("interval", [0, -3, 1.5, "10", True, None])
+def test_intervals_that_are_none(interval):
+    with pytest.raises(InputError, match="interval of an observer"):
+        Schedule().add(interval, print)
+
+
+def test_numpy_integers_are_intervals():
+    schedule = Schedule()
+    schedule.add(np.int64(7), print)
+    assert schedule.next_due(0) == 7
+
+
+@pytest.mark.parametrize(
+    ("observers", "message"),
+    [((), "no observer given"), ((Recorder,), r"give an observer, Recorder\(\.\.\.\)"), ((3,), "function of a frame")],
+)
+def test_observers_that_are_none(observers, message):
+    with pytest.raises(InputError, match=message):
+        Schedule().add(1, *observers)
+
+
+def test_a_frame_gathers_each_quantity_once(simulation):
+    frame = Frame(simulation)
+    assert frame.positions is frame.positions
+    assert frame.potential_energy == frame.potential_energy == -1.0 / 3.0
+    assert simulation.reads == {"positions": 1, "potential_energy": 1}
+
+
+def test_a_frame_has_what_a_simulation_has(simulation):
+    frame = Frame(simulation)
+    assert len(frame) == 3
+    assert (frame.step, frame.time, frame.temperature, frame.virial) == (0, 0.0, 0.1, 0.7)
+    assert frame.type_names == ("A", "B")
+    assert frame.fingerprint == "abc"
+    assert frame.box.dimensions == 3
+
+
+@pytest.mark.parametrize("name", ["ids", "types", "mass", "positions", "velocities", "forces"])
+def test_a_frame_is_read_only(simulation, name):
+    frame = Frame(simulation)
+    with pytest.raises(ValueError, match="read-only"):
+        getattr(frame, name)[0] = 0
+    with pytest.raises(AttributeError):
+        setattr(frame, name, 0)
+    getattr(simulation, name)[0] = 0  # the simulation's own stays writeable
+
+
+def test_attributes_are_read_only_too(simulation):
+    with pytest.raises(ValueError, match="read-only"):
+        Frame(simulation).attributes["charge"][0] = 0
+
+
+def test_a_frame_of_the_past_says_so(simulation):
+    frame = Frame(simulation)
+    positions = frame.positions
+    simulation.step = 10
+    assert frame.positions is positions
+    with pytest.raises(RunError, match="this frame is of step 0, but the simulation is at step 10.*'forces'"):
+        frame.forces  # noqa: B018  # reading is the point

@@ -1,0 +1,103 @@
+"""The thermo table: aligned on a screen, exact in a file, and never over someone's data."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from motes.errors import InputError, RunError
+from motes.observers import Frame, Thermo
+
+COLUMNS = ["step", "time", "temperature", "potential", "kinetic", "total", "pressure"]
+
+
+def test_table_is_aligned(simulation, capsys):
+    thermo = Thermo()
+    thermo.start(Frame(simulation))
+    for step in (0, 123456):
+        simulation.step = step
+        thermo(Frame(simulation))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == COLUMNS
+    assert len({len(line) for line in lines}) == 1
+    assert lines[2].split()[:4] == ["123456", "617.28", "0.1", "-0.33333333"]
+
+
+def test_csv_has_every_digit(simulation, tmp_path):
+    path = tmp_path / "melt.csv"
+    thermo = Thermo(path)
+    thermo.start(Frame(simulation))
+    thermo(Frame(simulation))
+    header, row = csv.reader(path.open())
+    assert header == COLUMNS
+    values = dict(zip(header, map(float, row), strict=True))
+    assert values["potential"] == simulation.potential_energy
+    assert values["kinetic"] == simulation.kinetic_energy
+    assert values["total"] == simulation.potential_energy + simulation.kinetic_energy
+    assert values["pressure"] == simulation.pressure
+    assert row[0] == "0"
+
+
+def test_each_row_is_written_at_once(simulation, tmp_path):
+    path = tmp_path / "melt.csv"
+    thermo = Thermo(path)
+    thermo.start(Frame(simulation))
+    for rows in range(1, 4):
+        simulation.step = rows
+        thermo(Frame(simulation))
+        assert len(path.read_text().splitlines()) == 1 + rows
+
+
+def test_first_and_last_row_are_kept(simulation, tmp_path):
+    thermo = Thermo(tmp_path / "melt.csv")
+    assert thermo.first is None
+    thermo.start(Frame(simulation))
+    for step in (0, 5, 10):
+        simulation.step = step
+        thermo(Frame(simulation))
+    assert (thermo.first.step, thermo.last.step) == (0, 10)
+
+
+def test_it_asks_for_energies():
+    assert Thermo().needs_energy
+
+
+def test_existing_file_is_refused_and_untouched(tmp_path):
+    path = tmp_path / "melt.csv"
+    path.write_text("precious")
+    with pytest.raises(InputError, match=r"melt\.csv exists.*overwrite=True.*--overwrite"):
+        Thermo(path)
+    assert path.read_text() == "precious"
+
+
+def test_file_that_appears_before_the_start_is_refused_too(simulation, tmp_path):
+    path = tmp_path / "melt.csv"
+    thermo = Thermo(path)
+    path.write_text("precious")
+    with pytest.raises(InputError, match="exists"):
+        thermo.start(Frame(simulation))
+    assert path.read_text() == "precious"
+
+
+def test_overwrite_waits_for_the_start(simulation, tmp_path):
+    path = tmp_path / "melt.csv"
+    path.write_text("old")
+    thermo = Thermo(path, overwrite=True)
+    assert path.read_text() == "old"
+    thermo.start(Frame(simulation))
+    assert path.read_text().split(",")[0] == "step"
+
+
+def test_missing_folder_and_folder_as_file(simulation, tmp_path):
+    with pytest.raises(InputError, match="the folder .*nowhere does not exist"):
+        Thermo(tmp_path / "nowhere" / "melt.csv").start(Frame(simulation))
+    with pytest.raises(InputError, match="it is a folder"):
+        Thermo(tmp_path, overwrite=True).start(Frame(simulation))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full, the disk that is always full")
+def test_full_disk_stops_the_run(simulation):
+    thermo = Thermo("/dev/full", overwrite=True)
+    simulation.step = 40
+    with pytest.raises(RunError, match="cannot write /dev/full at step 40: No space left"):
+        thermo(Frame(simulation))
