@@ -1,7 +1,7 @@
 """An interaction that nobody has built in: soft, charged colloids of two kinds and many sizes.
 
-The energy is a formula of the distance with NumPy functions inside. How strongly two particles repel depends on
-their types (`strength`, a table), and where on their diameters (a per-particle attribute, mixed).
+The energy is a formula of the distance with NumPy functions inside. How strongly two particles repel depends
+on their types (`strength`, a table), and where on their diameters (a per-particle attribute, mixed).
 """
 
 import numpy as np
@@ -28,5 +28,5 @@ pair = motes.Pair(
     kappa=2.0,
 )
 sim = motes.Simulation(particles, motes.Langevin(dt=0.005, temperature=0.5, friction=1.0, seed=7), [pair])
-sim.every(200, motes.Thermo(), lambda frame: print(f"         mean height {frame.positions[:, 1].mean():.3f}"))
+sim.every(200, motes.Thermo(), lambda frame: print("  mean height", frame.positions[:, 1].mean()))
 sim.run(1000)

@@ -82,7 +82,11 @@ def test_velocities_can_be_replaced_and_are_checked():
 def test_thermalize_is_exact_and_depends_on_ids_only(dimensions, count, target, seed):
     random = np.random.default_rng(seed)
     box = Box([4.0] * dimensions)
-    positions, mass, ids = random.random((count, dimensions)), random.random(count) + 0.1, random.permutation(count)
+    positions, mass, ids = (
+        random.random((count, dimensions)),
+        random.random(count) + 0.1,
+        random.permutation(count),
+    )
     particles = Particles(positions, box, mass=mass, ids=ids)
     particles.thermalize(target, seed)
     assert temperature(particles) == pytest.approx(target, rel=1e-12)
@@ -102,7 +106,9 @@ def test_thermalize_is_maxwellian_whatever_the_mass():
     light, heavy = particles.velocities[:20_000].ravel(), particles.velocities[20_000:].ravel()
     assert light.var() == pytest.approx(2.0, rel=0.03)
     assert heavy.var() == pytest.approx(2.0 / 16, rel=0.03)
-    assert (light**4).mean() / light.var() ** 2 == pytest.approx(3.0, rel=0.05)  # a normal distribution's kurtosis
+    assert (light**4).mean() / light.var() ** 2 == pytest.approx(
+        3.0, rel=0.05
+    )  # a normal distribution's kurtosis
 
 
 def test_thermalize_seed_matters_and_zero_is_rest():
@@ -175,5 +181,5 @@ def test_outside_an_open_box_is_an_error_and_its_faces_are_inside():
 
 
 def test_a_list_is_no_box():
-    with pytest.raises(InputError, match="box: expected a motes.Box, got list"):
+    with pytest.raises(InputError, match=r"box: expected a motes\.Box, got list"):
         Particles(TWO, [4.0, 4.0, 4.0])

@@ -14,7 +14,7 @@ def progress_bar(total: int) -> Iterator[Callable[[int], None]]:
     The bar is drawn on standard error if that is a terminal, and vanishes at the end.
     """
     if not sys.stderr.isatty():
-        yield lambda done: None
+        yield _ignore
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TimeRemainingColumn
@@ -36,3 +36,7 @@ def progress_bar(total: int) -> Iterator[Callable[[int], None]]:
             bar.update(task, completed=done)
 
         yield advance
+
+
+def _ignore(done: int) -> None:
+    """Show nothing."""

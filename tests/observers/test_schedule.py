@@ -17,7 +17,7 @@ class Recorder(Observer):
     def __init__(self) -> None:
         self.calls: list[str] = []
 
-    def start(self, frame: Frame) -> None:
+    def start(self, frame: Frame) -> None:  # noqa: ARG002  # as the base class has it
         self.calls.append("start")
 
     def __call__(self, frame: Frame) -> None:
@@ -124,7 +124,11 @@ def test_numpy_integers_are_intervals():
 
 @pytest.mark.parametrize(
     ("observers", "message"),
-    [((), "no observer given"), ((Recorder,), r"give an observer, Recorder\(\.\.\.\)"), ((3,), "function of a frame")],
+    [
+        ((), "no observer given"),
+        ((Recorder,), r"give an observer, Recorder\(\.\.\.\)"),
+        ((3,), "function of a frame"),
+    ],
 )
 def test_observers_that_are_none(observers, message):
     with pytest.raises(InputError, match=message):
@@ -167,5 +171,7 @@ def test_a_frame_of_the_past_says_so(simulation):
     positions = frame.positions
     simulation.step = 10
     assert frame.positions is positions
-    with pytest.raises(RunError, match="this frame is of step 0, but the simulation is at step 10.*'forces'"):
+    with pytest.raises(
+        RunError, match=r"this frame is of step 0, but the simulation is at step 10.*'forces'"
+    ):
         frame.forces  # noqa: B018  # reading is the point

@@ -89,13 +89,15 @@ def test_overwrite_waits_for_the_start(simulation, tmp_path):
 
 
 def test_missing_folder_and_folder_as_file(simulation, tmp_path):
-    with pytest.raises(InputError, match="the folder .*nowhere does not exist"):
+    with pytest.raises(InputError, match=r"the folder .*nowhere does not exist"):
         Thermo(tmp_path / "nowhere" / "melt.csv").start(Frame(simulation))
     with pytest.raises(InputError, match="it is a folder"):
         Thermo(tmp_path, overwrite=True).start(Frame(simulation))
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full, the disk that is always full")
+@pytest.mark.skipif(
+    not Path("/dev/full").exists(), reason="only Linux has /dev/full, the disk that is always full"
+)
 def test_full_disk_stops_the_run(simulation):
     thermo = Thermo("/dev/full", overwrite=True)
     simulation.step = 40

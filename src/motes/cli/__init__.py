@@ -1,4 +1,4 @@
-"""The command line. Nothing heavy is imported before a command needs it, so that `motes --help` is instant."""
+"""The command line. Nothing heavy is imported before a command needs it: `motes --help` is instant."""
 
 from __future__ import annotations
 
@@ -23,10 +23,13 @@ app = typer.Typer(
     rich_markup_mode=None,  # loading rich would take longer than all the rest of --help
 )
 
-Input = Annotated[Path, typer.Argument(metavar="FILE", help="a TOML file, or a Python script", show_default=False)]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="a TOML file", show_default=False)]
+Input = Annotated[
+    Path, typer.Argument(metavar="FILE", help="a TOML file, or a Python script", show_default=False)
+]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="change a key of the file, e.g. integrator.dt=0.002; repeatable"),
+    typer.Option("--set", metavar="KEY=VALUE", help="change a key, e.g. integrator.dt=0.002; repeatable"),
 ]
 Threads = Annotated[int | None, typer.Option(min=1, help="threads to use  [default: all cores]")]
 
@@ -43,7 +46,7 @@ def _exit_status() -> Iterator[None]:
     except KeyboardInterrupt as error:
         raise typer.Exit(INTERRUPTED) from error
     except BrokenPipeError as error:
-        sys.stdout = None  # type: ignore[assignment]  # nobody reads it any more: nothing to flush at exit
+        sys.stdout = None  # nobody reads it any more: nothing to flush at exit
         raise typer.Exit(FAILED) from error
 
 
@@ -63,13 +66,13 @@ def run(
 ) -> None:
     """Run FILE to its last step."""
     with _exit_status():
-        from motes.cli.run import run
+        from motes.cli.run import Options, run
 
-        run(file, threads, steps, tuple(settings or ()), overwrite, quiet)
+        run(file, Options(threads, steps, tuple(settings or ()), overwrite, quiet))
 
 
 @app.command()
-def check(file: Input, threads: Threads = None, settings: Settings = None) -> None:
+def check(file: File, threads: Threads = None, settings: Settings = None) -> None:
     """Say what FILE would do, without running it: nothing is written."""
     with _exit_status():
         from motes.cli.check import check
@@ -88,9 +91,9 @@ def doctor() -> None:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        import motes
+        from motes.cli.versions import version
 
-        print(f"motes {motes.__version__}")
+        print(f"motes {version('motes')}")
         raise typer.Exit
 
 

@@ -1,7 +1,7 @@
 """From the input file to the objects of a run.
 
-Inputs (`read`, `function`) are found relative to the input file, so that a folder can be moved; outputs go to the
-current folder, as with any command.
+Inputs (`read`, `function`) are found relative to the input file, so that a folder can be moved; outputs go to
+the current folder, as with any command.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from motes.cli.config import (
     load,
 )
 from motes.errors import InputError
+from motes.forces.interaction import BoundPair
 from motes.forces.potentials import BUILT_IN
 
 
@@ -41,6 +42,8 @@ class Job:
     config: Config
     particles: motes.Particles
     interactions: list[motes.Pair] = field(default_factory=list)
+    bound: list[BoundPair] = field(default_factory=list)
+    """The interactions with all their names resolved."""
 
     def simulation(self, threads: int | None = None) -> motes.Simulation:
         """A simulation of it; `threads` goes before the file's own."""
@@ -63,7 +66,9 @@ def read_job(path: Path, settings: tuple[str, ...] = ()) -> Job:
     job = Job(path, config, particles)
     for number, table in enumerate(config.interactions, start=1):
         with blame(path, f"[[interactions]] number {number}"):
-            job.interactions.append(build_pair(table, particles, path.parent))
+            pair = build_pair(table, particles, path.parent)
+            job.bound.append(pair.bind(particles.type_names, particles.attributes))
+            job.interactions.append(pair)
     return job
 
 
@@ -105,7 +110,7 @@ def _read(table: ReadParticles, box: BoxTable, folder: Path) -> motes.Particles:
 
 def _lattice(table: LatticeParticles, box: BoxTable) -> motes.Particles:
     if box.lengths is not None or box.origin is not None:
-        raise InputError("a lattice makes its own box from cells and density: leave [box] lengths and origin out")
+        raise InputError("a lattice makes its own box: leave [box] lengths and origin out")
     x, y, z = table.cells
     particles = motes.fcc((x, y, z), table.density, mass=table.mass)
     if box.boundary is None:
@@ -120,7 +125,7 @@ def _random(table: RandomParticles, box: BoxTable) -> motes.Particles:
     if lengths is None and table.density is not None:
         lengths = [(table.random / table.density) ** (1 / 3)] * 3
     elif lengths is None or table.density is not None:
-        raise InputError("random particles need a density (which makes a cube) or [box] lengths, one of the two")
+        raise InputError("random particles need a density (of a cube) or [box] lengths, one of the two")
     return motes.random(
         table.random,
         motes.Box(lengths, _boundary(box), box.origin),
@@ -163,7 +168,7 @@ def _types(name: str, key: str, particles: motes.Particles) -> tuple[str | int, 
     pairs = [(known[first], known[second]) for first, second in halves if first in known and second in known]
     if len(pairs) != 1:
         labels = ", ".join(known)
-        raise InputError(f'{name}: "{key}" does not name two types as "A-B" does; the types here are {labels}')
+        raise InputError(f'{name}: "{key}" are no two types like "A-B"; the types here are {labels}')
     return pairs[0]
 
 
@@ -199,7 +204,7 @@ def _run_module(path: Path) -> dict[str, Any]:
     sys.modules[specification.name] = module  # where pickling and dataclasses look a module up
     try:
         specification.loader.exec_module(module)
-    except Exception as error:  # noqa: BLE001  # whatever a user's file raises is the user's to read
+    except Exception as error:  # whatever a user's file raises is the user's to read
         raise InputError(f"{path} cannot be loaded: {type(error).__name__}: {error}") from error
     return vars(module)
 
@@ -225,5 +230,5 @@ def check_outputs(job: Job) -> None:
         if table is not None and table.path is not None:
             path = Path(table.path).resolve()
             if path in taken:
-                raise InputError(f"{job.path}: [{name}]: path = {table.path!r} is {taken[path]}; choose another")
+                raise InputError(f"{job.path}: [{name}]: path = {table.path!r} is {taken[path]}")
             taken[path] = f"already the path of [{name}]"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
 import motes
-from motes.cli.build import Job, check_outputs, read_job
+from motes.cli.build import check_outputs, read_job
 from motes.cli.report import count, duration, interaction_rows, outputs, particle_rows, size, table
 from motes.cli.survey import closest_pair, mean_neighbours
 from motes.errors import InputError
@@ -19,7 +19,7 @@ from motes.forces.derive import evaluate
 from motes.forces.interaction import BoundPair
 from motes.state import CLUSTER
 
-PARTICLE_BYTES = 300  # positions, velocities, forces, their copies by slot and thread, and the copy in id order
+PARTICLE_BYTES = 300  # positions, velocities, forces, and their copies by slot and by thread
 PROGRAM_BYTES = 180e6  # Python, NumPy and Numba themselves
 CLOSEST_KNOWN = 1.13  # times density**(-1/d): in no arrangement are all particles farther apart
 TRIAL_STEPS = 10
@@ -30,15 +30,15 @@ def check(path: Path, threads: int | None = None, settings: tuple[str, ...] = ()
     """The report on an input file; InputError or RunError for whatever would stop its run."""
     job = read_job(path, settings)
     check_outputs(job)
-    bound = [pair.bind(job.particles.type_names, job.particles.attributes) for pair in job.interactions]
-    reach = max((pair.max_cutoff for pair in bound), default=0.0)
+    reach = max((pair.max_cutoff for pair in job.bound), default=0.0)
     rows = {"input": str(path), **particle_rows(job.particles), **neighbour_rows(job.particles, reach)}
     simulation = job.simulation(threads)
     rows |= interaction_rows(job)
     rows |= {"integrator": str(simulation.integrator), "threads": str(simulation.threads)}
     rows |= {"memory": memory(job.particles, reach + simulation.skin), **outputs(job)}
     rows |= {"time": trial(simulation, job.config.run.steps)}
-    return table(rows) + "".join(f"\n{line}" for line in interaction_lines(job.particles, bound))
+    lines = interaction_lines(job.particles, dict(zip(interaction_rows(job), job.bound, strict=False)))
+    return "\n".join([table(rows), *lines])
 
 
 def neighbour_rows(particles: motes.Particles, reach: float) -> dict[str, str]:
@@ -63,7 +63,7 @@ def closest(particles: motes.Particles, reach: float) -> str:
     ids = sorted((int(particles.ids[first]), int(particles.ids[second])))
     if distance == 0:
         place = ", ".join(f"{x:.6g}" for x in particles.positions[first])
-        raise InputError(f"particles {ids[0]} and {ids[1]} are at the same place ({place}): move or remove one")
+        raise InputError(f"particles {ids[0]} and {ids[1]} are at the same place, ({place}): move one")
     return f"{distance:.6g}, particles {ids[0]} and {ids[1]}"
 
 
@@ -80,7 +80,7 @@ def memory(particles: motes.Particles, reach: float) -> str:
 
 
 def list_bytes(density: float, reach: float, dimensions: int) -> float:
-    """Bytes of the neighbour list for each particle: a cluster lists whoever is near any member, by 4 bytes each."""
+    """Bytes of the list for each particle: a cluster lists whoever is near any member, by 4 bytes each."""
     radius = 0.5 * (CLUSTER / density) ** (1 / dimensions)
     return 4 * 0.5 * density * sphere(reach + radius, dimensions) / CLUSTER
 
@@ -98,18 +98,18 @@ def _ignore(done: int) -> None:
     """No progress bar."""
 
 
-def interaction_lines(particles: motes.Particles, bound: list[BoundPair]) -> Iterator[str]:
+def interaction_lines(particles: motes.Particles, bound: Mapping[str, BoundPair]) -> Iterator[str]:
     """What happens at the cutoffs: a row for each interaction and each two types."""
     if not bound:
         return
     yield ""
     columns = ("types", "cutoff", "energy", "slope", "energy jump", "force jump")
-    yield f"{'at the cutoff':<24}{columns[0]:<12}" + "".join(f"{column:>14}" for column in columns[1:])
-    for pair in bound:
+    yield f"{'at the cutoff':<16}{columns[0]:<12}" + "".join(f"{column:>14}" for column in columns[1:])
+    for name, pair in bound.items():
         for first, second in itertools.combinations_with_replacement(range(len(particles.type_names)), 2):
             types = f"{particles.type_names[first]}-{particles.type_names[second]}"
             numbers = at_cutoff(pair, first, second, particles)
-            yield f"{pair.name[:22]:<24}{types:<12}" + "".join(f"{number:>14.6g}" for number in numbers)
+            yield f"{name:<16}{types:<12}" + "".join(f"{number:>14.6g}" for number in numbers)
 
 
 def at_cutoff(
@@ -126,7 +126,8 @@ def at_cutoff(
         for letter, code in (("i", first), ("j", second)):
             values[f"{name}_{letter}"] = float(particles.attributes[name][particles.types == code].mean())
     step = SLOPE_STEP * cutoff
-    inner, energy, outer = (float(evaluate(pair.energy, {**values, "r": cutoff + k * step})) for k in (-1, 0, 1))
+    places = cutoff - step, cutoff, cutoff + step
+    inner, energy, outer = (float(evaluate(pair.energy, {**values, "r": r})) for r in places)
     slope = (outer - inner) / (2 * step)
     energy_jump = -energy if pair.shift is None else 0.0
     force_jump = slope if pair.shift != "force" else 0.0

@@ -109,8 +109,10 @@ def _message(error: Any, key: str) -> str:
         words, name = BOUNDS[kind]
         return f"{subject} must be {words} {context[name]:g}"
     if kind in ("too_short", "too_long"):
-        words = "at least" if kind == "too_short" else "at most"
-        return f"{subject} must have {words} {context['min_length' if kind == 'too_short' else 'max_length']} items"
+        least, most = context.get("min_length"), context.get("max_length")
+        return (
+            f"{subject} must have {f'at least {least}' if kind == 'too_short' else f'at most {most}'} items"
+        )
     if kind in WANTED:
         return f"{subject} is not {WANTED[kind]}"
     return f"{subject}: {error['msg']}"

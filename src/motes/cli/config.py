@@ -1,7 +1,7 @@
 """The input file: which tables and keys a TOML file may have, and of what kind their values are.
 
-Reading happens in three steps: TOML to plain tables, `--set` on top, then the models below. Every complaint is one
-line that names the file, the table and the key. Nothing here touches particles; that is build.py.
+Reading happens in three steps: TOML to plain tables, `--set` on top, then the models below. Every complaint
+is one line that names the file, the table and the key. Nothing here touches particles; that is build.py.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ def _is_number(value: Any) -> bool:
 
 
 def as_parameter(value: Any) -> Parameter:
-    """Number, table by type, square array or mixing rule, as TOML writes them; raises a complaint otherwise."""
+    """Number, table by type, square array or mixing rule, as TOML writes them."""
     if _is_number(value):
         return float(value)
     if isinstance(value, dict) and ("mix" in value or "rule" in value):
@@ -157,7 +157,8 @@ def as_parameter(value: Any) -> Parameter:
             return [[float(number) for number in row] for row in value]
         raise reject("is not a square array of numbers, one row and one column for each type")
     raise reject(
-        'is not a number, a table like {"A-B" = 1.0}, an array [[1.0]], or {mix = "sigma", rule = "arithmetic"}'
+        'is not a number, a table like {"A-B" = 1.0}, an array [[1.0]], '
+        'or {mix = "sigma", rule = "arithmetic"}'
     )
 
 
@@ -211,7 +212,8 @@ class PairTable(Table):
         if len(given) == 1:
             return self
         found = "none of them is given" if not given else " and ".join(map(repr, given)) + " are given"
-        raise complain(f"needs exactly one of 'energy' (a formula), 'function' (\"file.py:name\") and 'name'; {found}")
+        wanted = "'energy' (a formula), 'function' (\"file.py:name\") and 'name'"
+        raise complain(f"needs exactly one of {wanted}; {found}")
 
     @property
     def parameters(self) -> dict[str, Parameter]:
@@ -220,11 +222,15 @@ class PairTable(Table):
 
 
 class VelocityVerletTable(Table):
+    """Constant energy."""
+
     kind: Literal["velocity-verlet"]
     dt: Positive
 
 
 class LangevinTable(Table):
+    """Constant temperature."""
+
     kind: Literal["langevin"]
     dt: Positive
     temperature: Positive
@@ -233,6 +239,8 @@ class LangevinTable(Table):
 
 
 class BrownianTable(Table):
+    """Overdamped motion."""
+
     kind: Literal["brownian"]
     dt: Positive
     temperature: Positive
@@ -244,18 +252,24 @@ IntegratorTable = Annotated[VelocityVerletTable | LangevinTable | BrownianTable,
 
 
 class RunTable(Table):
+    """How long, and on what; None leaves it to the library."""
+
     steps: Annotated[int, Field(ge=0)]
     threads: Count | None = None
     skin: Positive | None = None
 
 
 class ThermoTable(Table):
+    """The thermo table on the screen; with a path, a CSV file as well."""
+
     every: Count
     path: str | None = None
     overwrite: bool = False
 
 
 class TrajectoryTable(Table):
+    """A gsd file of snapshots."""
+
     path: str
     every: Count
     overwrite: bool = False

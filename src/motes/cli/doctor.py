@@ -6,12 +6,12 @@ import os
 import platform
 import shutil
 import sys
-from importlib import metadata
 from pathlib import Path
 
 from llvmlite import binding
 
 from motes.cli.report import table
+from motes.cli.versions import version
 from motes.forces.compile import cache_folder
 from motes.threads import available_cores
 
@@ -62,12 +62,6 @@ def cache() -> str:
     """Where generated code is kept, and whether it can be."""
     folder = cache_folder()
     existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-    return f"{folder}" + ("" if os.access(existing, os.W_OK) else ": cannot be written; set MOTES_CACHE to another folder")
-
-
-def version(package: str) -> str:
-    """The version that is installed."""
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "not installed"
+    if os.access(existing, os.W_OK):
+        return str(folder)
+    return f"{folder} cannot be written: set MOTES_CACHE to another folder"

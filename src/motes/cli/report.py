@@ -1,15 +1,26 @@
-"""The words around a run: the header says what runs where, the footer where the time went and what to compare."""
+"""The words around a run: its header says what runs where, its footer where the time went."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 import motes
 from motes.cli.build import Job
 from motes.cli.config import Mix, PairTable, Parameter
+from motes.cli.versions import version
 from motes.observers.thermo import Row
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Steps that were run, seconds until the first of them and seconds from there to the end."""
+
+    steps: int
+    setup: float
+    running: float
 
 
 def table(rows: Mapping[str, object]) -> str:
@@ -31,7 +42,7 @@ def header(job: Job, simulation: motes.Simulation, steps: int) -> str:
         "skin": f"{seen['skin']:.6g}",
         **outputs(job),
     }
-    return f"Motes {motes.__version__}\n{table(rows)}\n"
+    return f"Motes {version('motes')}\n{table(rows)}\n"
 
 
 def particle_rows(particles: motes.Particles) -> dict[str, str]:
@@ -59,8 +70,9 @@ def interaction_rows(job: Job) -> dict[str, str]:
 
 def _interaction_words(pair: PairTable) -> str:
     settings = {"cutoff": pair.cutoff, **pair.parameters}
-    words = [pair.energy or pair.function or str(pair.name), f"shift = {pair.shift}"]
-    return ", ".join([*(words if pair.shift else words[:1]), *(f"{k} = {_words(v)}" for k, v in settings.items())])
+    words = [str(pair.energy or pair.function or pair.name)]
+    words += [f"{key} = {_words(value)}" for key, value in settings.items()]
+    return ", ".join([*words, f"shift = {pair.shift}"] if pair.shift else words)
 
 
 def _words(value: Parameter) -> str:
@@ -79,28 +91,29 @@ def outputs(job: Job) -> dict[str, str]:
     }
 
 
-def footer(
-    job: Job, simulation: motes.Simulation, steps: int, seconds: float, setup: float, thermo: motes.Thermo | None
-) -> str:
-    """Where `seconds` of running went after `setup` seconds of preparation, and the numbers to compare runs by."""
-    phases = {phase: share(spent, seconds) for phase, spent in by_size(simulation.timings).items()}
-    rate = len(simulation) * steps / seconds
-    result: dict[str, object] = {
-        "particles": f"{len(simulation)} of {len(job.particles)}",
-        "fingerprint": simulation.fingerprint,
+def footer(job: Job, simulation: motes.Simulation, thermo: motes.Thermo | None, spent: Spent) -> str:
+    """Where the time went, and the numbers to compare runs by."""
+    count, rate = len(simulation), spent.steps / spent.running
+    rows = {
+        "setup": f"{spent.setup:.3g} s",
+        "run": f"{spent.running:.3g} s, {rate:.4g} steps/s, {rate * count:.3g} particle-steps/s",
+    }
+    rows |= {
+        f"  {phase}": share(seconds, spent.running) for phase, seconds in by_size(simulation.timings).items()
     }
     if thermo is not None and thermo.first is not None and thermo.last is not None:
-        result = {"energy": energy_change(thermo.first, thermo.last), **result}
-    lines = {
-        "setup": f"{setup:.3g} s",
-        "run": f"{seconds:.3g} s, {steps / seconds:.3g} steps/s, {rate:.3g} particle-steps/s",
-    }
-    return "\n" + table({**lines, **{f"  {phase}": text for phase, text in phases.items()}, **result})
+        # Only at constant energy is a change of it an error of the integration.
+        word = "drift" if job.config.integrator.kind == "velocity-verlet" else "change"
+        rows["energy"] = energy_change(thermo.first, thermo.last, word)
+    rows["particles"] = f"{count} of {len(job.particles)}"
+    rows["fingerprint"] = simulation.fingerprint
+    return f"\n{table(rows)}"
 
 
 def by_size(timings: Mapping[str, float]) -> dict[str, float]:
     """The phases that took time at all, longest first."""
-    return dict(sorted(((phase, spent) for phase, spent in timings.items() if spent > 0), key=lambda item: -item[1]))
+    spent_on = {phase: seconds for phase, seconds in timings.items() if seconds > 0}
+    return dict(sorted(spent_on.items(), key=lambda item: -item[1]))
 
 
 def share(spent: float, total: float) -> str:
@@ -108,11 +121,11 @@ def share(spent: float, total: float) -> str:
     return f"{spent:9.3f} s {100 * spent / total:5.1f} %"
 
 
-def energy_change(first: Row, last: Row) -> str:
-    """The drift of the total energy between two thermo rows."""
+def energy_change(first: Row, last: Row, word: str) -> str:
+    """The total energy in the last thermo row, and its drift or change since the first."""
     change = last.total - first.total
     relative = f" ({change / abs(first.total):+.2e} of it)" if first.total else ""
-    return f"{last.total:.8g}, drift {change:+.2e}{relative} from step {first.step} to {last.step}"
+    return f"{last.total:.8g}, {word} {change:+.2e}{relative} from step {first.step} to {last.step}"
 
 
 def count(number: int, noun: str) -> str:

@@ -1,4 +1,4 @@
-"""`motes run`: a TOML file becomes a simulation with header, thermo table and footer; a script is run as it is."""
+"""`motes run`: a TOML file becomes a run with header, thermo table and footer; a script runs as it is."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import runpy
 import sys
 import time
 import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import motes
 from motes.cli import report
@@ -15,21 +18,27 @@ from motes.cli.build import Job, check_outputs, read_job
 from motes.errors import InputError, RunError
 
 
-def run(
-    path: Path,
-    threads: int | None = None,
-    steps: int | None = None,
-    settings: tuple[str, ...] = (),
-    overwrite: bool = False,
-    quiet: bool = False,
-) -> None:
+@dataclass(frozen=True)
+class Options:
+    """What the command line says beyond the file."""
+
+    threads: int | None = None
+    steps: int | None = None
+    settings: tuple[str, ...] = ()
+    overwrite: bool = False
+    quiet: bool = False
+
+
+def run(path: Path, options: Options) -> None:
     """Run the input file at `path`, whatever its kind."""
     if path.suffix != ".py":
-        run_input(path, threads, steps, settings, overwrite, quiet)
-    elif steps is not None or settings or overwrite or quiet:
-        raise InputError(f"{path}: --steps, --set, --overwrite and --quiet are for TOML files; a script says them itself")
+        run_input(path, options)
+    elif options != Options(threads=options.threads):
+        raise InputError(
+            f"{path}: of the options only --threads is for scripts; the others are for TOML files"
+        )
     else:
-        run_script(path, threads)
+        run_script(path, options.threads)
 
 
 def run_script(path: Path, threads: int | None) -> None:
@@ -48,52 +57,51 @@ def run_script(path: Path, threads: int | None) -> None:
 
 def _line_of(path: Path, error: BaseException) -> str:
     """Which line of the script an error came through, as the beginning of a message."""
-    lines = [entry.lineno for entry in traceback.extract_tb(error.__traceback__) if entry.filename == str(path)]
+    lines = [
+        entry.lineno for entry in traceback.extract_tb(error.__traceback__) if entry.filename == str(path)
+    ]
     return f"{path}:{lines[-1]}: " if lines else ""
 
 
-def run_input(
-    path: Path, threads: int | None, steps: int | None, settings: tuple[str, ...], overwrite: bool, quiet: bool
-) -> None:
+def run_input(path: Path, options: Options) -> None:
     """Run a TOML file to its last step."""
     begun = time.perf_counter()
-    job = read_job(path, settings)
+    job = read_job(path, options.settings)
     check_outputs(job)
-    table = None if quiet else motes.Thermo()
-    observers = _observers(job, table, overwrite)
-    simulation = job.simulation(threads)
+    table = None if options.quiet else motes.Thermo()
+    observers = _observers(job, table, options.overwrite)
+    simulation = job.simulation(options.threads)
     for every, observer in observers:
         simulation.every(every, observer)
-    steps = job.config.run.steps if steps is None else steps
-    if not quiet:
+    steps = job.config.run.steps if options.steps is None else options.steps
+    if not options.quiet:
         print(report.header(job, simulation, steps), flush=True)
     ready = time.perf_counter()
     try:
-        simulation.run(steps, progress=_ignore if quiet else None)
+        simulation.run(steps, progress=_ignore if options.quiet else None)
     except KeyboardInterrupt:
         print(f"motes: stopped at step {simulation.step} of {steps}", file=sys.stderr)
         raise
+    spent = report.Spent(steps, ready - begun, time.perf_counter() - ready)
     if len(simulation) != len(job.particles):
         raise RunError(f"{len(simulation)} particles are left of {len(job.particles)}")
-    if not quiet:
-        seconds = time.perf_counter() - ready
-        print(report.footer(job, simulation, steps, seconds, ready - begun, table))
+    if not options.quiet:
+        print(report.footer(job, simulation, table, spent))
 
 
 def _ignore(done: int) -> None:
     """No progress bar."""
 
 
-def _observers(job: Job, table: motes.Thermo | None, overwrite: bool) -> list[tuple[int, object]]:
+def _observers(job: Job, table: motes.Thermo | None, overwrite: bool) -> list[tuple[int, Callable[..., Any]]]:
     """What the file asks for, and the thermo table on the screen."""
     thermo, trajectory = job.config.thermo, job.config.trajectory
-    observers: list[tuple[int, object]] = []
+    observers: list[tuple[int, Callable[..., Any]]] = []
     if thermo is not None and table is not None:
         observers.append((thermo.every, table))
     if thermo is not None and thermo.path is not None:
         observers.append((thermo.every, motes.Thermo(thermo.path, overwrite or thermo.overwrite)))
     if trajectory is not None:
-        observers.append(
-            (trajectory.every, motes.Trajectory(trajectory.path, overwrite or trajectory.overwrite))
-        )
+        snapshots = motes.Trajectory(trajectory.path, overwrite or trajectory.overwrite)
+        observers.append((trajectory.every, snapshots))
     return observers

@@ -1,9 +1,9 @@
 """How close particles are before a run: smallest distance and mean number of neighbours, by NumPy alone.
 
-Periodic images within reach are added as points of their own, after which space is open. Points are sorted by cells
-no narrower than the reach; the three cells that are neighbours along the last axis follow one another in that order,
-so a point's surroundings are 3 runs of points in 2D and 9 in 3D, found by bisection. No array runs over cells:
-far-flung points cost nothing.
+Periodic images within reach are added as points of their own, after which space is open. Points are sorted
+by cells no narrower than the reach; the three cells that are neighbours along the last axis follow each other
+in that order, so a point's surroundings are 3 runs of points in 2D and 9 in 3D, found by bisection. No array
+runs over cells: far-flung points cost nothing.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ class Surroundings:
             apart = self._points[candidates] - self._centres[which]
             squared = np.einsum("ij,ij->i", apart, apart)
             near = squared < self.reach**2
-            near &= (self._owners[candidates] != which) | (squared > 0)  # a particle is no neighbour of itself
+            # A particle is no neighbour of itself, but may be one of its own image.
+            near &= (self._owners[candidates] != which) | (squared > 0)
             yield which[near], self._owners[candidates][near], squared[near]
 
     def rows_by_cell(self) -> Integers:
@@ -91,7 +92,7 @@ class Surroundings:
 
 
 def with_images(positions: Floats, box: Box, reach: float) -> tuple[Floats, Integers]:
-    """The points of (N, d) and their periodic images no farther than reach from the box, and whose image each is."""
+    """The points (N, d) and their periodic images within reach of the box, and whose image each is."""
     points, owners = positions, np.arange(len(positions))
     for axis in np.flatnonzero(box.periodic):
         length = box.lengths[axis]

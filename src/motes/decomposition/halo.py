@@ -43,16 +43,18 @@ def copy_shell(begin: int, end: int, positions: Floats, source: Integers, offset
     """Ghosts take the positions of their particles."""
     for a in range(positions.shape[0]):
         moved = shift if a == axis else 0.0
-        for k in range(begin, end):
-            positions[a, offset + k] = positions[a, source[k]] + moved
+        x, places, ghosts = positions[a], source[begin:end], positions[a, offset + begin : offset + end]
+        for k in range(len(places)):
+            ghosts[k] = x[np.uint64(places[k])] + moved
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
 def fold_shell(begin: int, end: int, forces: Integers, source: Integers, offset: int) -> None:
     """Particles receive what their ghosts felt."""
     for a in range(forces.shape[0]):
-        for k in range(begin, end):
-            forces[a, source[k]] += forces[a, offset + k]
+        f, places, ghosts = forces[a], source[begin:end], forces[a, offset + begin : offset + end]
+        for k in range(len(places)):
+            f[np.uint64(places[k])] += ghosts[k]
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints

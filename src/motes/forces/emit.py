@@ -159,22 +159,16 @@ class Emitter:
         return [term for term in merged.values() if term[0] != 0]
 
     def _distributed(self, addend: Expr, hoist: bool) -> list[Term]:
-        """A coefficient or a negative power of s is taken into a sum where Horner's form finds it again."""
+        """The factors of a sum are taken into it where that saves work."""
         coefficient, factors = self._factors(addend, hoist)
         sums = [base for base, exponent in factors.items() if base.is_Add and exponent == 1]
         others = {base: exponent for base, exponent in factors.items() if base not in sums}
         if not hoist or len(sums) != 1 or (coefficient == 1 and not others):
             return [(coefficient, factors)]
         inner = self._terms(sums[0])
-        if not self._may_distribute(others, inner):
+        if not _may_distribute(others, inner):
             return [(coefficient, factors)]
         return [(coefficient * number, _times(others, powers)) for number, powers in inner]
-
-    def _may_distribute(self, others: dict[Expr, Expr], inner: list[Term]) -> bool:
-        if not others:
-            return all(powers for _, powers in inner)
-        only_square = all(set(powers) <= {algebra.SQUARE} for powers in (others, *(powers for _, powers in inner)))
-        return only_square and all(e < 0 for powers in (others, *(p for _, p in inner)) for e in powers.values())
 
     def _factors(self, product: Expr, hoist: bool) -> Term:
         """Coefficient (with `hoist` all that is uniform, otherwise a number) and powers of a product."""
@@ -312,6 +306,13 @@ def _times(factors: dict[Expr, Expr], others: dict[Expr, Expr], sign: int = 1) -
     for base, exponent in others.items():
         product[base] = product.get(base, sympy.Integer(0)) + sign * exponent
     return {base: exponent for base, exponent in product.items() if exponent != 0}
+
+
+def _may_distribute(others: dict[Expr, Expr], inner: list[Term]) -> bool:
+    """Whether Horner's form finds the factors again, and numbers merge: not for k * (r - a), which must stay exact."""
+    if any(exponent * powers.get(base, 0) < 0 for base, exponent in others.items() for _, powers in inner):
+        return False
+    return all(powers for _, powers in inner) or any(base in powers for base in others for _, powers in inner)
 
 
 def _common(terms: list[Term]) -> dict[Expr, Expr]:

@@ -31,6 +31,10 @@ SHIFTS = (None, "energy", "force")
 RESERVED = frozenset({"r", "s", "cutoff", "fma", "sqrt", "abs", "inf", "nan", *FUNCTIONS})
 
 
+# Rules whose bits are the same for (a, b) and (b, a) as they stand.
+_SUM, _PRODUCT = (symbol("a") + symbol("b")).key, (symbol("a") * symbol("b")).key
+
+
 @dataclass(frozen=True)
 class Mix:
     """A parameter of a pair that is made of an attribute of its two particles. See `mix`."""
@@ -45,9 +49,12 @@ class Mix:
             return apply(HOLD, 0.5 * (i + j))
         if self.rule == "geometric":
             return apply(HOLD, apply("sqrt", i * j))
+        traced = self._traced()
+        if traced.key in (_SUM, _PRODUCT):
+            return apply(HOLD, traced.substitute({"a": i, "b": j}))
         # Rounding may make rule(a, b) differ from rule(b, a), but never if the smaller value always comes first.
         ordered = {"a": apply("minimum", i, j), "b": apply("maximum", i, j)}
-        return apply(HOLD, self._traced().substitute(ordered))
+        return apply(HOLD, traced.substitute(ordered))
 
     def check(self, values: Array) -> None:
         """Raise an InputError if the rule has no value for these attributes or depends on the order of the two."""

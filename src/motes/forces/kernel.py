@@ -107,13 +107,16 @@ class _Writer:
         yield "    magic_bits = to_bits(magic)"
         yield "    energy_bits = to_bits(energy_magic)"
         yield from _indent(1, self._prologue())
-        for axis in self.axes:
-            yield f"    p{axis} = np.empty(room)"
-            yield f"    b{axis} = np.empty(room, np.int64)"
+        # The first places are for the cluster's own particles; q and c are views of the places of the others.
+        packed = [*self.axes, *(f"a{row}" for row, _ in enumerate(self.layout.attributes))]
+        yield from (f"    p{column} = np.empty(room)" for column in packed)
         if self._typed:
+            packed.append("type")
             yield "    ptype = np.empty(room, np.int64)"
-        for row, _ in enumerate(self.layout.attributes):
-            yield f"    pa{row} = np.empty(room)"
+        yield from (f"    q{column} = p{column}[{CLUSTER}:]" for column in packed)
+        for axis in self.axes:
+            yield f"    b{axis} = np.empty(room, np.int64)"
+            yield f"    c{axis} = b{axis}[{CLUSTER}:]"
         yield "    biggest = 0"
         yield "    biggest_energy = 0"
         yield "    energy_high = energy_low = virial_high = virial_low = 0"
@@ -138,38 +141,41 @@ class _Writer:
         yield "own = base if axes[c] == 0 else filler"
         yield "listed = begin[c - first]"
         yield f"n = {CLUSTER} + (count[c - first] + {CLUSTER - 1}) // {CLUSTER} * {CLUSTER}"
+        yield f"others = partners[listed : listed + n - {CLUSTER}]"
         yield f"for k in range({CLUSTER}):"
-        yield from _indent(1, self._pack("own + k"))
-        yield f"for k in range({CLUSTER}, n):"
-        yield f"    j = partners[listed + k - {CLUSTER}]"
-        yield from _indent(1, self._pack("j"))
+        yield "    j = np.uint64(own + k)"
+        yield from _indent(1, self._pack("p"))
+        yield "for k in range(len(others)):"
+        yield "    j = np.uint64(others[k])"
+        yield from _indent(1, self._pack("q"))
         if self.energy:
             yield "energy = 0"
             yield "virial = 0"
         for start in range(0, CLUSTER, PASS):
             yield from self._pass(range(start, start + PASS))
         yield f"for k in range({CLUSTER}):"
-        yield from _indent(1, self._unpack("own + k"))
-        yield f"for k in range({CLUSTER}, n):"
-        yield f"    j = partners[listed + k - {CLUSTER}]"
-        yield from _indent(1, self._unpack("j"))
+        yield "    j = np.uint64(own + k)"
+        yield from _indent(1, self._unpack("b"))
+        yield "for k in range(len(others)):"
+        yield "    j = np.uint64(others[k])"
+        yield from _indent(1, self._unpack("c"))
         if self.energy:
             for name in ("energy", "virial"):
                 yield f"{name} -= n * {CLUSTER} * energy_bits"
                 yield f"{name}_high += {name} >> 32"
                 yield f"{name}_low += {name} & 0xFFFFFFFF"
 
-    def _pack(self, slot: str) -> Iterator[str]:
+    def _pack(self, to: str) -> Iterator[str]:
         for axis in self.axes:
-            yield f"p{axis}[k] = positions[{'xyz'.index(axis)}, {slot}]"
+            yield f"{to}{axis}[k] = positions[{'xyz'.index(axis)}, j]"
         if self._typed:
-            yield f"ptype[k] = types[{slot}]"
+            yield f"{to}type[k] = types[j]"
         for row, _ in enumerate(self.layout.attributes):
-            yield f"pa{row}[k] = attributes[{row}, {slot}]"
+            yield f"{to}a{row}[k] = attributes[{row}, j]"
 
-    def _unpack(self, slot: str) -> Iterator[str]:
+    def _unpack(self, source: str) -> Iterator[str]:
         for axis in self.axes:
-            yield f"forces[{'xyz'.index(axis)}, {slot}] += b{axis}[k] + {CLUSTER} * magic_bits"
+            yield f"forces[{'xyz'.index(axis)}, j] += {source}{axis}[k] + {CLUSTER} * magic_bits"
 
     def _pass(self, members: range) -> Iterator[str]:
         for m in members:

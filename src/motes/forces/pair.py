@@ -36,25 +36,41 @@ class PairSums:
 def clear(begin: int, end: int, buffer: Integers) -> None:
     """Set a stretch of slots to zero."""
     for a in range(buffer.shape[0]):
-        for slot in range(begin, end):
-            buffer[a, slot] = 0
+        stretch = buffer[a, begin:end]
+        for k in range(len(stretch)):
+            stretch[k] = 0
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
-def collect(
-    begin: int, end: int, buffers: Integers, reach: Integers, rows: Integers, particle: Integers, forces: Integers
+def add_overlap(begin: int, end: int, source: Integers, target: Integers) -> None:
+    """Add a stretch of one thread's buffer to the next one's."""
+    for a in range(source.shape[0]):
+        given, received = source[a, begin:end], target[a, begin:end]
+        for k in range(len(given)):
+            received[k] += given[k]
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
+def find_homes(
+    begin: int, end: int, particle: Integers, starts: Integers, stride: int, homes: Integers
 ) -> None:
-    """Add the buffers of all threads, slot by slot, into the forces of the particles."""
-    for a in range(len(rows)):
-        row = rows[a]
-        for slot in range(begin, end):
-            i = particle[slot]
-            if i >= 0:
-                total = 0
-                for t in range(buffers.shape[0]):
-                    if reach[t, 0] <= slot < reach[t, 1]:
-                        total += buffers[t, row, slot]
-                forces[a, i] = total
+    """For each particle, the place of its slot in the buffers, read as one flat array: that of the slot's owner."""
+    for slot in range(begin, end):
+        if particle[slot] >= 0:
+            thread = 0
+            while thread + 1 < len(starts) and starts[thread + 1] <= slot:
+                thread += 1
+            homes[particle[slot]] = thread * stride + slot
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
+def collect(begin: int, end: int, buffers: Integers, homes: Integers, offsets: Integers, forces: Integers) -> None:
+    """Bring the forces from the slots to the particles; offsets lead to the slot axis of each axis."""
+    home = homes[begin:end]
+    for a in range(len(offsets)):
+        buffer, f = buffers[offsets[a] :], forces[a, begin:end]
+        for i in range(len(f)):
+            f[i] = buffer[np.uint64(home[i])]
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
@@ -81,6 +97,7 @@ class PairForces:
             self._module = load(key, lambda: pair_source(self.pairs, types, dimensions))
         self._built = -1
         self._buffers: Integers = np.zeros((team.threads, 3, 0), np.int64)
+        self._homes: Integers = np.zeros(0, np.int64)
         self._types: Integers = np.zeros(0, np.int64)
         self._attributes: Floats = np.zeros((len(self._layout.attributes), 0))
 
@@ -97,18 +114,21 @@ class PairForces:
         if self._built != pairs.builds:
             self._prepare(state, pairs)
         kernel = self._module.both if energy else self._module.force
-        work = [(kernel, chunks, self._buffers[t], pairs, state) for t, chunks in enumerate(self._parts)]
+        work = [(kernel, chunks, t, pairs, state) for t, chunks in enumerate(self._parts)]
         results = [row for rows in self.team.call(self._run, work) for row in rows]
-        self.team.split(
-            collect, pairs.slots, self._buffers, self._reach, self.rows, pairs.particle, state.forces
-        )
+        for t in range(1, len(self._parts)):
+            overlap = self._starts[t], self._reach[t - 1]
+            self.team.split(add_overlap, overlap[1] - overlap[0], self._buffers[t - 1][:, slice(*overlap)], self._buffers[t][:, slice(*overlap)])
+        offsets = self.rows * self._buffers.shape[2]
+        self.team.split(collect, state.total, self._buffers.reshape(-1), self._homes, offsets, state.forces)
         return _total(results, energy)
 
     def _run(
-        self, kernel: Any, chunks: Sequence[Chunk], buffer: Integers, pairs: PairList, state: State
+        self, kernel: Any, chunks: Sequence[Chunk], thread: int, pairs: PairList, state: State
     ) -> list[tuple[int, ...]]:
         magic, energy_magic = ROUND * state.quanta.force, ROUND * state.quanta.energy
-        clear(CLUSTER * chunks[0].first, max(chunk.reach for chunk in chunks), buffer)
+        buffer = self._buffers[thread]
+        clear(self._starts[thread], self._reach[thread], buffer)
         clear(pairs.slots, pairs.slots + CLUSTER, buffer)
         return [
             kernel(
@@ -131,9 +151,15 @@ class PairForces:
         for row, name in enumerate(self._layout.attributes):
             self.team.split(gather_slots, slots, pairs.particle, state.attributes[name], self._attributes[row])
         self._parts = share(pairs.chunks, self.team.threads)
-        self._reach = np.zeros((self.team.threads, 2), np.int64)
-        for t, chunks in enumerate(self._parts):
-            self._reach[t] = CLUSTER * chunks[0].first, max(chunk.reach for chunk in chunks)
+        # A thread's own slots end where the next one's begin; beyond, up to its reach, it meets others' slots.
+        # An overlap is handed on from thread to thread, so none may reach less far than the one before.
+        self._starts = np.array([CLUSTER * chunks[0].first for chunks in self._parts])
+        reach = [max(chunk.reach for chunk in chunks) for chunks in self._parts]
+        self._reach = np.maximum.accumulate(np.array(reach))
+        stride = 3 * self._buffers.shape[2]
+        if len(self._homes) < state.total:
+            self._homes = np.empty(state.capacity, np.int64)
+        self.team.split(find_homes, pairs.slots, pairs.particle, self._starts, stride, self._homes)
         longest = max((int(chunk.count.max()) for chunk in pairs.chunks if len(chunk.count)), default=0)
         self._room = longest + 2 * CLUSTER
         self._built = pairs.builds

@@ -16,11 +16,13 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from motes.arithmetic import from_bits, to_bits
 from motes.neighbors.cells import Grid, bin_of, bound_clusters, bound_columns, fill_slots, find_cells, make_grid
 from motes.state import CLUSTER, Chunk, Floats, Integers, PairList, State
 from motes.threads import Team
 
 CHUNKS_PER_THREAD = 16
+REORDER_EVERY = 8
 FAR = 2.0**10
 """Empty slots lie this many (lengths + cutoffs) away, and a cutoff and more from one another."""
 
@@ -82,9 +84,9 @@ def search(
                         b += 1
                     if found + CLUSTER * (b - a + 1) > len(partners):
                         return -1, end
-                    a *= CLUSTER
-                    b *= CLUSTER
-                    for k in range(a, b):
+                    # Unsigned indices cannot count from the end, and only such a loop becomes vector code.
+                    begin_slot, end_slot = np.uint64(CLUSTER * a), np.uint64(CLUSTER * b)
+                    for k in range(begin_slot, end_slot):
                         x, y, z = positions[0, k], positions[1, k], positions[2, k]
                         s = (x - x0) * (x - x0) + (y - y0) * (y - y0) + (z - z0) * (z - z0)
                         t = (x - x1) * (x - x1) + (y - y1) * (y - y1) + (z - z1) * (z - z1)
@@ -100,10 +102,10 @@ def search(
                         t = (x - x6) * (x - x6) + (y - y6) * (y - y6) + (z - z6) * (z - z6)
                         s = t if t < s else s
                         t = (x - x7) * (x - x7) + (y - y7) * (y - y7) + (z - z7) * (z - z7)
-                        near[k - a] = t if t < s else s
-                    for k in range(a, b):
-                        partners[found] = k
-                        found += near[k - a] <= reach
+                        near[k - begin_slot] = t if t < s else s
+                    for k in range(begin_slot, end_slot):
+                        partners[found] = np.int32(k)
+                        found += near[k - begin_slot] <= reach
         count[here] = found - begin[here]
         if found > begin[here]:
             end = max(end, partners[found - 1] + 1)
@@ -119,25 +121,27 @@ def place_slots(begin: int, end: int, points: Floats, rows: Integers, particle: 
     """Copy positions to slots, row by row; empty slots go far away, each to a place of its own."""
     for a in range(3):
         row = rows[a]
-        for slot in range(begin, end):
-            i = particle[slot]
-            if i < 0:
-                positions[a, slot] = far + step * slot
-            else:
-                positions[a, slot] = points[row, i] if row >= 0 else 0.0
+        places, x = particle[begin:end], positions[a, begin:end]
+        source = points[max(row, 0)]
+        here = 1.0 if row >= 0 else 0.0
+        for k in range(len(x)):
+            i = places[k]
+            x[k] = far + step * (begin + k) if i < 0 else here * source[np.uint64(max(i, 0))]
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
 def farthest_move(begin: int, end: int, positions: Floats, reference: Floats) -> float:
     """The square of the longest way from reference to positions."""
-    longest = 0.0
-    for i in range(begin, end):
-        s = 0.0
-        for a in range(positions.shape[0]):
-            d = positions[a, i] - reference[a, i]
-            s += d * d
-        longest = max(longest, s)
-    return longest
+    longest = 0  # as bits: the maximum of integers vectorises
+    last = positions.shape[0] - 1
+    x, y, z = positions[0, begin:end], positions[1, begin:end], positions[last, begin:end]
+    x0, y0, z0 = reference[0, begin:end], reference[1, begin:end], reference[last, begin:end]
+    third = 1.0 if last == 2 else 0.0
+    for i in range(len(x)):
+        dx, dy, dz = x[i] - x0[i], y[i] - y0[i], third * (z[i] - z0[i])
+        bits = to_bits(dx * dx + dy * dy + dz * dz)
+        longest = bits if bits > longest else longest
+    return from_bits(longest)
 
 
 class NeighborList:
@@ -164,10 +168,12 @@ class NeighborList:
         return bool(4.0 * max(moves) > self.skin * self.skin)
 
     def restore_order(self, state: State) -> None:
-        """Lay the owned particles out as their slots lie, so that near ones share cache lines."""
+        """Now and then lay the owned particles out as their slots lie, so that near ones share cache lines."""
+        if self.pairs.builds % REORDER_EVERY != 1:
+            return
         places = self.pairs.particle[: self.pairs.slots]
         order = places[(places >= 0) & (places < state.owned)]
-        if self.pairs.builds and len(order) == state.owned:
+        if len(order) == state.owned:
             state.reorder(order)
 
     def build(self, state: State, region: tuple[Floats, Floats]) -> None:

@@ -17,10 +17,10 @@ Integers = NDArray[np.int64]
 
 
 class Frame:
-    """The state at one step. Arrays are float64 in particle-id order, N particles by d dimensions, and read-only.
+    """The state at one step. Arrays are read-only, in the order of particle ids, N particles by d dimensions.
 
     Quantities are gathered when first asked for and kept, so several observers of one step share the work.
-    A frame belongs to its step: asking it for something new after the simulation has moved on raises RunError.
+    A frame belongs to its step: asking it for something new after the simulation has moved on is a RunError.
     """
 
     def __init__(self, simulation: Any) -> None:
@@ -37,9 +37,10 @@ class Frame:
 
     def _read(self, name: str) -> Any:
         if name not in self._known:
-            if self._simulation.step != self._step:
+            now = self._simulation.step
+            if now != self._step:
                 raise RunError(
-                    f"this frame is of step {self._step}, but the simulation is at step {self._simulation.step}: "
+                    f"this frame is of step {self._step}, but the simulation is at step {now}: "
                     f"read '{name}' inside the observer, or copy it there"
                 )
             self._known[name] = _frozen(getattr(self._simulation, name))

@@ -40,7 +40,9 @@ def writing(path: Path, step: int) -> Iterator[None]:
 
 
 def _exists(path: Path) -> InputError:
-    return InputError(f"{path} exists: choose another path, or say overwrite=True (--overwrite on the command line)")
+    return InputError(
+        f"{path} exists: choose another path, or say overwrite=True (--overwrite on the command line)"
+    )
 
 
 def _reason(error: OSError) -> str:

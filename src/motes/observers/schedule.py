@@ -1,7 +1,7 @@
 """Which observers are due at which step.
 
-An observer of interval n is due at every step that is a multiple of n, the one a run starts from included, and never
-twice at the same step: two halves of a run report what one whole run would.
+An observer of interval n is due at every step that is a multiple of n, the one a run starts from included,
+and never twice at the same step: two halves of a run report what one whole run would.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Observer(ABC):
     """Something that is shown the state now and then. Any function of a :class:`Frame` will do as well."""
 
     needs_energy: bool = False
-    """Whether it reads energies, pressure or virial: they are then computed along with the forces of its steps."""
+    """Whether it reads energies, pressure or virial: they are then computed along with its steps' forces."""
 
     def start(self, frame: Frame) -> None:  # noqa: B027  # empty on purpose: most observers need no preparation
         """Called once, before the first step of the first run it takes part in."""
@@ -99,7 +99,7 @@ class Schedule:
                 entry.observer(frame)
 
     def finish(self) -> None:
-        """Tell the observers that were started that the run is over; each is told, also if another one fails."""
+        """Tell those that were started that the run is over; each is told, also if another one fails."""
         with ExitStack() as stack:
             for entry in self._entries:
                 if entry.started and isinstance(entry.observer, Observer):

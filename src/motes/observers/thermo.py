@@ -35,9 +35,9 @@ class Row(NamedTuple):
 class Thermo(Observer):
     """A table of step, time, temperature, potential, kinetic and total energy, and pressure.
 
-    Without a path the rows go to standard output, aligned, with eight digits. With one they go to a CSV file with
-    all the digits that a float64 has (17), and each row is on its way to the disk before the run goes on.
-    The first and the last row are kept as `first` and `last` (None before there is one).
+    Without a path the rows go to standard output, aligned, with eight digits. With one they go to a CSV file
+    with all the digits that a float64 has (17); each row is handed to the disk before the run goes on. The
+    first and the last row are kept as `first` and `last` (None before there is one).
 
     Raises InputError, before anything runs, if the path exists and `overwrite` is not asked for, or cannot be
     opened; RunError if the disk refuses a row.
@@ -53,7 +53,7 @@ class Thermo(Observer):
         if self.path is not None and not overwrite:
             refuse_existing(self.path)
 
-    def start(self, frame: Frame) -> None:
+    def start(self, frame: Frame) -> None:  # noqa: ARG002  # as the base class has it
         """Write the header line."""
         if self.path is None:
             _print_line(_aligned(Row._fields))

@@ -1,7 +1,8 @@
 """Trajectory: snapshots in the gsd format, which OVITO, MDAnalysis, freud and HOOMD-blue read.
 
-gsd holds float32, so a trajectory is for looking at and analysing and is never the exact state. Its box is centred
-on zero: positions are written relative to the centre of the box. A 2D world has z = 0 and a box of no depth.
+gsd holds float32, so a trajectory is for looking at and analysing and is never the exact state. Its box is
+centred on zero: positions are written relative to the centre of the box. A 2D world has z = 0 and a box with
+no depth.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from motes.observers.schedule import Frame, Observer
 class Trajectory(Observer):
     """A gsd file of positions, velocities, types, masses and, where there is one, the attribute `charge`.
 
-    Particles are in the order of their ids. Each snapshot is flushed, so that a run which is killed leaves a file
-    that can be read. Later runs of the same simulation append.
+    Particles are in the order of their ids. Each snapshot is flushed, so that a run which is killed leaves a
+    file that can be read. Later runs of the same simulation append.
 
     Raises InputError, before anything runs, if the path exists and `overwrite` is not asked for, or cannot be
     opened; RunError if the disk refuses a snapshot (those before it stay readable).
@@ -33,7 +34,7 @@ class Trajectory(Observer):
         if not overwrite:
             refuse_existing(self.path)
 
-    def start(self, frame: Frame) -> None:
+    def start(self, frame: Frame) -> None:  # noqa: ARG002  # as the base class has it
         """Create the file."""
         with opening(self.path):
             self._file = _open(self.path, "w" if self.overwrite else "x")

@@ -58,14 +58,34 @@ _SECTIONS = {
     ),
     **dict.fromkeys(["AngleAngleTorsion Coeffs", "BondBond13 Coeffs"], "dihedral types"),
     "AngleAngle Coeffs": "improper types",
-    **dict.fromkeys(["Ellipsoids", "Lines", "Triangles"]),
+    **{kind.capitalize(): kind for kind in ("ellipsoids", "lines", "triangles")},
     **dict.fromkeys(["Bodies", "PairIJ Coeffs"]),
 }
+# A file cut short between two sections shows only in what the header has counted.
+# Atoms may be at rest, so Velocities may be missing.
+_NEEDED_IF_COUNTED = (
+    "Atoms",
+    "Bonds",
+    "Angles",
+    "Dihedrals",
+    "Impropers",
+    "Ellipsoids",
+    "Lines",
+    "Triangles",
+)
 _MOST_DIGITS = 18
 
 
+class _Heading(NamedTuple):
+    """The line that begins a section: its name, the comment behind it, its number."""
+
+    keyword: str
+    hint: str
+    line: int
+
+
 class _Section(NamedTuple):
-    """The rows of a section, and the line number of the first."""
+    """The rows of a section (without columns, if they do not matter here), and the line of the first."""
 
     table: Table
     first_line: int
@@ -200,68 +220,70 @@ def read_lammps(
 
 
 def _read_sections(lines: _Lines, header: _Header, style: str | None) -> dict[str, _Section]:
-    """The sections that matter here, their rows counted; the others are only counted."""
+    """All sections by name, each with as many rows as the header says."""
     sections: dict[str, _Section] = {}
-    seen: set[str] = set()
     for line in lines:
-        keyword = _without_comment(line)
+        keyword, _, hint = (part.strip() for part in line.partition("#"))
         if not keyword:
             continue
         if keyword not in _SECTIONS:
             lines.fail(f"{keyword[:60]!r} is not the name of a section, nor does it belong to the one before")
-        if keyword in seen:
+        if keyword in sections:
             lines.fail(f"a second section {keyword}")
-        seen.add(keyword)
-        start = lines.number
-        hint = line.partition("#")[2].strip()
-        lines.skip_blank()
-        first_line = lines.number + 1
-        columns = _columns(lines, keyword, style, hint)
-        if columns:
-            table = parse(lines.path, lines.until_blank(), first_line, columns, comments="#")
-            sections[keyword] = _Section(table, first_line)
-            found = len(table)
-        else:
-            found = sum(1 for row in lines.until_blank() if _without_comment(row))
-        announced = _SECTIONS[keyword]
-        if announced and found != header.count(announced):
-            fail(
-                lines.path,
-                start,
-                f"{keyword} has {found} rows; the header says {header.count(announced)} {announced}",
-            )
+        heading = _Heading(keyword, hint, lines.number)
+        sections[keyword] = _read_section(lines, heading, style)
+        counted, found = _SECTIONS[keyword], len(sections[keyword].table)
+        if counted and found != header.count(counted):
+            message = f"{keyword} has {found} rows; the header says {header.count(counted)} {counted}"
+            fail(lines.path, heading.line, message)
+    for keyword in _NEEDED_IF_COUNTED:
+        if keyword not in sections and header.counts.get(str(_SECTIONS[keyword])):
+            raise InputError(f"{lines.path}: there is no section {keyword}, but the header counts them")
     return sections
 
 
-def _columns(lines: _Lines, keyword: str, style: str | None, hint: str) -> dict[str, str] | None:
+def _read_section(lines: _Lines, heading: _Heading, style: str | None) -> _Section:
+    lines.skip_blank()
+    first_line = lines.number + 1
+    columns = _columns(lines, heading, style)
+    if columns is None:
+        rows = sum(1 for row in lines.until_blank() if _without_comment(row))
+        return _Section(np.empty(rows, dtype=[]), first_line)
+    return _Section(parse(lines.path, lines.until_blank(), first_line, columns, comments="#"), first_line)
+
+
+def _columns(lines: _Lines, heading: _Heading, style: str | None) -> dict[str, str] | None:
     """The columns of a section, some of which the first row decides, or None if it does not matter here."""
-    if keyword == "Masses":
+    if heading.keyword == "Masses":
         return {"type": "i4", "mass": "f8"}
-    if keyword == "Atom Type Labels":
+    if heading.keyword == "Atom Type Labels":
         return {"type": "i4", "label": WORD}
-    if keyword not in {"Atoms", "Velocities"}:
+    if heading.keyword not in {"Atoms", "Velocities"}:
         return None
     first = next(lines, "")
     if first:
         lines.put_back(first)
     width = len(_without_comment(first).split())
-    if keyword == "Velocities":
+    if heading.keyword == "Velocities":
         return _VELOCITY | _SPIN if width == len(_VELOCITY | _SPIN) else _VELOCITY
-    columns = _STYLES[_atom_style(lines, style, hint, width)]
+    columns = _STYLES[_atom_style(lines.path, heading, style, width)]
     return columns | _IMAGE if width == len(columns | _IMAGE) else columns
 
 
-def _atom_style(lines: _Lines, style: str | None, hint: str, width: int) -> str:
+def _atom_style(path: Path, heading: _Heading, style: str | None, width: int) -> str:
+    hint = heading.hint
     if style and hint in _STYLES and hint != style:
-        lines.fail(f"the file says 'Atoms # {hint}', and the option style {style!r}; expected the same")
+        fail(path, heading.line, f"the file says 'Atoms # {hint}', and the option style {style!r}")
     if style or hint in _STYLES:
         return style or hint
     # Only one style is this narrow; of the others several look alike.
     if not hint and width in {len(_STYLES["atomic"]), len(_STYLES["atomic"] | _IMAGE)}:
         return "atomic"
-    known = ", ".join(_STYLES)
     problem = f"unknown atom style {hint!r}" if hint else "the atom style is not named"
-    return lines.fail(f"{problem}; write 'Atoms # style' or give the option style, one of {known}")
+    known = ", ".join(_STYLES)
+    return fail(
+        path, heading.line, f"{problem}; write 'Atoms # style' or give the option style, one of {known}"
+    )
 
 
 class _Atoms:

@@ -59,6 +59,8 @@ def parse(
 def _parse_block(
     path: Path, block: list[str], first_line: int, columns: dict[str, str], comments: str | None
 ) -> Table:
+    if not all(map(str.isascii, block)):
+        block = _plain_rows(path, block, first_line, comments)
     try:
         table = _numpy_table(block, columns, comments)
     except ValueError:
@@ -76,6 +78,19 @@ def _parse_block(
             row = int(np.argmin(good))
             fail(path, first_line + row, f"{name} is {str(table[name][row])!r}; expected {_expected(kind)}")
     return table
+
+
+def _plain_rows(path: Path, block: list[str], first_line: int, comments: str | None) -> list[str]:
+    """The rows without their comments, where alone other letters than those of ASCII may stand.
+
+    NumPy looks letters of an integer up in a table for bytes, and ends the process for one far beyond
+    (https://github.com/numpy/numpy/pull/31586); so none must ever get there.
+    """
+    rows = [row.split(comments)[0] if comments else row for row in block]
+    for line, row in enumerate(rows, start=first_line):
+        if not row.isascii():
+            fail(path, line, f"found {row.strip()[:40]!r}; expected plain ASCII characters")
+    return rows
 
 
 def _numpy_table(block: list[str], columns: dict[str, str], comments: str | None) -> Table:

@@ -1,0 +1,289 @@
+"""The commands as a user meets them: what they print, what they write, and how they exit."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import gsd.hoomd
+import pytest
+
+from motes.errors import RunError
+
+MOTES = [sys.executable, "-m", "motes.cli"]
+OUTPUTS = """
+[trajectory]
+path = "fluid.gsd"
+every = 10
+"""
+SCRIPT = """
+import sys
+import motes
+
+particles = motes.fcc(cells=3, density=0.8, temperature=1.0, seed=1)
+pair = motes.Pair(lambda r: 1 / r**12, cutoff={cutoff})
+sim = motes.Simulation(particles, motes.VelocityVerlet(dt=0.002), [pair])
+sim.run(2)
+print("threads", sim.threads, "arguments", len(sys.argv))
+"""
+
+
+def process(*arguments, **options):
+    """A `motes` of its own."""
+    return subprocess.run(
+        [*MOTES, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=120, **options
+    )
+
+
+def fingerprint(result):
+    (line,) = [line for line in result.stdout.splitlines() if line.startswith("fingerprint")]
+    return line.split()[1]
+
+
+def test_help_loads_nothing_heavy():
+    script = (
+        "import sys\nfrom motes.cli import app\n"
+        "app(['--help'], standalone_mode=False)\n"
+        "heavy = {'numba', 'numpy', 'sympy', 'gsd', 'pydantic', 'rich', 'llvmlite'} & set(sys.modules)\n"
+        "sys.exit(str(sorted(heavy)) if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for command in ("run", "check", "doctor"):
+        assert command in done.stdout
+
+
+def test_version(motes):
+    result = motes("--version")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("motes ")
+
+
+def test_run_prints_header_table_and_footer(motes, write):
+    result = motes("run", write())
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    rows = {line.split()[0]: line for line in lines if line.strip()}
+    assert rows["particles"].split() == ["particles", "108", "of", "108"]
+    for name in ("input", "box", "density", "interaction", "integrator", "threads", "skin", "thermo"):
+        assert name in rows
+    table = lines.index(next(line for line in lines if line.split()[:2] == ["step", "time"]))
+    assert [line.split()[0] for line in lines[table + 1 : table + 4]] == ["0", "10", "20"]
+    for name in ("run", "pair", "neighbors", "energy", "fingerprint"):
+        assert name in rows
+    assert "particle-steps/s" in rows["run"]
+    assert "drift" in rows["energy"]
+    assert result.stderr == ""
+
+
+def test_run_writes_what_the_file_asks_for(motes, write, folder):
+    path = write(write().read_text().replace("every = 10", 'every = 10\npath = "fluid.csv"') + OUTPUTS)
+    assert motes("run", path, "--quiet").exit_code == 0
+    assert [line.split(",")[0] for line in (folder / "fluid.csv").read_text().splitlines()] == [
+        "step",
+        "0",
+        "10",
+        "20",
+    ]
+    with gsd.hoomd.open(folder / "fluid.gsd") as frames:
+        assert [frame.configuration.step for frame in frames] == [0, 10, 20]
+
+
+def test_quiet_prints_nothing(motes, write):
+    result = motes("run", write(), "--quiet")
+    assert (result.exit_code, result.output) == (0, "")
+
+
+def test_steps_threads_and_settings(motes, write):
+    result = motes("run", write(), "--steps", 4, "--threads", 2, "--set", "thermo.every=2")
+    assert result.exit_code == 0, result.output
+    rows = [line.split() for line in result.stdout.splitlines()]
+    assert ["threads", "2"] in rows
+    assert ["steps", "4"] in rows
+    assert {"0", "2", "4"} <= {row[0] for row in rows if row}
+
+
+def test_the_same_bits_for_any_number_of_threads(motes, write):
+    path = write()
+    assert fingerprint(motes("run", path)) == fingerprint(motes("run", path, "--threads", 2))
+
+
+def test_a_setting_changes_the_run(motes, write):
+    path = write()
+    other = motes("run", path, "--set", "integrator.dt=0.001")
+    assert fingerprint(motes("run", path)) != fingerprint(other)
+
+
+def test_an_expression_and_a_name_and_a_function_are_the_same(motes, write):
+    write("def lj(r, epsilon, sigma):\n    return 4*epsilon*((sigma/r)**12 - (sigma/r)**6)\n", "energies.py")
+    text = write().read_text()
+    forms = (
+        'name = "lennard-jones"',
+        'energy = "4*epsilon*((sigma/r)**12 - (sigma/r)**6)"',
+        'function = "energies.py:lj"',
+    )
+    results = {fingerprint(motes("run", write(text.replace(forms[0], form)))) for form in forms}
+    assert len(results) == 1
+
+
+def test_existing_output_stops_the_run_before_it_begins(motes, write, folder):
+    path = write(write().read_text() + OUTPUTS)
+    (folder / "fluid.gsd").write_text("precious")
+    result = motes("run", path)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith("motes: error: fluid.gsd exists: ")
+    assert "--overwrite" in result.stderr
+    assert (folder / "fluid.gsd").read_text() == "precious"
+    assert motes("run", path, "--overwrite").exit_code == 0
+    with gsd.hoomd.open(folder / "fluid.gsd") as frames:
+        assert len(frames) == 3
+
+
+@pytest.mark.parametrize(
+    ("good", "wrong", "message"),
+    [
+        ("dt = 0.002", "dtt = 0.002", r"fluid.toml: [integrator]: unknown key 'dtt'; did you mean 'dt'?"),
+        ("epsilon = 1.0", "", "[[interactions]] number 1: "),
+        ("epsilon = 1.0", "epsilon = 1.0\ndepth = 2", "depth"),
+        ("density = 0.8", "density = -0.8", "density = -0.8 must be greater than 0"),
+        ("cutoff = 2.0", "", "the key 'cutoff' is missing"),
+        ("steps = 20", 'steps = 20\nskin = "wide"', "skin = 'wide' is not a number"),
+    ],
+)
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_bad_input_is_one_line_and_status_2(motes, write, command, good, wrong, message):
+    text = write().read_text()
+    assert good in text
+    result = motes(command, write(text.replace(good, wrong)))
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("motes: error: ")
+    assert "fluid.toml" in line
+    assert message in line
+
+
+@pytest.mark.parametrize("name", ["absent.toml", "absent.py"])
+def test_a_missing_file_is_status_2(motes, folder, name):
+    result = motes("run", folder / name)
+    assert result.exit_code == 2
+    assert result.stderr == f"motes: error: {folder / name}: there is no such file\n"
+
+
+def test_wrong_options_are_status_2(motes, write):
+    assert motes("run", write(), "--stps", 3).exit_code == 2
+    assert motes("run", write(), "--threads", 0).exit_code == 2
+    assert motes("rn", write()).exit_code == 2
+
+
+def test_a_failed_run_is_status_1(motes, write, monkeypatch):
+    def fail(*_arguments, **_options):
+        raise RunError("step 7: a force is out of range")
+
+    monkeypatch.setattr("motes.simulation.Simulation.run", fail)
+    result = motes("run", write())
+    assert result.exit_code == 1
+    assert result.stderr == "motes: error: step 7: a force is out of range\n"
+
+
+def test_a_script_runs_as_with_python(write):
+    path = write(SCRIPT.format(cutoff=2.0), "script.py")
+    done = process("run", path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("arguments 1\n")
+    assert process("run", path, "--threads", 1).stdout == "threads 1 arguments 1\n"
+
+
+def test_bad_input_in_a_script_names_its_line(write):
+    path = write(SCRIPT.format(cutoff=-2.0), "script.py")
+    done = process("run", path)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"motes: error: {path}:6: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_bug_in_a_script_is_a_traceback(write):
+    done = process("run", write("1 / 0\n", "script.py"))
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("ZeroDivisionError")
+
+
+def test_options_that_scripts_do_not_take(motes, write):
+    result = motes("run", write("", "script.py"), "--steps", 3)
+    assert result.exit_code == 2
+    assert "only --threads is for scripts" in result.stderr
+
+
+def test_interrupt_is_status_130(write, folder):
+    text = write().read_text().replace("steps = 20", "steps = 1000000000")
+    path = write(text.replace("every = 10", 'every = 10\npath = "fluid.csv"'))
+    running = subprocess.Popen(
+        [*MOTES, "run", str(path), "--quiet"], stderr=subprocess.PIPE, text=True, cwd=folder
+    )
+    deadline = time.monotonic() + 60
+    while not (folder / "fluid.csv").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)  # until the run has begun
+    running.send_signal(signal.SIGINT)
+    _, stderr = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert stderr.startswith("motes: stopped at step ")
+    assert len(stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes that close are POSIX's")
+def test_a_reader_that_leaves_is_no_traceback(write):
+    running = subprocess.Popen([*MOTES, "run", str(write())], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    running.stdout.close()
+    assert running.stderr.read() == b""
+    assert running.wait(timeout=60) == 1
+
+
+def test_check_says_what_a_run_would_do(motes, write, folder):
+    path = write(write().read_text() + OUTPUTS)
+    before = set(folder.iterdir())
+    result = motes("check", path)
+    assert result.exit_code == 0, result.output
+    assert set(folder.iterdir()) == before
+    rows = {line.split()[0]: line for line in result.stdout.splitlines() if line.strip()}
+    assert rows["particles"].split() == ["particles", "108"]
+    assert "1.20914" in rows["closest"]  # (4 / density)**(1/3) / sqrt(2)
+    assert "18 within 2" in rows["neighbours"]  # 12 + 6 in two shells
+    assert "MB" in rows["memory"]
+    assert "20 steps" in rows["time"]
+    # U(2) = 4 (2**-12 - 2**-6), U'(2) = 4 (-12 * 2**-13 + 6 * 2**-7)
+    (cut,) = [line.split() for line in result.stdout.splitlines() if "A-A" in line]
+    assert [float(number) for number in cut[-5:]] == pytest.approx(
+        [2.0, -0.0615234375, 0.181640625, 0.0615234375, 0.181640625], rel=1e-5
+    )
+
+
+@pytest.mark.parametrize(("shift", "jumps"), [("energy", [0.0, 0.181640625]), ("force", [0.0, 0.0])])
+def test_check_knows_shifts(motes, write, shift, jumps):
+    result = motes("check", write(), "--set", f"interactions.1.shift={shift}")
+    (cut,) = [line.split() for line in result.stdout.splitlines() if "A-A" in line]
+    assert [float(number) for number in cut[-2:]] == pytest.approx(jumps, rel=1e-5)
+
+
+def test_check_refuses_two_particles_at_one_place(motes, write):
+    write('2\nLattice="9 0 0 0 9 0 0 0 9" Properties=species:S:1:pos:R:3\nA 1 2 3\nA 1 2 12\n', "two.xyz")
+    rest = write().read_text().split("[[interactions]]")[1]
+    result = motes("check", write('[particles]\nread = "two.xyz"\n[[interactions]]' + rest))
+    assert result.exit_code == 2
+    assert "are at the same place, (1, 2, 3)" in result.stderr
+
+
+def test_check_without_interactions(motes, write):
+    text = write().read_text()
+    begin, end = text.index("[[interactions]]"), text.index("[integrator]")
+    result = motes("check", write(text[:begin] + text[end:]))
+    assert result.exit_code == 0, result.output
+    assert "there is no interaction" in result.stdout
+
+
+def test_doctor_sees_the_machine(motes):
+    result = motes("doctor")
+    assert result.exit_code == 0
+    names = {line.split()[0] for line in result.stdout.splitlines()}
+    assert {"cores", "vectors", "threads", "MPI", "cache", "Python", "numba", "sympy", "motes"} <= names

@@ -1,0 +1,164 @@
+"""The elementary functions: accuracy against mpmath, edges, and that loops over them become vector code."""
+
+from __future__ import annotations
+
+import math
+import platform
+from collections.abc import Callable
+from typing import Any
+
+import mpmath
+import numpy as np
+import pytest
+from numba import njit
+from numpy.typing import NDArray
+
+from motes import functions
+
+Array = NDArray[np.float64]
+RANDOM = np.random.default_rng(20260101)
+NUMBER = 400
+
+
+def loop(function: Any) -> Any:
+    """A compiled loop over an array, as in a kernel."""
+
+    def run(x: Array, out: Array) -> None:
+        for i in range(x.size):
+            out[i] = function(x[i])
+
+    return njit(error_model="numpy")(run)
+
+
+def values(function: Any, x: Array) -> Array:
+    out = np.empty_like(x)
+    loop(function)(x, out)
+    return out
+
+
+def worst_ulps(function: Any, reference: Callable[[Any], Any], x: Array) -> float:
+    """The largest error in units of the last place of the correct value."""
+    worst = 0.0
+    with mpmath.workprec(300):
+        for argument, value in zip(x, values(function, x), strict=True):
+            correct = reference(mpmath.mpf(float(argument)))
+            error = abs(mpmath.mpf(float(value)) - correct) / math.ulp(float(correct))
+            worst = max(worst, float(error))
+    return worst
+
+
+def spread(*ranges: tuple[float, float]) -> Array:
+    return np.concatenate([RANDOM.uniform(low, high, NUMBER) for low, high in ranges])
+
+
+ACCURACY = [
+    ("exp", mpmath.exp, spread((-708.0, 709.78), (-1.0, 1.0), (-1e-9, 1e-9)), 1.0),
+    ("log", mpmath.log, np.concatenate([spread((0.5, 2.0), (1 - 1e-9, 1 + 1e-9)), np.exp(spread((-700, 700)))]), 1.0),
+    ("sin", mpmath.sin, np.concatenate([spread((-1e5, 1e5), (-7.0, 7.0)), np.arange(-99, 99) * np.pi]), 2.0),
+    ("cos", mpmath.cos, np.concatenate([spread((-1e5, 1e5), (-7.0, 7.0)), np.arange(-99, 99) * np.pi / 2]), 2.0),
+    ("erf", mpmath.erf, spread((-6.0, 6.0), (0.9, 1.1), (-1e-8, 1e-8)), 5.0),
+    ("erfc", mpmath.erfc, spread((-6.0, 6.0), (0.0, 3.0), (3.0, 26.0)), 20.0),
+    ("tanh", mpmath.tanh, spread((-25.0, 25.0), (-1.0, 1.0), (-1e-8, 1e-8)), 5.0),
+    ("sinh", mpmath.sinh, spread((-708.0, 708.0), (-1.0, 1.0), (-1e-8, 1e-8)), 5.0),
+    ("cosh", mpmath.cosh, spread((-709.0, 709.0), (-1.0, 1.0)), 5.0),
+    ("arctan", mpmath.atan, spread((-5.0, 5.0), (-1e4, 1e4), (-1e-8, 1e-8)), 5.0),
+]
+
+
+@pytest.mark.parametrize(("name", "reference", "x", "ulps"), ACCURACY, ids=[case[0] for case in ACCURACY])
+def test_accuracy_in_units_of_the_last_place(name: str, reference: Any, x: Array, ulps: float) -> None:
+    assert worst_ulps(getattr(functions, name), reference, x) <= ulps
+
+
+@pytest.mark.parametrize("y", [0.3, 1 / 3, 2.7, -13.3, 33.33, -200.5])
+def test_power_is_accurate_to_two_units_in_the_last_place(y: float) -> None:
+    power = functions.power
+
+    def to_the_y(x: float) -> float:
+        return power(x, y)
+
+    x = RANDOM.uniform(0.1, 10.0, NUMBER)
+    assert worst_ulps(njit(error_model="numpy")(to_the_y), lambda a: mpmath.power(a, mpmath.mpf(y)), x) <= 2.0
+
+
+EDGES: list[tuple[str, float, float]] = [
+    ("exp", 0.0, 1.0),
+    ("exp", math.inf, math.inf),
+    ("exp", -math.inf, 0.0),
+    ("exp", 709.79, math.inf),
+    ("exp", -708.5, 0.0),
+    ("exp", -1e300, 0.0),
+    ("log", 0.0, -math.inf),
+    ("log", 1.0, 0.0),
+    ("log", -1.0, math.nan),
+    ("log", math.inf, math.inf),
+    ("sin", 0.0, 0.0),
+    ("sin", math.inf, math.nan),
+    ("cos", 0.0, 1.0),
+    ("cos", -math.inf, math.nan),
+    ("erf", math.inf, 1.0),
+    ("erf", -math.inf, -1.0),
+    ("erf", 0.0, 0.0),
+    ("erfc", math.inf, 0.0),
+    ("erfc", -math.inf, 2.0),
+    ("erfc", 0.0, 1.0),
+    ("tanh", math.inf, 1.0),
+    ("tanh", -math.inf, -1.0),
+    ("sinh", math.inf, math.inf),
+    ("sinh", -math.inf, -math.inf),
+    ("cosh", -math.inf, math.inf),
+    ("arctan", math.inf, math.pi / 2),
+    ("arctan", -math.inf, -math.pi / 2),
+]
+
+
+@pytest.mark.parametrize(("name", "x", "expected"), EDGES)
+def test_edges(name: str, x: float, expected: float) -> None:
+    np.testing.assert_equal(getattr(functions, name)(x), expected)
+
+
+@pytest.mark.parametrize("name", [case[0] for case in ACCURACY])
+def test_nan_stays_nan(name: str) -> None:
+    assert math.isnan(getattr(functions, name)(math.nan))
+
+
+@pytest.mark.parametrize("x", [0.0, 0.5, 1.0, 2.0, math.inf])
+@pytest.mark.parametrize("y", [-2.5, 0.0, 2.5])
+def test_power_at_the_edges_is_that_of_numpy(x: float, y: float) -> None:
+    with np.errstate(divide="ignore"):
+        assert functions.power(x, y) == pytest.approx(float(np.power(x, y)), rel=4e-16)
+
+
+@pytest.mark.parametrize(("x", "y"), [(-1.0, 2.5), (math.nan, 1.5), (2.0, math.nan)])
+def test_power_without_a_value_is_nan(x: float, y: float) -> None:
+    assert math.isnan(functions.power(x, y))
+
+
+def test_power_overflows_and_underflows() -> None:
+    assert functions.power(1e200, 3.0) == math.inf
+    assert functions.power(1e200, -3.0) == 0.0
+    assert functions.power(1e-200, 1e300) == 0.0
+
+
+@pytest.mark.parametrize("name", ["sin", "cos"])
+def test_sine_and_cosine_stay_bounded_for_huge_arguments(name: str) -> None:
+    x = 10.0 ** RANDOM.uniform(5, 308, NUMBER)
+    assert np.all(np.abs(values(getattr(functions, name), x)) <= 1.0 + 1e-15)
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="looks for the names of x86 vector registers")
+@pytest.mark.parametrize("name", [case[0] for case in ACCURACY])
+def test_a_loop_over_it_is_vector_code(name: str) -> None:
+    compiled = loop(getattr(functions, name))
+    compiled(np.zeros(1), np.zeros(1))
+    (assembly,) = compiled.inspect_asm().values()
+    packed = [line for line in assembly.splitlines() if "vfmadd" in line and "pd" in line]
+    assert any("ymm" in line or "zmm" in line for line in packed)
+
+
+def test_the_same_bits_alone_and_in_a_vector() -> None:
+    x = spread((-50.0, 50.0))
+    for name in (case[0] for case in ACCURACY):
+        function = getattr(functions, name)
+        alone = np.array([function(value) for value in x])
+        np.testing.assert_array_equal(alone.view(np.int64), values(function, x).view(np.int64), err_msg=name)
