@@ -10,6 +10,7 @@ The disadvantage: a number of 2**51 multiples or more leaves the grid, so whoeve
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -17,9 +18,8 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 
-@intrinsic  # type: ignore[untyped-decorator]  # numba has no type hints
-def fma(typing_context: Any, a: Any, b: Any, c: Any) -> Any:
-    """a * b + c with one rounding (IEEE 754 fusedMultiplyAdd)."""
+def _fused(typing_context: Any, a: Any, b: Any, c: Any) -> Any:
+    """a * b + c with one rounding."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.fma(*arguments)
@@ -27,9 +27,8 @@ def fma(typing_context: Any, a: Any, b: Any, c: Any) -> Any:
     return types.float64(types.float64, types.float64, types.float64), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]  # numba has no type hints
-def to_bits(typing_context: Any, value: Any) -> Any:
-    """The 64 bits of a float64 as an int64."""
+def _bits_of(typing_context: Any, value: Any) -> Any:
+    """The bits of a float64, as an int64."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.bitcast(arguments[0], ir.IntType(64))
@@ -37,9 +36,8 @@ def to_bits(typing_context: Any, value: Any) -> Any:
     return types.int64(types.float64), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]  # numba has no type hints
-def from_bits(typing_context: Any, value: Any) -> Any:
-    """The float64 whose 64 bits are those of an int64."""
+def _number_of(typing_context: Any, value: Any) -> Any:
+    """The float64 with the bits of an int64."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.bitcast(arguments[0], ir.DoubleType())
@@ -47,7 +45,19 @@ def from_bits(typing_context: Any, value: Any) -> Any:
     return types.float64(types.int64), generate
 
 
-@njit(inline="always")  # type: ignore[untyped-decorator]  # numba has no type hints
+_emitted: Any = intrinsic  # what it returns is typed below, as compiled loops call it
+
+fma: Callable[[float, float, float], float] = _emitted(_fused)
+"""a * b + c with one rounding (IEEE 754 fusedMultiplyAdd)."""
+
+to_bits: Callable[[float], int] = _emitted(_bits_of)
+"""The 64 bits of a float64 as an int64."""
+
+from_bits: Callable[[int], float] = _emitted(_number_of)
+"""The float64 whose 64 bits are those of an int64."""
+
+
+@njit(inline="always")
 def round_with(value: float, magic: float) -> float:
     """The multiple of a quantum nearest to value, where magic is ROUND quanta."""
     return (value + magic) - magic

@@ -60,7 +60,7 @@ class Engine:
         self.integrator = integrator
         self.team = team
         self.clock = Clock()
-        self.sums: PairSums | None = None
+        self.sums = PairSums(None, None, 0.0, 0.0)
 
     def run(self, steps: int, energy: bool) -> None:
         """Take steps; after the last one, energy and virial are known if asked for."""
@@ -110,13 +110,15 @@ class Engine:
         force_limit = 2.0**BITS * quanta.force / max(self.forces.cutoff, np.finfo(float).tiny)
         if not (sums.largest_force <= force_limit and sums.largest_energy <= 2.0**BITS * quanta.energy):
             closest = describe_closest_pair(self.state, self.neighbors.pairs)
-            raise RunError(f"step {self.state.step}: a force is out of range: {closest}; use a smaller dt, or remove overlaps at the start")
+            raise RunError(
+                f"step {self.state.step}: a force is out of range: {closest}; "
+                "use a smaller dt, or remove overlaps at the start"
+            )
 
     def energy_quanta(self) -> PairSums:
         """Energy and virial of this moment, computed now if no one asked for them before."""
-        if self.sums is None or self.sums.energy is None:
+        if self.sums.energy is None:
             self.compute_forces(energy=True)
-        assert self.sums is not None
         return self.sums
 
     def kinetic_quanta(self) -> int:

@@ -10,6 +10,8 @@ The disadvantage against a stream: each number costs its ten rounds.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
@@ -21,28 +23,25 @@ LANGEVIN, BROWNIAN = 1, 2
 """Purposes: noise for one never repeats that for another."""
 
 MASK = 0xFFFFFFFF
+WORD, ALL = np.uint64(32), np.uint64(MASK)  # unsigned, as the products they meet
 TURN = 2.0 * np.pi
 UNIT = 2.0**-32
 
 
-@njit(inline="always")  # type: ignore[untyped-decorator]  # numba has no type hints
+@njit(inline="always")
 def philox(c0: int, c1: int, c2: int, c3: int, k0: int, k1: int) -> tuple[int, int, int, int]:
     """Philox4x32-10: four words from a counter of four words and a key of two, all below 2**32."""
     for _ in range(10):
-        low = np.uint64(0xD2511F53) * np.uint64(c0)
-        high = np.uint64(0xCD9E8D57) * np.uint64(c2)
-        c0, c1, c2, c3 = (
-            (np.int64(high >> np.uint64(32)) ^ c1 ^ k0),
-            np.int64(high & np.uint64(MASK)),
-            (np.int64(low >> np.uint64(32)) ^ c3 ^ k1),
-            np.int64(low & np.uint64(MASK)),
-        )
+        low: Any = np.uint64(0xD2511F53) * np.uint64(c0)
+        high: Any = np.uint64(0xCD9E8D57) * np.uint64(c2)
+        c0, c2 = np.int64(high >> WORD) ^ c1 ^ k0, np.int64(low >> WORD) ^ c3 ^ k1
+        c1, c3 = np.int64(high & ALL), np.int64(low & ALL)
         k0 = (k0 + 0x9E3779B9) & MASK
         k1 = (k1 + 0xBB67AE85) & MASK
     return c0, c1, c2, c3
 
 
-@njit(inline="always")  # type: ignore[untyped-decorator]  # numba has no type hints
+@njit(inline="always")
 def normals(seed: int, purpose: int, step: int, particle: int) -> tuple[float, float, float]:
     """Three standard normal numbers for a particle at a step (Box and Muller, 1958); they end at 6.8."""
     counter = step >> 32 & 0xFFFF | purpose << 16
@@ -53,13 +52,13 @@ def normals(seed: int, purpose: int, step: int, particle: int) -> tuple[float, f
     return first * cos(angle), first * sin(angle), second * cos(TURN * ((d + 0.5) * UNIT - 0.5))
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
+@njit(cache=True, nogil=True)
 def philox_block(counter: Integers, key: Integers) -> Integers:
     """Philox for one counter (4 words) and key (2 words), to be held against published answers."""
     return np.array(philox(counter[0], counter[1], counter[2], counter[3], key[0], key[1]))
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
+@njit(cache=True, nogil=True)
 def draw_normals(begin: int, end: int, seed: int, purpose: int, step: int, ids: Integers, noise: Floats) -> None:
     """Fill noise (3, n) for particles begin .. end - 1."""
     for i in range(begin, end):

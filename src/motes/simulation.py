@@ -98,9 +98,8 @@ class Simulation:
         """Take steps. On a terminal a bar shows how far it is; progress, if given, is called with the steps done."""
         if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 0:
             raise InputError(f"steps is {steps!r}; it must be a whole number of at least 0")
-        frame = Frame(self)
-        self._schedule.start(frame)
         try:
+            self._schedule.start(Frame(self))
             if progress is not None:
                 self._run(int(steps), progress)
             else:

@@ -75,8 +75,7 @@ class State:
         """Every array that a ghost copies from its particle and keeps until the next halo."""
         yield "ids", self.ids
         yield "types", self.types
-        for name, values in self.attributes.items():
-            yield name, values
+        yield from self.attributes.items()
 
     def reserve(self, total: int) -> None:
         """Make room for total particles and ghosts, keeping what is there."""

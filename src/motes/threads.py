@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from itertools import pairwise
 from typing import Any
 
 from motes.errors import InputError
+
+VARIABLE = "MOTES_THREADS"
+"""Environment variable that stands in for all cores where a program does not say how many threads it wants."""
 
 SMALLEST_PART = 2048
 """Items below which another thread costs more than it brings."""
@@ -28,21 +32,38 @@ class Team:
 
     def __init__(self, threads: int | None = None) -> None:
         if threads is None:
-            threads = available_cores()
+            chosen = os.environ.get(VARIABLE, "")
+            threads = int(chosen) if chosen.isdecimal() and int(chosen) else available_cores()
         if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
             raise InputError(f"threads is {threads!r}; it must be a whole number of at least 1")
         self.threads = threads
         self._pool = ThreadPoolExecutor(threads - 1, "motes") if threads > 1 else None
 
     def call(self, kernel: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> list[Any]:
-        """Call kernel once for every tuple of arguments, at the same time; return the results in their order."""
+        """Call kernel once for every tuple of arguments; return the results in their order.
+
+        Each thread takes the next call that waits, so calls of uneven length even out.
+        """
         if self._pool is None or len(calls) < 2:
             return [kernel(*arguments) for arguments in calls]
-        others = [self._pool.submit(kernel, *arguments) for arguments in calls[1:]]
-        return [kernel(*calls[0]), *(other.result() for other in others)]
+        results: list[Any] = [None] * len(calls)
+        waiting = iter(range(len(calls)))  # the interpreter's lock makes next() safe
+
+        def work() -> None:
+            for index in waiting:
+                results[index] = kernel(*calls[index])
+
+        helpers = [self._pool.submit(work) for _ in range(min(self.threads, len(calls)) - 1)]
+        try:
+            work()
+        finally:
+            wait(helpers)
+        for helper in helpers:
+            helper.result()
+        return results
 
     def split(self, kernel: Callable[..., Any], count: int, *arguments: Any) -> list[Any]:
         """Call kernel(begin, end, *arguments) for parts of range(count); return the results in order."""
         parts = max(1, min(self.threads, count // SMALLEST_PART))
         edges = [count * part // parts for part in range(parts + 1)]
-        return self.call(kernel, [(begin, end, *arguments) for begin, end in zip(edges, edges[1:], strict=False)])
+        return self.call(kernel, [(begin, end, *arguments) for begin, end in pairwise(edges)])

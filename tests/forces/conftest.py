@@ -32,13 +32,13 @@ def run(code: PairCode, values: Mapping[str, float], r: float, both: bool = True
     return float(names["force_"]), float(names["energy_"]) if both else math.nan
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def run_code() -> Callable[..., tuple[float, float]]:
     """The function run."""
     return run
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def force_and_energy() -> Callable[[Pair, float], tuple[float, float]]:
     """The force (positive where it pushes apart) and the energy of a pair of one type at a distance."""
 

@@ -40,6 +40,9 @@ class FakeSimulation:
         self.reads[name] = self.reads.get(name, 0) + 1
         return self._values[name]
 
+    def set(self, **values: Any) -> None:
+        self._values.update(values)
+
     def __len__(self) -> int:
         return 3
 

@@ -19,8 +19,17 @@ def test_table_is_aligned(simulation, capsys):
         thermo(Frame(simulation))
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == COLUMNS
-    assert len({len(line) for line in lines}) == 1
+    assert {len(line) for line in lines} == {79}
     assert lines[2].split()[:4] == ["123456", "617.28", "0.1", "-0.33333333"]
+
+
+@pytest.mark.parametrize("value", [-1.23456789e-300, -123456789012.3, 1e22, -0.0123456789, float("nan")])
+def test_table_is_aligned_whatever_the_numbers(simulation, capsys, value):
+    simulation.set(potential_energy=value)
+    Thermo()(Frame(simulation))
+    line = capsys.readouterr().out.rstrip("\n")
+    assert len(line) == 79
+    assert float(line.split()[3]) == pytest.approx(value, rel=1e-3, nan_ok=True)
 
 
 def test_csv_has_every_digit(simulation, tmp_path):

@@ -28,7 +28,7 @@ class Shell:
     source: Integers
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
+@njit(cache=True, nogil=True)
 def find_below(positions: Floats, axis: int, count: int, limit: float, places: Integers) -> int:
     """Write the places of all particles that lie below limit along axis; return how many."""
     found = 0
@@ -38,7 +38,7 @@ def find_below(positions: Floats, axis: int, count: int, limit: float, places: I
     return found
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
+@njit(cache=True, nogil=True)
 def copy_shell(begin: int, end: int, positions: Floats, source: Integers, offset: int, axis: int, shift: float) -> None:
     """Ghosts take the positions of their particles."""
     for a in range(positions.shape[0]):
@@ -48,7 +48,7 @@ def copy_shell(begin: int, end: int, positions: Floats, source: Integers, offset
             ghosts[k] = x[np.uint64(places[k])] + moved
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
+@njit(cache=True, nogil=True)
 def fold_shell(begin: int, end: int, forces: Integers, source: Integers, offset: int) -> None:
     """Particles receive what their ghosts felt."""
     for a in range(forces.shape[0]):
@@ -57,7 +57,7 @@ def fold_shell(begin: int, end: int, forces: Integers, source: Integers, offset:
             f[np.uint64(places[k])] += ghosts[k]
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
+@njit(cache=True, nogil=True)
 def wrap(begin: int, end: int, positions: Floats, lengths: Floats, periodic: Integers, limit: float) -> int:
     """Bring positions into the box along periodic axes; return the place of one beyond limit elsewhere, or -1.
 

@@ -1,19 +1,19 @@
 """Generated source to a compiled module, once per machine.
 
-The source is written to a file named by the hash of all it depends on and imported from there, because Numba caches what it compiles
-only for functions that live in a file. The module must stand in sys.modules *before* it is executed; otherwise the
-cached code fails to load in the next process. The file is never written twice: Numba drops its cache when the time
-of the file changes.
+The source is written to a file named by the hash of all it depends on, and imported from there, because Numba caches
+only what it compiles from a file. The module must stand in sys.modules *before* it is executed; otherwise the cached
+code fails to load in the next process. The file is never written twice: Numba drops its cache when the time of the
+file changes.
 """
 
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import os
 import sys
 import tempfile
 from collections.abc import Callable
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 
@@ -47,12 +47,12 @@ def load(key: str, generate: Callable[[], str]) -> ModuleType:
     path = cache_folder() / f"{name}.py"
     if not path.exists():
         _write(path, generate())
-    specification = importlib.util.spec_from_file_location(name, path)
-    assert specification is not None and specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
+    loader = SourceFileLoader(name, str(path))
+    module = ModuleType(name)
+    module.__file__ = str(path)
     sys.modules[name] = module
     try:
-        specification.loader.exec_module(module)
+        loader.exec_module(module)
     except BaseException:
         del sys.modules[name]
         raise
@@ -66,7 +66,7 @@ def _write(path: Path, source: str) -> None:
         handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
         with os.fdopen(handle, "w") as file:
             file.write(source)
-        os.replace(temporary, path)
+        Path(temporary).replace(path)
     except OSError as error:
         raise InputError(
             f"cannot write generated code to {path.parent}: {error.strerror}; "

@@ -270,6 +270,8 @@ class Emitter:
             root, rest = self.assign("sqrt({})", root), exponent - Rational(1, 4)
         else:
             rest = exponent - Rational(1, 2)
+        if rest <= -1:  # r / s is what a force along r needs most, so let other powers be made of it
+            root, rest = self.multiply(root, self._rational_power(value, Rational(-1))), rest + 1
         return root if rest == 0 else self.multiply(root, self._rational_power(value, rest))
 
 

@@ -66,7 +66,8 @@ class Mix:
         a, b = np.meshgrid(few[:: 1 + len(few) // 50], few[:: 1 + len(few) // 50])
         with np.errstate(all="ignore"):
             one, other = evaluate(traced, {"a": a, "b": b}), evaluate(traced, {"a": b, "b": a})
-        wrong = ~np.broadcast_to(np.isclose(one, other, rtol=1e-9, atol=0.0), a.shape)
+            right = np.isfinite(one) & np.isclose(one, other, rtol=1e-9, atol=0.0)
+        wrong = ~np.broadcast_to(right, a.shape)
         if np.any(wrong):
             raise InputError(
                 f"the rule of mix({self.attribute!r}, ...) must be finite and the same for (a, b) as for (b, a), "
@@ -74,7 +75,7 @@ class Mix:
             )
 
     def _traced(self) -> Expression:
-        rule = cast(Callable[..., Any], self.rule)
+        rule = cast("Callable[..., Any]", self.rule)
         return trace(lambda a, b: rule(a, b), ("a", "b"), {})
 
 

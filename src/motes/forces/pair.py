@@ -32,7 +32,7 @@ class PairSums:
     largest_energy: float
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
+@njit(cache=True, nogil=True)
 def clear(begin: int, end: int, buffer: Integers) -> None:
     """Set a stretch of slots to zero."""
     for a in range(buffer.shape[0]):
@@ -41,7 +41,7 @@ def clear(begin: int, end: int, buffer: Integers) -> None:
             stretch[k] = 0
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
+@njit(cache=True, nogil=True)
 def add_overlap(begin: int, end: int, source: Integers, target: Integers) -> None:
     """Add a stretch of one thread's buffer to the next one's."""
     for a in range(source.shape[0]):
@@ -50,7 +50,7 @@ def add_overlap(begin: int, end: int, source: Integers, target: Integers) -> Non
             received[k] += given[k]
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
+@njit(cache=True, nogil=True)
 def find_homes(
     begin: int, end: int, particle: Integers, starts: Integers, stride: int, homes: Integers
 ) -> None:
@@ -63,7 +63,7 @@ def find_homes(
             homes[particle[slot]] = thread * stride + slot
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
+@njit(cache=True, nogil=True)
 def collect(begin: int, end: int, buffers: Integers, homes: Integers, offsets: Integers, forces: Integers) -> None:
     """Bring the forces from the slots to the particles; offsets lead to the slot axis of each axis."""
     home = homes[begin:end]
@@ -73,7 +73,7 @@ def collect(begin: int, end: int, buffers: Integers, homes: Integers, offsets: I
             f[i] = buffer[np.uint64(home[i])]
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
+@njit(cache=True, nogil=True)
 def gather_slots(begin: int, end: int, particle: Integers, source: Any, slots: Any) -> None:
     """Copy what particles have into their slots; an empty slot takes that of particle 0."""
     for slot in range(begin, end):
@@ -117,8 +117,9 @@ class PairForces:
         work = [(kernel, chunks, t, pairs, state) for t, chunks in enumerate(self._parts)]
         results = [row for rows in self.team.call(self._run, work) for row in rows]
         for t in range(1, len(self._parts)):
-            overlap = self._starts[t], self._reach[t - 1]
-            self.team.split(add_overlap, overlap[1] - overlap[0], self._buffers[t - 1][:, slice(*overlap)], self._buffers[t][:, slice(*overlap)])
+            shared = slice(self._starts[t], self._reach[t - 1])
+            given, received = self._buffers[t - 1][:, shared], self._buffers[t][:, shared]
+            self.team.split(add_overlap, given.shape[1], given, received)
         offsets = self.rows * self._buffers.shape[2]
         self.team.split(collect, state.total, self._buffers.reshape(-1), self._homes, offsets, state.forces)
         return _total(results, energy)
@@ -130,13 +131,10 @@ class PairForces:
         buffer = self._buffers[thread]
         clear(self._starts[thread], self._reach[thread], buffer)
         clear(pairs.slots, pairs.slots + CLUSTER, buffer)
-        return [
-            kernel(
-                chunk.first, chunk.last, pairs.positions, pairs.axes, pairs.slots, *chunk.arrays, self._room,
-                magic, energy_magic, self._numbers, self._tables, self._types, self._attributes, buffer,
-            )  # fmt: skip
-            for chunk in chunks
-        ]
+        parameters = self._numbers, self._tables, self._types, self._attributes
+        what = self._room, magic, energy_magic, *parameters, buffer
+        where = pairs.positions, pairs.axes, pairs.slots
+        return [kernel(chunk.first, chunk.last, *where, *chunk.arrays, *what) for chunk in chunks]
 
     def _prepare(self, state: State, pairs: PairList) -> None:
         """Bring what does not change between two lists into the slots, and share the work out."""

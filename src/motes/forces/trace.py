@@ -185,10 +185,10 @@ class Expression:
     def __ge__(self, other: Any) -> Expression:
         return call("greater_equal", self, other)
 
-    def __eq__(self, other: Any) -> Expression:  # type: ignore[override]
+    def __eq__(self, other: object) -> Expression:  # type: ignore[override]
         return call("equal", self, other)
 
-    def __ne__(self, other: Any) -> Expression:  # type: ignore[override]
+    def __ne__(self, other: object) -> Expression:  # type: ignore[override]
         return call("not_equal", self, other)
 
     def __and__(self, other: Any) -> Expression:
@@ -318,9 +318,7 @@ _REWRITTEN: dict[str, Callable[..., Any]] = {
     "where": _where,
 }
 
-_ARITY = {name: 1 for name in (*UNARY, "logical_not")} | {
-    name: 2 for name in (*BINARY, "less", "less_equal", "equal", "not_equal", "logical_and", "logical_or")
-}
+_ARITY = dict.fromkeys((*UNARY, "logical_not"), 1) | dict.fromkeys((*BINARY, "less", "less_equal", "equal", "not_equal", "logical_and", "logical_or"), 2)
 
 
 def call(name: str, *inputs: Any) -> Expression:

@@ -18,7 +18,7 @@ from motes.state import ROUND, Floats, Integers, State
 from motes.threads import Team
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
+@njit(cache=True, nogil=True)
 def wander(
     begin: int, end: int, positions: Floats, forces: Integers, mass: Floats, ids: Integers, seed: int, step: int,
     push: float, spread: float, magic: float,

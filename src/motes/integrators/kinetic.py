@@ -11,7 +11,7 @@ from motes.threads import Team
 SPLIT = 2.0**32
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
+@njit(cache=True, nogil=True)
 def add_kinetic(begin: int, end: int, velocities: Floats, mass: Floats, quantum: float) -> tuple[int, int]:
     """Sum of m v**2 / 2 in quanta: (high, low) with high counting 2**32 of them, to keep the range of 62 bits."""
     high = 0
@@ -30,4 +30,6 @@ def add_kinetic(begin: int, end: int, velocities: Floats, mass: Floats, quantum:
 def kinetic_quanta(state: State, team: Team) -> int:
     """The kinetic energy of the owned particles in quanta of kinetic energy."""
     sums = team.split(add_kinetic, state.owned, state.velocities, state.mass, state.quanta.kinetic)
-    return (sum(high for high, _ in sums) << 32) + sum(low for _, low in sums)
+    high: int = sum(high for high, _ in sums)
+    low: int = sum(low for _, low in sums)
+    return (high << 32) + low

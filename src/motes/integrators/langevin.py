@@ -19,7 +19,7 @@ from motes.state import ROUND, Floats, Integers, State
 from motes.threads import Team
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
+@njit(cache=True, nogil=True)
 def exchange_heat(
     begin: int, end: int, velocities: Floats, mass: Floats, ids: Integers, seed: int, step: int, kept: float,
     heat: float, magic: float,

@@ -23,7 +23,7 @@ from motes.state import ROUND, Floats, Integers, State
 from motes.threads import Team
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]  # numba has no type hints
+@njit(cache=True, nogil=True, error_model="numpy")
 def kick(begin: int, end: int, velocities: Floats, forces: Integers, mass: Floats, scale: float, magic: float) -> float:
     """v += f * scale / m on the velocity grid; return the largest speed along an axis."""
     fastest = 0  # as bits: the maximum of integers vectorises
@@ -33,11 +33,11 @@ def kick(begin: int, end: int, velocities: Floats, forces: Integers, mass: Float
         for i in range(len(v)):
             v[i] += fma(float(f[i]), scale / m[i], magic) - magic
             bits = to_bits(abs(v[i]))
-            fastest = bits if bits > fastest else fastest
+            fastest = max(fastest, bits)
     return from_bits(fastest)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
+@njit(cache=True, nogil=True)
 def drift(begin: int, end: int, positions: Floats, velocities: Floats, dt: float, magic: float) -> None:
     """x += v * dt on the position grid."""
     for a in range(positions.shape[0]):
@@ -46,7 +46,7 @@ def drift(begin: int, end: int, positions: Floats, velocities: Floats, dt: float
             x[i] += fma(v[i], dt, magic) - magic
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
+@njit(cache=True, nogil=True)
 def reflect(begin: int, end: int, positions: Floats, velocities: Floats, axis: int, length: float) -> None:
     """Particles beyond a wall come back as its mirror image shows them."""
     for i in range(begin, end):
@@ -84,13 +84,9 @@ class Integrator(ABC):
 
     def _kick(self, state: State, team: Team, time: float) -> None:
         quanta = state.quanta
-        fastest = max(
-            team.split(
-                kick, state.owned, state.velocities, state.forces, state.mass, time * quanta.force,
-                ROUND * quanta.velocity,
-            )  # fmt: skip
-        )
-        if not fastest < 2.0**51 * quanta.velocity:
+        scale, magic = time * quanta.force, ROUND * quanta.velocity
+        speeds = team.split(kick, state.owned, state.velocities, state.forces, state.mass, scale, magic)
+        if not max(speeds) < 2.0**51 * quanta.velocity:
             place = int(np.abs(state.velocities[:, : state.owned]).max(axis=0).argmax())
             raise RunError(
                 f"step {state.step}: particle {state.ids[place]} reached velocity "
@@ -103,7 +99,7 @@ class Integrator(ABC):
         if not longest <= limit:
             place = int(np.abs(state.forces[:, : state.owned]).max(axis=0).argmax())
             raise RunError(
-                f"step {state.step}: a particle moved by {longest:g} in one step, more than the box is long ({limit:g}); "
+                f"step {state.step}: a particle moved by {longest:g} in one step, in a box {limit:g} long; "
                 f"the largest force is that on particle {state.ids[place]} at "
                 f"{(state.positions[:, place] + state.box.origin).tolist()}; use a smaller dt, or remove overlaps"
             )

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from motes.state import CLUSTER, Floats, Integers
+from motes.state import CLUSTER, Array, Floats, Integers
 
 BINS_PER_CLUSTER = 8
 CROWDED = 64
@@ -39,7 +39,7 @@ class Grid:
         return int((self.inner[:2] + self.outer[:2]).prod())
 
 
-@njit(inline="always")  # type: ignore[untyped-decorator]  # numba has no type hints
+@njit(inline="always")
 def bin_of(value: float, lower: float, upper: float, width: float, inner: int, outer: int) -> int:
     """The bin of a coordinate; grows with it, whatever is rounded."""
     if value < upper or outer == 0:
@@ -89,7 +89,7 @@ def make_grid(points: Floats, lower: Floats, upper: Floats, halo: Floats, owned:
     return Grid(lower, upper, widths, inner.astype(np.int64), np.ceil(halo / widths).astype(np.int64))
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
+@njit(cache=True, nogil=True)
 def find_cells(
     begin: int, end: int, points: Floats, lower: Floats, upper: Floats, width: Floats,
     inner: Integers, outer: Integers, cell: Integers,
@@ -104,7 +104,7 @@ def find_cells(
         cell[i] = (x * across + y) * along + z
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
+@njit(cache=True, nogil=True)
 def sort_along(order: Integers, begin: int, end: int, height: Floats, gap: int) -> None:
     """Sort order[begin:end] by height: Shell's sort, whose last pass is the insertion sort."""
     while gap > 0:
@@ -118,10 +118,10 @@ def sort_along(order: Integers, begin: int, end: int, height: Floats, gap: int) 
         gap //= 3
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
+@njit(cache=True, nogil=True)
 def fill_slots(
-    count: int, cell: Integers, height: Floats, ghost_axes: Integers, columns: int, inner: int, along: int,
-    start: Integers, order: Integers, particle: Integers, axes: Integers, first: Integers,
+    count: int, cell: Integers, height: Floats, ghost_axes: Array, columns: int, inner: int, along: int,
+    start: Integers, order: Integers, particle: Integers, axes: Array, first: Integers,
 ) -> int:  # fmt: skip
     """Sort particles into slots; return how many slots there are.
 
@@ -158,7 +158,7 @@ def fill_slots(
     return slot
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
+@njit(cache=True, nogil=True)
 def bound_clusters(begin: int, end: int, positions: Floats, particle: Integers, bounds: Floats) -> None:
     """Write lower and upper corner of each cluster: bounds[c] = (x, y, z, x, y, z). Empty slots come last."""
     for c in range(begin, end):
@@ -173,7 +173,7 @@ def bound_clusters(begin: int, end: int, positions: Floats, particle: Integers, 
             bounds[c, 3 + a] = high
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
+@njit(cache=True, nogil=True)
 def bound_columns(begin: int, end: int, first: Integers, bounds: Floats, box: Floats, column_of: Integers) -> int:
     """Write the corners across of each column, (x, y, x, y), and for each cluster its column; return the most
     clusters in a part of a column."""

@@ -13,12 +13,14 @@ the cutoff. That is the price of straight vector loops.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numba import njit
 
 from motes.arithmetic import from_bits, to_bits
 from motes.neighbors.cells import Grid, bin_of, bound_clusters, bound_columns, fill_slots, find_cells, make_grid
-from motes.state import CLUSTER, Chunk, Floats, Integers, PairList, State
+from motes.state import CLUSTER, Array, Chunk, Floats, Integers, PairList, State
 from motes.threads import Team
 
 CHUNKS_PER_THREAD = 16
@@ -27,7 +29,7 @@ FAR = 2.0**10
 """Empty slots lie this many (lengths + cutoffs) away, and a cutoff and more from one another."""
 
 
-@njit(inline="always")  # type: ignore[untyped-decorator]  # numba has no type hints
+@njit(inline="always")
 def first_reaching(bounds: Floats, begin: int, end: int, height: float) -> int:
     """The first of the clusters begin .. end - 1 of a column that reaches up to height, or end."""
     while begin < end:
@@ -39,11 +41,11 @@ def first_reaching(bounds: Floats, begin: int, end: int, height: float) -> int:
     return begin
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
+@njit(cache=True, nogil=True)
 def search(
-    first_cluster: int, last_cluster: int, positions: Floats, bounds: Floats, axes: Integers, column_of: Integers,
+    first_cluster: int, last_cluster: int, positions: Floats, bounds: Floats, axes: Array, column_of: Integers,
     column_box: Floats, first: Integers, lower: Floats, upper: Floats, width: Floats, inner: Integers,
-    outer: Integers, radius: float, longest: int, filler: int, begin: Integers, count: Integers, partners: Integers,
+    outer: Integers, radius: float, longest: int, filler: int, begin: Integers, count: Integers, partners: Array,
 ) -> tuple[int, int]:  # fmt: skip
     """Write the lists of a run of clusters; return their length, or -1 where partners is too short, and the end
     of the slots they reach."""
@@ -90,19 +92,19 @@ def search(
                         x, y, z = positions[0, k], positions[1, k], positions[2, k]
                         s = (x - x0) * (x - x0) + (y - y0) * (y - y0) + (z - z0) * (z - z0)
                         t = (x - x1) * (x - x1) + (y - y1) * (y - y1) + (z - z1) * (z - z1)
-                        s = t if t < s else s
+                        s = min(s, t)
                         t = (x - x2) * (x - x2) + (y - y2) * (y - y2) + (z - z2) * (z - z2)
-                        s = t if t < s else s
+                        s = min(s, t)
                         t = (x - x3) * (x - x3) + (y - y3) * (y - y3) + (z - z3) * (z - z3)
-                        s = t if t < s else s
+                        s = min(s, t)
                         t = (x - x4) * (x - x4) + (y - y4) * (y - y4) + (z - z4) * (z - z4)
-                        s = t if t < s else s
+                        s = min(s, t)
                         t = (x - x5) * (x - x5) + (y - y5) * (y - y5) + (z - z5) * (z - z5)
-                        s = t if t < s else s
+                        s = min(s, t)
                         t = (x - x6) * (x - x6) + (y - y6) * (y - y6) + (z - z6) * (z - z6)
-                        s = t if t < s else s
+                        s = min(s, t)
                         t = (x - x7) * (x - x7) + (y - y7) * (y - y7) + (z - z7) * (z - z7)
-                        near[k - begin_slot] = t if t < s else s
+                        near[k - begin_slot] = min(s, t)
                     for k in range(begin_slot, end_slot):
                         partners[found] = np.int32(k)
                         found += near[k - begin_slot] <= reach
@@ -115,7 +117,7 @@ def search(
     return found, end
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
+@njit(cache=True, nogil=True)
 def place_slots(begin: int, end: int, points: Floats, rows: Integers, particle: Integers, far: float, step: float,
                 positions: Floats) -> None:  # fmt: skip
     """Copy positions to slots, row by row; empty slots go far away, each to a place of its own."""
@@ -129,7 +131,7 @@ def place_slots(begin: int, end: int, points: Floats, rows: Integers, particle: 
             x[k] = far + step * (begin + k) if i < 0 else here * source[np.uint64(max(i, 0))]
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no type hints
+@njit(cache=True, nogil=True)
 def farthest_move(begin: int, end: int, positions: Floats, reference: Floats) -> float:
     """The square of the longest way from reference to positions."""
     longest = 0  # as bits: the maximum of integers vectorises
@@ -140,7 +142,7 @@ def farthest_move(begin: int, end: int, positions: Floats, reference: Floats) ->
     for i in range(len(x)):
         dx, dy, dz = x[i] - x0[i], y[i] - y0[i], third * (z[i] - z0[i])
         bits = to_bits(dx * dx + dy * dy + dz * dz)
-        longest = bits if bits > longest else longest
+        longest = max(longest, bits)
     return from_bits(longest)
 
 
@@ -250,7 +252,7 @@ class NeighborList:
         parts = 1 if self.team.threads == 1 else CHUNKS_PER_THREAD * self.team.threads
         parts = max(1, min(parts, pairs.clusters // CLUSTER))
         edges = [pairs.clusters * part // parts for part in range(parts + 1)]
-        pairs.chunks = [Chunk(first, last) for first, last in zip(edges, edges[1:], strict=False)]
+        pairs.chunks = [Chunk(first, last) for first, last in pairwise(edges)]
         waiting = pairs.chunks
         while waiting:
             for chunk in waiting:

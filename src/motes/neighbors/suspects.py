@@ -7,7 +7,7 @@ import numpy as np
 from motes.state import CLUSTER, Chunk, PairList, State
 
 
-def closest_pair(state: State, pairs: PairList) -> tuple[int, int, float] | None:
+def closest_pair(pairs: PairList) -> tuple[int, int, float] | None:
     """Places in the state of the two listed particles that are nearest to each other, and their distance."""
     best: tuple[int, int, float] | None = None
     for chunk in pairs.chunks:
@@ -39,7 +39,7 @@ def _closest_of(pairs: PairList, chunk: Chunk, cluster: int) -> tuple[int, int, 
 
 def describe_closest_pair(state: State, pairs: PairList) -> str:
     """One clause about the closest pair: ids, distance, positions, velocities."""
-    found = closest_pair(state, pairs)
+    found = closest_pair(pairs)
     if found is None:
         return "no pair is within reach"
     return (

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from motes.observers.output import opening, refuse_existing, writing
 from motes.observers.schedule import Frame, Observer
 
-WIDTH = 15  # of a column of the printed table: sign, eight digits, point, exponent, and a space between
+WIDTHS = (
+    8,
+    10,
+    11,
+    11,
+    11,
+    11,
+    11,
+)  # of the columns of the printed table: 79 characters with the spaces between
+DIGITS = 8
 
 
 class Row(NamedTuple):
@@ -35,8 +45,8 @@ class Row(NamedTuple):
 class Thermo(Observer):
     """A table of step, time, temperature, potential, kinetic and total energy, and pressure.
 
-    Without a path the rows go to standard output, aligned, with eight digits. With one they go to a CSV file
-    with all the digits that a float64 has (17); each row is handed to the disk before the run goes on. The
+    Without a path the rows go to standard output, aligned, with up to eight digits. With one they go to a CSV
+    file with all 17 digits of a float64; each row is handed to the disk before the run goes on. The
     first and the last row are kept as `first` and `last` (None before there is one).
 
     Raises InputError, before anything runs, if the path exists and `overwrite` is not asked for, or cannot be
@@ -67,16 +77,23 @@ class Thermo(Observer):
         self.first = self.first or row
         self.last = row
         if self.path is None:
-            _print_line(_aligned([str(row.step), *(f"{value:.8g}" for value in row[1:])]))
+            _print_line(_aligned(_cells(row)))
             return
         # Opened for each row: nothing stays open between runs, and a reader always sees whole rows.
         with writing(self.path, row.step), self.path.open("a", encoding="utf-8") as file:
             file.write(",".join([str(row.step), *(f"{value:.17g}" for value in row[1:])]) + "\n")
 
 
-def _aligned(cells: tuple[str, ...] | list[str]) -> str:
-    step, *others = cells
-    return f"{step:>10}" + "".join(f"{cell:>{WIDTH}}" for cell in others)
+def _aligned(cells: Iterable[str]) -> str:
+    return " ".join(f"{cell:>{width}}" for cell, width in zip(cells, WIDTHS, strict=True))
+
+
+def _cells(row: Row) -> Iterator[str]:
+    """Each number with as many digits as its column holds, up to DIGITS."""
+    yield str(row.step)
+    for value, width in zip(row[1:], WIDTHS[1:], strict=True):
+        texts = (f"{value:.{digits}g}" for digits in range(DIGITS, 0, -1))
+        yield next((text for text in texts if len(text) <= width), str(value))
 
 
 def _print_line(line: str) -> None:

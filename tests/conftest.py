@@ -1,0 +1,123 @@
+"""What the tests of whole runs share: the reference data, and random systems of every awkward kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+import motes
+import motes.neighbors.list
+import motes.threads
+
+# The first example of a test may compile a kernel, so none has a deadline; the same examples are tried every time.
+settings.register_profile(
+    "motes", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+settings.load_profile("motes")
+
+DATA = Path(__file__).parent / "data"
+PLACES = ("anywhere", "clusters", "one corner", "faces", "lattice", "one place")
+BOUNDARIES = ("periodic", "open", "reflecting")
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of reference data."""
+    return DATA
+
+
+@pytest.fixture(scope="session")
+def read_lammps() -> Callable[[str], dict[str, Any]]:
+    """Read an npz file of LAMMPS by its name; thermo becomes a dict, box a motes.Box."""
+
+    def read(name: str) -> dict[str, Any]:
+        with np.load(DATA / "lammps" / f"{name}.npz") as archive:
+            found: dict[str, Any] = dict(archive)
+        low, high = found["box"][:3], found["box"][3:6]
+        found["box"] = motes.Box(high - low, "open" if "open" in name else "periodic", origin=low)
+        for key in [key for key in found if key.startswith("thermo") and key != "thermo_keys"]:
+            found[key] = dict(zip(found["thermo_keys"].tolist(), found[key].tolist(), strict=True))
+        return found
+
+    return read
+
+
+@pytest.fixture(scope="module")
+def small_parts() -> Iterator[None]:
+    """Let threads share out what is far too small to be worth it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(motes.threads, "SMALLEST_PART", 8)
+        yield
+
+
+@dataclass
+class System:
+    """A box and places in it, and where they come from, for the report of a failure."""
+
+    box: motes.Box
+    positions: Any = field(repr=False)
+    places: tuple[str, ...]
+    seed: int
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    @property
+    def random(self) -> np.random.Generator:
+        """A generator for whatever else the particles need."""
+        return np.random.default_rng(self.seed + 1)
+
+
+def _coordinates(kind: str, count: int, box: motes.Box, random: np.random.Generator) -> Any:
+    """Coordinates relative to the lower corner, not yet held inside the box."""
+    anywhere = random.random((count, box.dimensions)) * box.lengths
+    if kind == "clusters":
+        centres = random.random((3, box.dimensions)) * box.lengths
+        return centres[random.integers(3, size=count)] + 0.1 * random.standard_normal(anywhere.shape)
+    if kind == "one corner":
+        return anywhere / 16
+    if kind == "faces":  # at a face, one grid step and one ulp from it, and in the middle
+        step, edge = box.spacing, box.lengths
+        choices = np.array([0 * edge, step + 0 * edge, edge - step, np.nextafter(edge, 0), edge / 2, edge])
+        on_face = choices[random.integers(6, size=anywhere.shape), np.arange(box.dimensions)]
+        return np.where(random.random(anywhere.shape) < 0.7, on_face, anywhere)
+    if kind == "lattice":
+        return np.floor(anywhere / box.lengths * 4) / 4 * box.lengths
+    if kind == "one place":
+        return np.tile(anywhere[:1], (count, 1))
+    return anywhere
+
+
+@st.composite
+def _systems(draw: st.DrawFn, most: int = 120) -> System:
+    dimensions = draw(st.sampled_from([2, 3]))
+    # The thinnest boxes have many images within a cutoff of about 1, so they hold few particles.
+    exponents = draw(st.lists(st.integers(-6, 12), min_size=dimensions, max_size=dimensions))
+    fraction = draw(st.floats(0.75, 1.0))
+    lengths = fraction * 2.0 ** (np.array(exponents) / 4)
+    boundary = draw(st.tuples(*[st.sampled_from(BOUNDARIES)] * dimensions))
+    origin = draw(st.sampled_from([0.0, -0.5, 3.25])) * lengths
+    box = motes.Box(lengths, boundary, origin)
+    images = np.prod([np.ceil(1.5 / edge) if wraps else 1 for edge, wraps in zip(lengths, box.periodic, strict=True)])
+    count = draw(st.integers(1, max(1, int(most / images))))
+    places = tuple(draw(st.lists(st.sampled_from(PLACES), min_size=1, max_size=3)))
+    seed = draw(st.integers(0, 2**32))
+    random = np.random.default_rng(seed)
+    shares = np.array_split(np.arange(count), len(places))
+    parts = [_coordinates(kind, len(share), box, random) for kind, share in zip(places, shares, strict=True)]
+    inside = np.concatenate([part for part in parts if len(part)])
+    inside = np.where(box.periodic, inside, np.clip(inside, 0, box.lengths))
+    return System(box, box.snap(inside + box.origin) + box.origin, places, seed)
+
+
+@pytest.fixture(scope="session")
+def systems() -> Callable[..., st.SearchStrategy[System]]:
+    """A strategy for systems of at most so many particles, in 2D and 3D, with edges from 0.27 to 8."""
+    return _systems
