@@ -63,15 +63,14 @@ def _exp_sum(x: float, low: float) -> float:
     r = fma(-k, _LN2_LOW, fma(-k, _LN2, x)) + low
     p = fma(_exp_minus_one_reduced(r), r, 1.0)
     scaled = from_bits(to_bits(p) + (to_bits(shifted) << 52))  # times 2**k, by adding k to the exponent
-    beyond = x * inf  # inf, or NaN for NaN
-    result = scaled if x <= _LARGEST_EXPONENT else beyond
+    result = inf if x > _LARGEST_EXPONENT else scaled
     return 0.0 if x < _SMALLEST_EXPONENT else result
 
 
 @_compile
 def exp(x: float) -> float:
     """e ** x within 1 unit in the last place; 0 below -708.396, where exp would be subnormal."""
-    return _exp_sum(x, 0.0)
+    return _exp_sum(x, -0.0)  # the zero that LLVM may leave out of a sum
 
 
 @_compile

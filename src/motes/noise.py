@@ -29,7 +29,7 @@ UNIT = 2.0**-32
 
 
 @njit(inline="always")
-def philox(c0: int, c1: int, c2: int, c3: int, k0: int, k1: int) -> tuple[int, int, int, int]:
+def philox(c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> tuple[int, int, int, int]:
     """Philox4x32-10: four words from a counter of four words and a key of two, all below 2**32."""
     for _ in range(10):
         low: Any = np.uint64(0xD2511F53) * np.uint64(c0)

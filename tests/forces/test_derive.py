@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from motes.errors import InputError
 from motes.forces.derive import PairCode, derive_pair, evaluate
 from motes.forces.expression import expression_parameters, parse
+from motes.forces.formula import Expression
 from motes.forces.interaction import Pair, mix
-from motes.forces.trace import Expression
 
 Run = Callable[..., tuple[float, float]]
 ALL = frozenset({"a", "b", "cutoff"})
@@ -56,7 +56,7 @@ def texts() -> st.SearchStrategy[str]:
 
 
 @settings(max_examples=150, deadline=None)
-@given(texts(), st.floats(0.6, 2.4), st.sets(st.sampled_from(["a", "b"])))
+@given(texts(), st.integers(0, 999).map(lambda k: 0.6 + 0.0018 * (k + 0.3719)), st.sets(st.sampled_from(["a", "b"])))
 @example("4*a*((b/r)**12 - (b/r)**6)", 1.1, {"a", "b"})
 @example("a*((1 - exp(-b*(r - 1)))**2 - 1)", 1.3, set())
 @example("exp(-2*(r - a)) - 2*exp(-(r - a)) + exp(-4*r + 4*a)", 1.3, {"a"})
@@ -74,7 +74,8 @@ def test_values_and_slopes_of_the_generated_code(run_code: Run, text: str, r: fl
         coarse, fine = slope(energy, values, 2e-3), slope(energy, values, 1e-3)
         around = [float(evaluate(energy, values | {"r": r + k * 1e-3})) for k in (-4, 4)]
     assume(np.all(np.isfinite([value, coarse, fine, *around])) and max(map(abs, around)) < 1e6)
-    # Where the two differ, the formula jumps, bends or turns too fast for differences to tell its slope.
+    # Where the two differ, the formula jumps, bends or turns too fast for differences to tell its slope. (A bend in
+    # the very middle would go unnoticed; the distances are such that no formula bends there.)
     assume(abs(coarse - fine) < 1e-6 * (1 + abs(fine)))
     force, generated = run_code(code, {"a": 0.83, "b": 1.37}, r)
     assert generated == pytest.approx(value, rel=1e-9, abs=1e-9)
@@ -196,7 +197,7 @@ print(derive_pair(parse(text, "rabcd"), frozenset("ab"), "force"))
 
 def test_every_process_generates_the_same_lines() -> None:
     seen = {
-        subprocess.run(  # noqa: S603 - our own program
+        subprocess.run(
             [sys.executable, "-c", PROGRAM],
             env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)},
             capture_output=True,
@@ -214,7 +215,7 @@ def test_tracing_and_binding_do_not_import_sympy() -> None:
         "Pair(BUILT_IN['yukawa'], 2.5, epsilon=1, kappa=1).bind(('A',), {}); print('sympy' in sys.modules)"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    answer = subprocess.run(  # noqa: S603 - our own program
+    answer = subprocess.run(
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
     )
     assert answer.stdout.strip() == "False"
@@ -224,7 +225,12 @@ def test_force_has_the_same_bits_whichever_particle_is_first(run_code: Run) -> N
     def energy(r: Any, charge: Any, sigma: Any, depth: Any) -> Any:
         return charge * np.exp(-r / sigma) / r + depth * (sigma / r) ** 12
 
-    rules: list[str | Callable[..., Any]] = ["arithmetic", "geometric", lambda a, b: a * b, lambda a, b: a * b / (a + b)]
+    rules: list[str | Callable[..., Any]] = [
+        "arithmetic",
+        "geometric",
+        lambda a, b: a * b,
+        lambda a, b: a * b / (a + b),
+    ]
     generator = np.random.default_rng(5)
     for rule in rules:
         pair = Pair(energy, 2.5, charge=mix("q", rule), sigma=mix("d", rule), depth=mix("e", lambda a, b: a + b))

@@ -110,7 +110,7 @@ def test_an_expression_from_text_is_the_same_interaction() -> None:
 
 
 def test_unused_parameters_of_a_formula_need_no_place() -> None:
-    def energy(r: Any, k: Any, unused: Any) -> Any:
+    def energy(r: Any, k: Any, unused: Any) -> Any:  # noqa: ARG001
         return k * r
 
     assert set(bind(Pair(energy, 1.0, k=1.0, unused=2.0)).uniform) == {"k"}

@@ -1,5 +1,7 @@
 """The built-in potentials, and every potential of HOOMD-blue's own table that is a function of the distance."""
 
+# ruff: noqa: N803 - the parameters are named as in the table
+
 from __future__ import annotations
 
 import json

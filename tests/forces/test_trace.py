@@ -1,5 +1,7 @@
 """What can be recorded of a user's function, and what is said of what cannot."""
 
+# ruff: noqa: ARG005 - some functions are wrong because they ignore r
+
 from __future__ import annotations
 
 import math
@@ -12,7 +14,8 @@ from scipy import special
 
 from motes.errors import InputError
 from motes.forces.derive import evaluate
-from motes.forces.trace import constant, erf, erfc, symbol, trace, walk
+from motes.forces.formula import constant, symbol, walk
+from motes.forces.trace import erf, erfc, trace
 
 
 def traced(function: Callable[..., Any], **values: Any) -> Any:
@@ -26,8 +29,11 @@ FORMULAS: list[Callable[..., Any]] = [
     lambda r: np.tanh(r) + np.sinh(r) + np.cosh(r) + np.arctan(r) + np.square(r) + np.reciprocal(r),
     lambda r: np.log2(r) + np.log10(r) + np.log1p(r) + np.expm1(r) + np.exp2(r) + np.cbrt(r) + np.hypot(r, 3.0),
     lambda r: np.minimum(r, 1.2) + np.maximum(1.2, r) + np.fmin(r, 2) + np.clip(r, 0.5, 1.5) + np.power(r, 1.5),
-    lambda r: np.where(r < 1, r, 2.0) + np.where(1 <= r, r, 0) + np.where(r > 2, 1, r) + np.where(r >= 2, r, 1),
-    lambda r: np.where(np.logical_and(r > 1, r < 2), r, 0) + np.where((r < 1) | (r > 2), 1, r) + np.where(~(r < 1), 1, r),
+    lambda r: (
+        np.where(r < 1, r, 2.0) + np.where(np.float64(1) <= r, r, 0) + np.where(r > 2, 1, r) + np.where(r >= 2, r, 1)
+    ),
+    lambda r: np.where(np.logical_and(r > 1, r < 2), r, 0) + np.where((r < 1) | (r > 2), 1, r),
+    lambda r: np.where(~(r < 1), 1, r),
     lambda r: np.where(np.logical_not(r == 1.0), r, 0) + np.where(r != 1.0, r, 3) + np.where(True, r, 0.0),
     lambda r: np.float64(2.0) * r + np.array(3.0) / r + np.int64(2) ** r + r.__rmul__(2),
     lambda r: special.erf(r) + special.erfc(r),

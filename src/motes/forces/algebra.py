@@ -13,7 +13,7 @@ import sympy
 from sympy import Expr, Function, Integer, Rational, Symbol
 
 from motes.errors import InputError
-from motes.forces.trace import Expression, walk
+from motes.forces.formula import CONDITIONS, Expression, walk
 
 # Powers beyond this are left to motes.functions.power: chains of multiplications grow, exact fractions explode.
 LARGEST_POWER = 256
@@ -26,50 +26,30 @@ class Opaque(Function):  # type: ignore[misc]  # sympy has no type hints
     """A function that SymPy must neither evaluate nor rewrite."""
 
     @classmethod
-    def eval(cls, *arguments: Any) -> Any:
+    def eval(cls, *_arguments: Any) -> Any:
+        """Nothing simpler."""
         return None
 
 
 class Condition(Opaque):
     """True or false; where it changes is never differentiated."""
 
-    def _eval_derivative(self, variable: Any) -> Any:
+    def _eval_derivative(self, _variable: Any) -> Any:
         return Integer(0)
 
 
-class less(Condition):  # noqa: N801 - these names are those of the operations they stand for
-    pass
+# One class for each condition, of the same name: {"less": less, ...}.
+_CONDITIONS: dict[str, Any] = {name: type(Condition)(name, (Condition,), {}) for name in CONDITIONS}
+less = _CONDITIONS["less"]
 
 
-class less_equal(Condition):  # noqa: N801
-    pass
-
-
-class equal(Condition):  # noqa: N801
-    pass
-
-
-class not_equal(Condition):  # noqa: N801
-    pass
-
-
-class logical_and(Condition):  # noqa: N801
-    pass
-
-
-class logical_or(Condition):  # noqa: N801
-    pass
-
-
-class logical_not(Condition):  # noqa: N801
-    pass
-
-
-class select(Opaque):  # noqa: N801
+class select(Opaque):  # noqa: N801 - named like the operation it stands for
     """select(condition, this, otherwise): its derivative is the same choice between the derivatives."""
 
     @classmethod
-    def eval(cls, condition: Any, this: Any, otherwise: Any) -> Any:
+    def eval(cls, *arguments: Any) -> Any:
+        """The branches, where they are equal."""
+        _, this, otherwise = arguments
         return this if this == otherwise else None
 
     def _eval_derivative(self, variable: Any) -> Any:
@@ -77,7 +57,7 @@ class select(Opaque):  # noqa: N801
         return select(condition, this.diff(variable), otherwise.diff(variable))
 
 
-class magnitude(Opaque):  # noqa: N801
+class magnitude(Opaque):  # noqa: N801 - named like the operation it stands for
     """The absolute value."""
 
     def _eval_derivative(self, variable: Any) -> Any:
@@ -86,7 +66,7 @@ class magnitude(Opaque):  # noqa: N801
         return select(less(inner, 0), -slope, slope)
 
 
-class power(Opaque):  # noqa: N801
+class power(Opaque):  # noqa: N801 - named like the operation it stands for
     """base ** exponent where SymPy's own power would not do."""
 
     def _eval_derivative(self, variable: Any) -> Any:
@@ -95,16 +75,13 @@ class power(Opaque):  # noqa: N801
         return by_base + self * sympy.log(base) * exponent.diff(variable)
 
 
-class hold(Opaque):  # noqa: N801
+class hold(Opaque):  # noqa: N801 - named like the operation it stands for
     """A value that is the same at any distance and that nothing around it is merged with."""
 
-    def _eval_derivative(self, variable: Any) -> Any:
+    def _eval_derivative(self, _variable: Any) -> Any:
         return Integer(0)
 
 
-_CONDITIONS = {
-    kind.__name__: kind for kind in (less, less_equal, equal, not_equal, logical_and, logical_or, logical_not)
-}
 _FUNCTIONS = {
     name: getattr(sympy, name) for name in ("exp", "log", "sqrt", "sin", "cos", "tanh", "sinh", "cosh", "erf", "erfc")
 } | {"arctan": sympy.atan, "absolute": magnitude, "hold": hold}

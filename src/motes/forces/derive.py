@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from motes.forces.trace import Expression, compute, walk
+from motes.forces.formula import Expression, compute, walk
 
 FUNCTIONS = ("exp", "log", "power", "sin", "cos", "tanh", "sinh", "cosh", "arctan", "erf", "erfc")
 

@@ -75,6 +75,7 @@ class Emitter:
         return f"v{number}"
 
     def multiply(self, a: str, b: str) -> str:
+        """a * b, and nothing at all where one of them is 1."""
         if a == "1.0" or b == "1.0":
             return b if a == "1.0" else a
         if a == "-1.0" or b == "-1.0":
@@ -82,6 +83,7 @@ class Emitter:
         return self.assign("{} * {}", *sorted((a, b), key=_natural))
 
     def multiply_add(self, a: str, b: str, c: str) -> str:
+        """a * b + c with one rounding."""
         if c == "0.0":
             return self.multiply(a, b)
         for one, other in ((a, b), (b, a)):
@@ -93,6 +95,7 @@ class Emitter:
         return self.assign("fma({}, {}, {})", a, b, c)
 
     def integer_power(self, base: str, exponent: int) -> str:
+        """base ** exponent, exponent >= 1, from the powers that exist already, by few multiplications."""
         powers = self._powers.setdefault(base, {1: base})
         if exponent not in powers:
             split = [i for i in sorted(powers) if exponent - i in powers and 2 * i >= exponent]
@@ -124,7 +127,7 @@ class Emitter:
         return self._memo[expression]
 
     def _emit(self, expression: Expr) -> str:
-        if expression.is_number and not expression.has(algebra.Opaque):
+        if _is_number(expression):
             return _literal(expression)
         if expression.is_Symbol:
             return str(expression.name)
@@ -175,7 +178,7 @@ class Emitter:
         coefficient: Expr = sympy.Integer(1)
         factors: dict[Expr, Expr] = {}
         for factor in Mul.make_args(product):
-            if factor.is_number or (hoist and self._is_uniform(factor)):
+            if _is_number(factor) or (hoist and self._is_uniform(factor)):
                 coefficient *= factor
                 continue
             base, exponent = self._base(factor)
@@ -199,13 +202,9 @@ class Emitter:
         if common:
             terms = [(coefficient, _times(factors, common, -1)) for coefficient, factors in terms]
         if len(terms) == 1:
-            return self._product(self.emit_uniform(terms[0][0]), common)
+            return self._product(self.emit(terms[0][0]), common)
         inner = self._split(terms)
         return self._product(inner, common)
-
-    def emit_uniform(self, coefficient: Expr) -> str:
-        """A coefficient as one value of the prologue."""
-        return self.emit(coefficient)
 
     def _split(self, terms: list[Term]) -> str:
         base, sign = _most_shared(terms)
@@ -221,7 +220,7 @@ class Emitter:
         """Terms that share nothing, one fused multiply-add each, the simplest first."""
         total = "0.0"
         for coefficient, factors in sorted(terms, key=_simplicity):
-            number = self.emit_uniform(coefficient)
+            number = self.emit(coefficient)
             operands = self._operands(factors)
             if not operands:
                 total = number if total == "0.0" else self.multiply_add("1.0", number, total)
@@ -280,6 +279,10 @@ def _natural(operand: str) -> tuple[int, int, str]:
     if operand[0] == "v" and operand[1:].isdigit():
         return 2, int(operand[1:]), operand
     return int(operand.isidentifier()), 0, operand
+
+
+def _is_number(expression: Expr) -> bool:
+    return bool(expression.is_number) and not expression.has(algebra.Opaque)
 
 
 def _literal(number: Expr) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from motes.errors import InputError
-from motes.forces.trace import Expression, call, constant, is_condition, symbol
+from motes.forces.formula import Expression, call, constant, is_condition, symbol
 
 LONGEST_TEXT = 2000
 DEEPEST_NESTING = 100
@@ -22,8 +22,8 @@ DEEPEST_NESTING = 100
 FUNCTIONS = {
     name: name
     for name in (
-        "arctan", "cbrt", "clip", "cos", "cosh", "erf", "erfc", "exp", "exp2", "expm1", "hypot", "log", "log10", "log1p",
-        "log2", "maximum", "minimum", "sign", "sin", "sinh", "sqrt", "square", "tan", "tanh", "where",
+        "arctan", "cbrt", "clip", "cos", "cosh", "erf", "erfc", "exp", "exp2", "expm1", "hypot", "log", "log10",
+        "log1p", "log2", "maximum", "minimum", "sign", "sin", "sinh", "sqrt", "square", "tan", "tanh", "where",
     )
 } | {"abs": "absolute", "max": "maximum", "min": "minimum", "pow": "power"}  # fmt: skip
 
@@ -169,14 +169,10 @@ class _Reader:
         word = self._word(node, operator)
         return self._call(node, word, [self.read(operand, depth + 1) for operand in operands])
 
-    def _compare(
-        self, node: ast.AST, operands: list[ast.expr], operators: Iterable[ast.AST], depth: int
-    ) -> Expression:
+    def _compare(self, node: ast.AST, operands: list[ast.expr], operators: Iterable[ast.AST], depth: int) -> Expression:
         values = [self.read(operand, depth + 1) for operand in operands]
         steps = zip(operators, values, values[1:], strict=False)
-        return self._chain(
-            node, [self._call(node, self._word(node, o), [a, b]) for o, a, b in steps], "logical_and"
-        )
+        return self._chain(node, [self._call(node, self._word(node, o), [a, b]) for o, a, b in steps], "logical_and")
 
     def _chain(self, node: ast.AST, conditions: list[Expression], word: str) -> Expression:
         result = conditions[0]

@@ -20,7 +20,8 @@ from motes.checks import number, numbers
 from motes.errors import InputError
 from motes.forces.derive import FUNCTIONS, evaluate
 from motes.forces.expression import expression_parameters, parse
-from motes.forces.trace import HOLD, Expression, apply, constant, describe, parameters, symbol, trace, walk
+from motes.forces.formula import HOLD, Expression, apply, constant, symbol, walk
+from motes.forces.trace import describe, parameters, trace
 
 Array = NDArray[np.float64]
 Shift = Literal["energy", "force"]
@@ -76,7 +77,11 @@ class Mix:
 
     def _traced(self) -> Expression:
         rule = cast("Callable[..., Any]", self.rule)
-        return trace(lambda a, b: rule(a, b), ("a", "b"), {})
+
+        def ordered(a: Any, b: Any) -> Any:
+            return rule(a, b)  # whatever the names of its arguments are
+
+        return trace(ordered, ("a", "b"), {})
 
 
 def mix(attribute: str, rule: str | Callable[[Any, Any], Any]) -> Mix:

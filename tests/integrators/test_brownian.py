@@ -1,0 +1,103 @@
+"""Brownian dynamics against what theory says of Euler's scheme at any length of step.
+
+Tests allow four standard errors: the mean square of n normal numbers has the relative error sqrt(2 / n).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+import motes
+
+SIGMAS = 4.0
+TEMPERATURE = 0.7
+
+
+@pytest.mark.parametrize("dimensions", [2, 3])
+def test_free_particles_diffuse_by_temperature_over_mass_and_friction(dimensions):
+    count, dt, friction = 20_000, 0.2, 4.0
+    mass = np.repeat([0.5, 4.0], count // 2)
+    box = motes.Box([1000.0] * dimensions, boundary="open", origin=[-500.0] * dimensions)
+    particles = motes.Particles(np.zeros((count, dimensions)), box, mass=mass)
+    simulation = motes.Simulation(particles, motes.Brownian(dt, TEMPERATURE, friction, seed=21), threads=1)
+    for steps in (1, 9, 90):
+        simulation.run(steps)
+        for m in (0.5, 4.0):
+            places = simulation.positions[mass == m]
+            diffusion = places.var() / (2 * simulation.time)
+            error = math.sqrt(2 / places.size)
+            assert diffusion / (TEMPERATURE / (m * friction)) == pytest.approx(1.0, abs=SIGMAS * error)
+            deviation = math.sqrt(2 * TEMPERATURE / (m * friction) * simulation.time / len(places))
+            assert places.mean(axis=0) == pytest.approx(np.zeros(dimensions), abs=SIGMAS * deviation)
+
+
+@pytest.mark.parametrize("dimensions", [2, 3])
+def test_a_harmonic_pair_has_the_mean_energy_of_eulers_scheme(springs, dimensions):
+    """x -> (1 - a) x + noise with a = stiffness dt / (reduced mass friction): variance T / stiffness / (1 - a / 2)."""
+    bound = springs(dimensions, per_axis=13 if dimensions == 3 else 45)
+    friction, shrinking, samples = 4.0, 0.5, 30
+    dt = shrinking * bound.reduced_mass * friction / bound.stiffness
+    simulation = bound.simulation(motes.Brownian(dt, TEMPERATURE, friction, seed=8))
+    simulation.run(30)
+    energies = []
+    for _ in range(samples):
+        simulation.run(8)  # energies forget by (1 - a)**(2 * 8) = 1.5e-5 between samples
+        energies.append(bound.energy(simulation))
+    expected = dimensions * TEMPERATURE / 2 / (1 - shrinking / 2)
+    error = expected * math.sqrt(2 / (dimensions * samples * bound.pairs))
+    assert np.mean(energies) == pytest.approx(expected, abs=SIGMAS * error)
+    assert simulation.potential_energy == pytest.approx(bound.pairs * energies[-1], rel=1e-9)
+
+
+def test_a_force_drags_each_particle_by_its_own_mass():
+    """At a temperature too low to see, one step moves a particle by F dt / (m friction)."""
+    box = motes.Box([20.0, 20.0, 20.0])
+    places = np.array([[5.0, 5.0, 5.0], [6.0, 5.2, 4.9], [15.0, 3.0, 8.0]])
+    mass = np.array([1.0, 3.0, 0.5])
+    spring = motes.Pair(lambda r, k: k * (r - 2.0) ** 2 / 2, cutoff=3.0, k=10.0)
+    dt, friction = 0.01, 4.0
+    simulation = motes.Simulation(
+        motes.Particles(places, box, mass=mass), motes.Brownian(dt, 1e-28, friction, seed=1), [spring], threads=1
+    )
+    apart = places[0] - places[1]
+    r = np.linalg.norm(apart)
+    force = -10.0 * (r - 2.0) * apart / r
+    assert simulation.forces == pytest.approx(np.array([force, -force, 0 * force]), rel=1e-10, abs=1e-12)
+    simulation.run(1)
+    moves = np.array([force, -force, 0 * force]) * dt / (mass[:, None] * friction)
+    assert simulation.positions - places == pytest.approx(moves, rel=1e-9, abs=1e-12)
+
+
+def test_particles_between_reflecting_walls_stay_and_fill_the_box_evenly():
+    count, length = 20_000, 2.0
+    box = motes.Box([length, length], boundary="reflecting")
+    particles = motes.Particles(np.full((count, 2), 0.3), box)
+    simulation = motes.Simulation(particles, motes.Brownian(0.02, 1.0, 1.0, seed=4), threads=1)
+    simulation.run(200)  # the slowest mode decays by exp(-D (pi / length)**2 t) = 5e-5
+    places = simulation.positions
+    assert places.min() >= 0
+    assert places.max() <= length
+    assert places.mean(axis=0) == pytest.approx([length / 2] * 2, abs=SIGMAS * length / math.sqrt(12 * count))
+    assert places.var() == pytest.approx(length**2 / 12, rel=SIGMAS * math.sqrt(0.8 / (2 * count)))
+
+
+def test_a_step_longer_than_the_box_is_an_error_with_its_number():
+    particles = motes.Particles(np.full((5, 2), 0.5), motes.Box([1.0, 1.0]))
+    simulation = motes.Simulation(particles, motes.Brownian(10.0, 1.0, 1.0, seed=4), threads=1)
+    with pytest.raises(motes.RunError, match=r"step 0: a particle moved by .*use a smaller dt"):
+        simulation.run(1)
+
+
+def test_brownian_noise_is_not_that_of_langevin():
+    """The same seed serves both without repeating itself."""
+    box = motes.Box([100.0, 100.0], boundary="open")
+    particles = motes.Particles(np.full((5000, 2), 50.0), box)
+    moves = []
+    for integrator in (motes.Brownian(0.1, 1.0, 1.0, seed=1), motes.Langevin(0.1, 1.0, 1.0, seed=1)):
+        simulation = motes.Simulation(particles, integrator, threads=1)
+        simulation.run(1)
+        moves.append(simulation.positions.ravel() - 50.0)
+    assert abs(np.corrcoef(moves)[0, 1]) < SIGMAS / math.sqrt(len(moves[0]))

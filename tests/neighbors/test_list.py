@@ -1,0 +1,188 @@
+"""The list holds every pair once: against brute force, right after it was built and after particles have moved."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import motes
+from motes.decomposition.single import SingleDomain
+from motes.neighbors.brute import brute_pairs
+from motes.neighbors.list import NeighborList
+from motes.state import CLUSTER, Quanta, State
+from motes.threads import Team
+
+pytestmark = pytest.mark.usefixtures("small_parts")
+
+Key = tuple[int, int, tuple[float, ...]]
+TEAMS = {threads: Team(threads) for threads in (1, 2, 3)}
+
+
+def state_of(box: motes.Box, positions: Any) -> State:
+    count, dimensions = len(positions), box.dimensions
+    return State(
+        box=box,
+        quanta=Quanta(box.spacing, 1.0, 1.0, 1.0, 1.0),
+        step=0,
+        owned=count,
+        ids=np.arange(count),
+        types=np.zeros(count, np.int64),
+        mass=np.ones(count),
+        positions=np.ascontiguousarray(box.snap(positions).T),
+        velocities=np.zeros((dimensions, count)),
+        forces=np.zeros((dimensions, count), np.int64),
+        ghost_axes=np.zeros(count, np.int8),
+        attributes={},
+    )
+
+
+class Listed:
+    """A state, its halo and its list, as an engine holds them."""
+
+    def __init__(self, box: motes.Box, positions: Any, cutoff: float, skin: float, threads: int = 1) -> None:
+        self.state = state_of(box, positions)
+        self.domain = SingleDomain(cutoff + skin, TEAMS[threads])
+        self.neighbors = NeighborList(cutoff, skin, TEAMS[threads])
+        self.build()
+
+    def build(self) -> None:
+        self.neighbors.restore_order(self.state)
+        self.domain.migrate(self.state)
+        self.domain.build_halo(self.state)
+        self.neighbors.build(self.state, self.domain.region(self.state))
+
+    def move(self, displacements: Any) -> None:
+        """Move the particles, in the order of their ids, and let ghosts and slots follow."""
+        state = self.state
+        steps = np.rint(displacements / state.box.spacing) * state.box.spacing
+        state.positions[:, : state.owned] += steps.T[:, state.ids[: state.owned]]
+        self.domain.refresh_halo(state)
+        self.neighbors.place(state)
+
+    def owned_positions(self) -> Any:
+        order = np.argsort(self.state.ids[: self.state.owned])
+        return self.state.positions[:, order].T + self.state.box.origin
+
+    def pairs(self, cutoff: float) -> Counter[Key]:
+        """Every listed pair up to this distance: ids and displacement, how often."""
+        return Counter(key for members, partners in self._lists() for key in self._near(members, partners, cutoff))
+
+    def _lists(self) -> Iterator[tuple[Any, Any]]:
+        pairs = self.neighbors.pairs
+        for chunk in pairs.chunks:
+            for cluster in range(chunk.first, chunk.last):
+                members = np.arange(CLUSTER * cluster, CLUSTER * (cluster + 1))
+                begin, count = chunk.begin[cluster - chunk.first], chunk.count[cluster - chunk.first]
+                yield members, chunk.partners[begin : begin + count]
+                if pairs.axes[cluster] == 0:
+                    for m in range(CLUSTER):
+                        yield members[m : m + 1], members[m + 1 :]
+
+    def _near(self, members: Any, partners: Any, cutoff: float) -> Iterator[Key]:
+        pairs, rows = self.neighbors.pairs, [0, 1, 2] if self.state.dimensions == 3 else [0, 2]
+        apart = pairs.positions[rows][:, members, None] - pairs.positions[rows][:, None, partners]
+        near = (apart**2).sum(axis=0) < cutoff**2
+        near &= (pairs.particle[members] >= 0)[:, None] & (pairs.particle[partners] >= 0)[None, :]
+        for m, k in np.argwhere(near):
+            i, j = (int(self.state.ids[pairs.particle[slot]]) for slot in (members[m], partners[k]))
+            yield canonical(i, j, apart[:, m, k])
+
+
+def canonical(i: int, j: int, apart: Any) -> Key:
+    """The same for a pair seen from either end."""
+    one, other = (i, j, tuple((apart + 0.0).tolist())), (j, i, tuple((0.0 - apart).tolist()))
+    return min(one, other)
+
+
+def expected_pairs(positions: Any, box: motes.Box, cutoff: float) -> Counter[Key]:
+    i, j, apart = brute_pairs(positions, box, cutoff)
+    return Counter(canonical(int(a), int(b), d) for a, b, d in zip(i, j, apart, strict=True))
+
+
+@settings(max_examples=300)
+@given(data=st.data())
+def test_every_pair_is_listed_once(systems: Callable[..., Any], data: st.DataObject) -> None:
+    system = data.draw(systems())
+    cutoff = data.draw(st.sampled_from([0.3, 0.7, 1.0]))
+    skin = data.draw(st.sampled_from([0.0, 0.1, 0.5]))
+    listed = Listed(system.box, system.positions, cutoff, skin, data.draw(st.integers(1, 3)))
+    # Whether a pair at the very rim is listed is left to rounding: without a margin only within the cutoff.
+    radius = (cutoff + skin) * (1 - 1e-12)
+    assert listed.pairs(radius) == expected_pairs(system.positions, system.box, radius)
+
+
+@settings(max_examples=150)
+@given(data=st.data())
+def test_the_list_stays_complete_until_it_says_otherwise(systems: Callable[..., Any], data: st.DataObject) -> None:
+    system = data.draw(systems())
+    cutoff, skin = data.draw(st.sampled_from([(0.7, 0.3), (1.0, 0.1), (0.4, 0.8)]))
+    listed = Listed(system.box, system.positions, cutoff, skin, data.draw(st.integers(1, 3)))
+    for _ in range(3):
+        directions = system.random.standard_normal(system.positions.shape)
+        directions /= np.sqrt((directions**2).sum(axis=1, keepdims=True))
+        listed.move(0.49999 * skin * directions)
+        assert not listed.neighbors.moved_too_far(listed.state)
+        found = listed.pairs(cutoff)
+        # Brute force on the places reached, brought back into the box: the same displacements, to the last bit.
+        inside = np.where(system.box.periodic, listed.owned_positions(), 0.0)
+        free = np.where(system.box.periodic, 0.0, listed.owned_positions())
+        roomy = motes.Box(system.box.lengths, np.where(system.box.periodic, "periodic", "open").tolist(), system.box.origin)
+        assert found == expected_pairs(inside + free, roomy, cutoff)
+        listed.build()
+
+
+def test_a_particle_that_moved_half_the_skin_calls_for_a_new_list() -> None:
+    box = motes.Box([8, 8, 8])
+    for move, expected in ((0.24, False), (0.26, True)):
+        for particle in range(20):
+            listed = Listed(box, np.full((20, 3), 4.0), 1.0, 0.5, threads=3)
+            moves = np.zeros((20, 3))
+            moves[particle, particle % 3] = -move
+            listed.move(moves)
+            assert listed.neighbors.moved_too_far(listed.state) == expected
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("boundary", ["periodic", "open", ["periodic", "open", "reflecting"]])
+def test_many_particles_in_many_chunks(boundary: Any, threads: int) -> None:
+    box = motes.Box([9.0, 7.0, 8.0], boundary)
+    positions = np.random.default_rng(3).random((2000, 3)) * box.lengths
+    listed = Listed(box, positions, 0.9, 0.2, threads)
+    assert len(listed.neighbors.pairs.chunks) == (1 if threads == 1 else 16 * threads)
+    assert listed.pairs(1.1) == expected_pairs(positions, box, 1.1)
+
+
+@pytest.mark.parametrize("cutoff", [math.sqrt(2), math.sqrt(3), math.sqrt(5), 2.0])
+def test_a_lattice_with_neighbours_at_the_cutoff_itself(cutoff: float) -> None:
+    grid = np.stack(np.meshgrid(*[np.arange(6.0)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    listed = Listed(motes.Box([6, 6, 6]), grid + 0.5, cutoff, 0.25)
+    assert listed.pairs(cutoff) == expected_pairs(grid + 0.5, motes.Box([6, 6, 6]), cutoff)
+
+
+def test_one_particle_and_its_images() -> None:
+    box = motes.Box([1, 1, 1])
+    listed = Listed(box, [[0.0, 0.5, 1 - box.spacing]], 2.3, 0.1)
+    assert listed.pairs(2.3) == expected_pairs(np.array([[0.0, 0.5, 1 - box.spacing]]), box, 2.3)
+
+
+@pytest.mark.parametrize("boundary", ["periodic", "open", "reflecting"])
+@pytest.mark.parametrize("dimensions", [2, 3])
+def test_no_particles_have_no_pairs(boundary: str, dimensions: int) -> None:
+    listed = Listed(motes.Box([2.0] * dimensions, boundary), np.zeros((0, dimensions)), 1.0, 0.1)
+    assert listed.pairs(1.1) == Counter()
+
+
+def test_a_cloud_in_a_vast_empty_box_takes_little_memory() -> None:
+    box = motes.Box([1e4, 1e4, 1e4], "open")
+    positions = 5e3 + np.random.default_rng(1).random((300, 3))
+    positions[0], positions[1] = 0.0, 1e4  # two far away, in opposite corners
+    listed = Listed(box, positions, 0.3, 0.05)
+    assert listed.pairs(0.35) == expected_pairs(positions, box, 0.35)
+    assert listed.neighbors.pairs.slots < 50 * 300
