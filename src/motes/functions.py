@@ -70,7 +70,8 @@ def _exp_sum(x: float, low: float) -> float:
 @_compile
 def exp(x: float) -> float:
     """e ** x within 1 unit in the last place; 0 below -708.396, where exp would be subnormal."""
-    return _exp_sum(x, -0.0)  # the zero that LLVM may leave out of a sum
+    value: float = _exp_sum(x, -0.0)  # the zero that LLVM may leave out of a sum
+    return value
 
 
 @_compile
@@ -157,7 +158,8 @@ def _sin_reduced(x: float, k: float, parity: int) -> float:
 def sin(x: float) -> float:
     """The sine within 2 units in the last place for abs(x) <= 1e5; beyond, bounded but less and less accurate."""
     shifted = fma(x, _INVERSE_PI, _ROUND)
-    return _sin_reduced(x, shifted - _ROUND, to_bits(shifted))
+    value: float = _sin_reduced(x, shifted - _ROUND, to_bits(shifted))
+    return value
 
 
 @_compile
@@ -165,7 +167,8 @@ def cos(x: float) -> float:
     """The cosine, with the accuracy of `sin`."""
     # cos(x) = sin(x + pi / 2) = (-1)**(k + 1) sin(x - (k + 1/2) pi)
     shifted = fma(x, _INVERSE_PI, -0.5) + _ROUND
-    return _sin_reduced(x, (shifted - _ROUND) + 0.5, to_bits(shifted) + 1)
+    value: float = _sin_reduced(x, (shifted - _ROUND) + 0.5, to_bits(shifted) + 1)
+    return value
 
 
 @_compile
@@ -181,7 +184,8 @@ def sinh(x: float) -> float:
 def cosh(x: float) -> float:
     """The hyperbolic cosine to 1e-15; infinite beyond 709.78."""
     e = exp(abs(x))
-    return 0.5 * (e + 1.0 / e)
+    value: float = 0.5 * (e + 1.0 / e)
+    return value
 
 
 @_compile
@@ -190,7 +194,8 @@ def tanh(x: float) -> float:
     size = abs(x)
     e = _exp_minus_one(2.0 * (min(size, 20.0)))
     result = e / (e + 2.0)
-    return -result if x < 0.0 else result
+    value: float = -result if x < 0.0 else result
+    return value
 
 
 @_compile
@@ -245,7 +250,8 @@ def _erfc_positive(x: float) -> float:
     p = fma(p, t, -0.9765487290808862)
     p = fma(p, t, 1.095995661000491)
     square = x * x
-    return _exp_sum(-square, -fma(x, x, -square)) * (p * inverse)
+    value: float = _exp_sum(-square, -fma(x, x, -square)) * (p * inverse)
+    return value
 
 
 @_compile

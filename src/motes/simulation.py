@@ -205,7 +205,10 @@ class Simulation:
     @property
     def positions(self) -> Floats:
         """Positions, (N, d), wrapped into the box along periodic axes."""
-        return self._box.snap(self._sorted("positions") + self._box.origin) + self._box.origin
+        # Wrapped before the origin is added: beyond the far corner that sum may be off the grid.
+        relative, periodic = self._sorted("positions"), self._box.periodic
+        relative[:, periodic] = np.mod(relative[:, periodic], self._box.lengths[periodic])
+        return relative + self._box.origin
 
     @property
     def velocities(self) -> Floats:

@@ -6,7 +6,7 @@ region owns come first, its ghosts after them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,12 +71,6 @@ class State:
         """Particles and ghosts that fit before the arrays must grow."""
         return len(self.ids)
 
-    def columns(self) -> Iterator[tuple[str, Array]]:
-        """Every array that a ghost copies from its particle and keeps until the next halo."""
-        yield "ids", self.ids
-        yield "types", self.types
-        yield from self.attributes.items()
-
     def reserve(self, total: int) -> None:
         """Make room for total particles and ghosts, keeping what is there."""
         if total <= self.capacity:
@@ -94,12 +88,71 @@ class State:
 
     def reorder(self, order: Integers) -> None:
         """Lay the owned particles out anew: the particle at place order[k] comes to place k."""
-        owned = self.owned
-        for name in ("ids", "types", "mass", "positions", "velocities", "forces"):
-            values = getattr(self, name)
-            values[..., :owned] = values[..., order]
-        for values in self.attributes.values():
-            values[:owned] = values[order]
+        for values in self._owned_columns():
+            values[: self.owned] = values[order]
+        for axis in range(self.dimensions):
+            self.forces[axis, : self.owned] = self.forces[axis, order]
+
+    # What travels between regions: rows of 8-byte numbers, integers and floats alike, one row for each column.
+
+    def take(self, places: Integers) -> Integers:
+        """Copies of particles that will go elsewhere."""
+        return _packed(self._owned_columns(), places)
+
+    def keep(self, places: Integers) -> None:
+        """Let the others go."""
+        if len(places) < self.owned:
+            self.reorder_to(places)
+
+    def reorder_to(self, places: Integers) -> None:
+        """Own only the particles at these places, in this order."""
+        for values in self._owned_columns():
+            values[: len(places)] = values[places]
+        self.owned = len(places)
+
+    def add(self, arriving: Integers) -> None:
+        """Own particles that came from elsewhere."""
+        count = arriving.shape[-1]
+        self.reserve(self.owned + count)
+        _unpack(self._owned_columns(), self.owned, arriving)
+        self.ghost_axes[self.owned : self.owned + count] = 0
+        self.owned += count
+
+    def ghost_columns(self, places: Integers, axis: int = 0, shift: float = 0.0) -> Integers:
+        """What a ghost must know of its particle: all but mass and velocity; positions are shifted along axis."""
+        packed = _packed([*self._ghost_columns(), *self.positions], places)
+        packed = np.vstack([packed, self.ghost_axes[places].astype(np.int64)])
+        if shift:
+            row = packed[len(self._ghost_columns()) + axis].view(np.float64)
+            row += shift
+        return packed
+
+    def add_ghosts(self, arriving: Integers, axis: int, shift: float) -> None:
+        """See particles of elsewhere, which lie beyond the upper side of axis."""
+        begin, count = self.total, arriving.shape[-1]
+        self.reserve(begin + count)
+        _unpack([*self._ghost_columns(), *self.positions], begin, arriving[:-1])
+        self.positions[axis, begin : begin + count] += shift
+        self.ghost_axes[begin : begin + count] = arriving[-1] | (1 << axis)
+        self.ghosts += count
+
+    def _owned_columns(self) -> list[Array]:
+        return [self.ids, self.types, self.mass, *self.attributes.values(), *self.positions, *self.velocities]
+
+    def _ghost_columns(self) -> list[Array]:
+        return [self.ids, self.types, *self.attributes.values()]
+
+
+def _packed(columns: Sequence[Array], places: Integers) -> Integers:
+    packed = np.empty((len(columns), len(places)), np.int64)
+    for row, values in zip(packed, columns, strict=True):
+        np.take(values.view(np.int64), places, out=row)
+    return packed
+
+
+def _unpack(columns: Sequence[Array], begin: int, packed: Integers) -> None:
+    for row, values in zip(packed, columns, strict=True):
+        values[begin : begin + len(row)] = row.view(values.dtype)
 
 
 @dataclass

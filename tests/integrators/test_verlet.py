@@ -84,11 +84,11 @@ def test_the_error_of_the_energy_is_of_second_order():
 def fluid(dimensions: int, boundary, dt: float = 0.004) -> motes.Simulation:
     """A dense fluid of unequal masses; nothing is special about it."""
     box = motes.Box([8.0] * dimensions, boundary)
-    particles = motes.random(120, box, seed=4, minimum_distance=0.7 if dimensions == 2 else 1.0)
+    particles = motes.random(120, box, seed=4, minimum_distance=0.5)
     mass = np.random.default_rng(1).uniform(0.5, 5.0, len(particles))
     particles = motes.Particles(particles.positions, box, mass=mass)
     particles.thermalize(2.0, seed=6)
-    pair = motes.Pair(lambda r: 20 * np.exp(-((r / 0.6) ** 2)) - 1 / (1 + r**4), cutoff=2.0)
+    pair = motes.Pair(lambda r: 20 * np.exp(-((r / 0.6) ** 2)) - 1 / (1 + r**4), cutoff=2.0, shift="force")
     return motes.Simulation(particles, motes.VelocityVerlet(dt), [pair], threads=1)
 
 

@@ -66,9 +66,9 @@ class Listed:
         self.domain.refresh_halo(state)
         self.neighbors.place(state)
 
-    def owned_positions(self) -> Any:
-        order = np.argsort(self.state.ids[: self.state.owned])
-        return self.state.positions[:, order].T + self.state.box.origin
+    def places(self) -> Any:
+        """Where the particles are now, relative to the lower corner of the box, in the order of their ids."""
+        return self.state.positions[:, np.argsort(self.state.ids[: self.state.owned])].T
 
     def pairs(self, cutoff: float) -> Counter[Key]:
         """Every listed pair up to this distance: ids and displacement, how often."""
@@ -127,14 +127,14 @@ def test_the_list_stays_complete_until_it_says_otherwise(systems: Callable[..., 
     for _ in range(3):
         directions = system.random.standard_normal(system.positions.shape)
         directions /= np.sqrt((directions**2).sum(axis=1, keepdims=True))
+        inwards = np.sign(system.box.lengths / 2 - listed.places())
+        directions = np.where(system.box.periodic, directions, inwards * np.abs(directions))
         listed.move(0.49999 * skin * directions)
         assert not listed.neighbors.moved_too_far(listed.state)
         found = listed.pairs(cutoff)
-        # Brute force on the places reached, brought back into the box: the same displacements, to the last bit.
-        inside = np.where(system.box.periodic, listed.owned_positions(), 0.0)
-        free = np.where(system.box.periodic, 0.0, listed.owned_positions())
-        roomy = motes.Box(system.box.lengths, np.where(system.box.periodic, "periodic", "open").tolist(), system.box.origin)
-        assert found == expected_pairs(inside + free, roomy, cutoff)
+        # Particles may be outside by now: periodic images do not mind, and an open box holds them all.
+        unbounded = np.where(system.box.periodic, "periodic", "open").tolist()
+        assert found == expected_pairs(listed.places(), motes.Box(system.box.lengths, unbounded), cutoff)
         listed.build()
 
 
@@ -153,9 +153,10 @@ def test_a_particle_that_moved_half_the_skin_calls_for_a_new_list() -> None:
 @pytest.mark.parametrize("boundary", ["periodic", "open", ["periodic", "open", "reflecting"]])
 def test_many_particles_in_many_chunks(boundary: Any, threads: int) -> None:
     box = motes.Box([9.0, 7.0, 8.0], boundary)
-    positions = np.random.default_rng(3).random((2000, 3)) * box.lengths
+    positions = np.random.default_rng(3).random((800, 3)) * box.lengths
     listed = Listed(box, positions, 0.9, 0.2, threads)
-    assert len(listed.neighbors.pairs.chunks) == (1 if threads == 1 else 16 * threads)
+    chunks = listed.neighbors.pairs.chunks
+    assert len(chunks) == 1 if threads == 1 else len(chunks) > 4 * threads
     assert listed.pairs(1.1) == expected_pairs(positions, box, 1.1)
 
 

@@ -1,16 +1,12 @@
 """Pack, unpack, shift: the compiled loops by which ghosts follow their particles.
 
-A shell is one transfer along one axis: ghost k of it is the particle at place source[k], moved up by shift. Shells
-are built axis by axis, and a later one may take ghosts of an earlier one along, so edges and corners need no shells
-of their own. A region sees only what lies beyond its *upper* sides: a pair belongs to the region in which both its
-lower coordinates lie, whoever owns its particles (the eighth-shell rule), so every pair has one region. That needs
-an eighth of the corners and half of the messages of a full halo; the price is that ghosts meet ghosts, and that
-their forces travel back.
+A region sees only what lies beyond its *upper* sides: a pair belongs to the region in which both its lower coordinates
+lie, whoever owns its particles (the eighth-shell rule of Bowers, Dror and Shaw, J. Phys. Conf. Ser. 16, 300, 2005), so
+every pair has one region. That needs an eighth of the corners and half of the messages of a full halo; the price is
+that ghosts meet ghosts, and that their forces travel back.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
@@ -18,21 +14,11 @@ from numba import njit
 from motes.state import Floats, Integers
 
 
-@dataclass
-class Shell:
-    """Ghosts at places begin .. begin + len(source), all copied from distinct places of the state."""
-
-    axis: int
-    shift: float
-    begin: int
-    source: Integers
-
-
 @njit(cache=True, nogil=True)
-def find_below(positions: Floats, axis: int, count: int, limit: float, places: Integers) -> int:
-    """Write the places of all particles that lie below limit along axis; return how many."""
+def find_below(positions: Floats, axis: int, first: int, last: int, limit: float, places: Integers) -> int:
+    """Write those places of first .. last - 1 that lie below limit along axis; return how many."""
     found = 0
-    for i in range(count):
+    for i in range(first, last):
         places[found] = i
         found += positions[axis, i] < limit
     return found
@@ -79,6 +65,22 @@ def wrap(begin: int, end: int, positions: Floats, lengths: Floats, periodic: Int
     return lost
 
 
-def empty_places(count: int) -> Integers:
-    """Room for count places."""
-    return np.empty(count, np.int64)
+@njit(cache=True, nogil=True)
+def pack(begin: int, end: int, positions: Floats, source: Integers, axis: int, shift: float, leaving: Floats) -> None:
+    """Positions of particles as their ghosts elsewhere will have them."""
+    places = source[begin:end]
+    for a in range(positions.shape[0]):
+        moved = shift if a == axis else 0.0
+        x, ghosts = positions[a], leaving[a, begin:end]
+        for k in range(len(places)):
+            ghosts[k] = x[np.uint64(places[k])] + moved
+
+
+@njit(cache=True, nogil=True)
+def unpack_add(begin: int, end: int, arriving: Integers, source: Integers, forces: Integers) -> None:
+    """Particles receive what their ghosts elsewhere felt."""
+    places = source[begin:end]
+    for a in range(forces.shape[0]):
+        f, felt = forces[a], arriving[a, begin:end]
+        for k in range(len(places)):
+            f[np.uint64(places[k])] += felt[k]

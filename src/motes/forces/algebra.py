@@ -7,6 +7,7 @@ only once, when it is written into the source.
 
 from __future__ import annotations
 
+import types
 from typing import Any
 
 import sympy
@@ -39,7 +40,7 @@ class Condition(Opaque):
 
 
 # One class for each condition, of the same name: {"less": less, ...}.
-_CONDITIONS: dict[str, Any] = {name: type(Condition)(name, (Condition,), {}) for name in CONDITIONS}
+_CONDITIONS: dict[str, Any] = {name: types.new_class(name, (Condition,)) for name in CONDITIONS}
 less = _CONDITIONS["less"]
 
 

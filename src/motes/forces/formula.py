@@ -108,7 +108,7 @@ class Expression:
             "write np.exp(r) and so on instead."
         )
 
-    __int__ = __index__ = __complex__ = __float__  # type: ignore[assignment]
+    __int__ = __index__ = __complex__ = __float__
 
     def __bool__(self) -> bool:
         raise InputError(

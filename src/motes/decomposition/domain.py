@@ -1,0 +1,201 @@
+"""One region of the box: which particles it owns, which ghosts it sees, and how both stay true.
+
+Four verbs serve the step: migrate hands particles over to their owners, build_halo makes the ghosts, refresh_halo
+lets them follow, fold_forces brings home what they felt. Each works axis by axis with the two neighbours along that
+axis, so edges and corners need no messages of their own. Whoever the neighbour is, the region itself (one region
+along a periodic axis) or another rank reached through the link, the steps are the same.
+
+Invariant: ghosts stand where their particles stand, shifted by whole edges of the box, so distances to them are the
+same numbers in every region.
+
+Disadvantage: axes wait for one another, three messages in a row; a halo that reaches through several regions takes
+as many for each axis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from motes.decomposition.grid import Regions
+from motes.decomposition.halo import copy_shell, find_below, fold_shell, pack, unpack_add, wrap
+from motes.errors import RunError
+from motes.state import Array, Floats, Integers, State
+from motes.threads import Team
+
+
+class Link(Protocol):
+    """How a region reaches the others. All verbs but exchange are answered alike on every rank."""
+
+    rank: int
+    size: int
+    waited: float
+    messages: int
+    bytes: int
+
+    def exchange(self, given: Array, to: int | None, shape: tuple[int, ...] | None, origin: int | None) -> Array:
+        """Send an array of 8-byte numbers to one rank and receive one from another, None meaning no one.
+
+        The shape of what comes is asked of the other side if it is not known.
+        """
+
+    def any(self, flag: bool) -> bool:
+        """Whether any rank says so."""
+
+    def sum(self, values: Integers) -> Integers:
+        """The sum over all ranks, modulo 2**64."""
+
+    def maximum(self, values: Floats) -> Floats:
+        """The largest over all ranks, number by number."""
+
+    def gather(self, values: Array) -> list[Array]:
+        """What each rank has along the last axis, for rank 0; nothing for the others."""
+
+
+@dataclass
+class Shell:
+    """Ghosts begin .. begin + count that come from the upper neighbour, and the places given to the lower one."""
+
+    axis: int
+    shift: float
+    to: int | None
+    origin: int | None
+    source: Integers
+    begin: int = 0
+    count: int = 0
+
+
+class Domain:
+    """The region of one rank. halo is the distance beyond its upper sides that it must see."""
+
+    def __init__(self, regions: Regions, halo: float, link: Link, team: Team) -> None:
+        self.regions = regions
+        self.halo = halo
+        self.link = link
+        self.team = team
+        self.shells: list[Shell] = []
+        self._places = np.empty(0, np.int64)
+        self._expected: Integers | None = None
+
+    def region(self) -> tuple[Floats, Floats]:
+        """Lower and upper corner of the region."""
+        return self.regions.corners(self.link.rank)
+
+    # Owners
+
+    def migrate(self, state: State) -> None:
+        """Every particle to its owner, and back into the box."""
+        state.ghosts = 0
+        self._wrap(state)
+        for axis, parts in enumerate(self.regions.shape):
+            while parts > 1 and self._hand_over(state, axis, parts):
+                pass
+        self._check_count(state)
+
+    def _wrap(self, state: State) -> None:
+        box = state.box
+        limit = 2 * float(box.lengths.max())
+        periodic = box.periodic.astype(np.int64)
+        place = max(self.team.split(wrap, state.owned, state.positions, box.lengths, periodic, limit), default=-1)
+        if place >= 0:
+            where = state.positions[:, place] + box.origin
+            raise RunError(
+                f"step {state.step}: particle {state.ids[place]} is at {where.tolist()}, more than twice the longest "
+                "edge from the origin of the box; give a larger box, or a smaller dt if it was thrown out"
+            )
+
+    def _hand_over(self, state: State, axis: int, parts: int) -> bool:
+        """Give particles that belong elsewhere to the next region on their way; whether some have not arrived."""
+        here = self.regions.coordinates(self.link.rank)[axis]
+        away = self.regions.index(axis, state.positions[axis, : state.owned]) - here
+        if state.box.periodic[axis]:
+            away = (away + parts // 2) % parts - parts // 2
+        lower = self.regions.neighbor(self.link.rank, axis, -1)
+        upper = self.regions.neighbor(self.link.rank, axis, 1)
+        down = state.take(np.flatnonzero(away < 0))
+        up = state.take(np.flatnonzero(away > 0))
+        state.keep(np.flatnonzero(away == 0))
+        state.add(self.link.exchange(down, lower, None, upper))
+        state.add(self.link.exchange(up, upper, None, lower))
+        return self.link.any(bool(np.abs(away).max(initial=0) > 1))
+
+    def _check_count(self, state: State) -> None:
+        """No particle is lost or doubled on its way: their number and two sums over ids stay what they were."""
+        ids = state.ids[: state.owned]
+        found = self.link.sum(np.array([state.owned, ids.sum(), (ids * ids).sum()]))
+        if self._expected is None:
+            self._expected = found
+        elif not np.array_equal(found, self._expected):
+            raise RunError(
+                f"step {state.step}: {found[0]} particles arrived of {self._expected[0]}, or not the same ones: "
+                "this is a fault of Motes; please report it"
+            )
+
+    # Ghosts
+
+    def build_halo(self, state: State) -> None:
+        """Make the ghosts anew."""
+        self.shells = []
+        for axis in range(state.dimensions):
+            first, last = 0, state.total
+            for _ in range(self.regions.hops(axis, self.halo)):
+                self._add_shell(state, axis, first, last)
+                first, last = self.shells[-1].begin, state.total
+
+    def _add_shell(self, state: State, axis: int, first: int, last: int) -> None:
+        """Give the lower neighbour what it must see of places first .. last, and take what comes from the upper."""
+        rank, regions = self.link.rank, self.regions
+        lower = regions.neighbor(rank, axis, -1)
+        shell = Shell(axis, 0.0, lower, regions.neighbor(rank, axis, 1), np.empty(0, np.int64))
+        if lower is not None:
+            if regions.coordinates(rank)[axis] == 0:
+                shell.shift = float(state.box.lengths[axis])
+            limit = regions.corners(lower)[1][axis] + self.halo - shell.shift
+            shell.source = self._find_below(state, axis, first, last, limit)
+        shell.begin = state.total
+        if lower == rank:
+            state.add_ghosts(state.ghost_columns(shell.source), axis, shell.shift)
+        else:
+            arriving = self.link.exchange(state.ghost_columns(shell.source, axis, shell.shift), lower, None, shell.origin)
+            state.add_ghosts(arriving, axis, 0.0)
+        shell.count = state.total - shell.begin
+        self.shells.append(shell)
+
+    def _find_below(self, state: State, axis: int, first: int, last: int, limit: float) -> Integers:
+        if len(self._places) < last - first:
+            self._places = np.empty(2 * (last - first), np.int64)
+        found = find_below(state.positions, axis, first, last, limit, self._places)
+        return self._places[:found].copy()
+
+    def refresh_halo(self, state: State) -> None:
+        """Ghosts follow their particles."""
+        for shell in self.shells:
+            if shell.to == self.link.rank:
+                self.team.split(
+                    copy_shell, shell.count, state.positions, shell.source, shell.begin, shell.axis, shell.shift
+                )
+                continue
+            leaving = np.empty((state.dimensions, len(shell.source)))
+            self.team.split(pack, len(shell.source), state.positions, shell.source, shell.axis, shell.shift, leaving)
+            arriving = self.link.exchange(leaving, shell.to, (state.dimensions, shell.count), shell.origin)
+            state.positions[:, shell.begin : shell.begin + shell.count] = arriving
+
+    def fold_forces(self, state: State) -> None:
+        """What ghosts felt goes home, the last shell first."""
+        for shell in reversed(self.shells):
+            if shell.to == self.link.rank:
+                self.team.split(fold_shell, shell.count, state.forces, shell.source, shell.begin)
+                continue
+            leaving = np.ascontiguousarray(state.forces[:, shell.begin : shell.begin + shell.count])
+            arriving = self.link.exchange(leaving, shell.origin, (state.dimensions, len(shell.source)), shell.to)
+            self.team.split(unpack_add, len(shell.source), arriving, shell.source, state.forces)
+
+
+def total_of(parts: Sequence[int], link: Link) -> int:
+    """The sum over ranks of whole numbers of any size: added as halves of 32 bits, so nothing wraps."""
+    number = sum(parts)
+    high, low = link.sum(np.array([number >> 32, number & 0xFFFFFFFF])).tolist()
+    return (high << 32) + low

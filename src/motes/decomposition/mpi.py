@@ -1,0 +1,193 @@
+"""Many ranks: the link between regions, and the channel on which rank 0 commands the others. The only file that
+knows MPI.
+
+Messages are plain buffers. A wait spins, as MPI libraries do, since a step is short; between commands, which may be
+far apart, a rank sleeps between looks instead and leaves its core to rank 0.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+import time
+import traceback
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from motes.errors import InputError
+from motes.state import Array, Floats, Integers
+
+LOOK_AT_ONCE = 2e-3
+"""Seconds for which a rank looks for the next command without a pause."""
+LONGEST_NAP = 2e-3
+
+
+def connect(expected: int | None) -> Any:
+    """The communicator of all ranks.
+
+    Raises:
+        InputError: without mpi4py or an MPI library, or if there are not as many ranks as expected.
+    """
+    try:
+        from mpi4py import MPI
+    except ImportError as error:
+        raise InputError("several ranks need mpi4py: pip install 'motes[mpi]'") from error
+    except RuntimeError as error:  # mpi4py's way to say that no MPI library was found
+        raise InputError(
+            f"mpi4py finds no MPI library: pip install 'motes[mpi]' brings one ({str(error).splitlines()[0]})"
+        ) from error
+    world = MPI.COMM_WORLD
+    if expected is not None and world.size != expected:
+        raise InputError(
+            f"{expected} ranks were started, but each sees {world.size}: this mpiexec belongs to another MPI library "
+            f"than mpi4py ({MPI.Get_library_version().splitlines()[0]}); use the mpiexec of that one"
+        )
+    sys.excepthook = _abort_on_failure
+    return world.Dup()
+
+
+def _abort_on_failure(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """An exception that nobody caught would leave the other ranks waiting for ever."""
+    from mpi4py import MPI
+
+    traceback.print_exception(kind, error, trace)
+    sys.stderr.flush()
+    if MPI.COMM_WORLD.rank != 0:  # rank 0 says goodbye to the others when it ends
+        MPI.COMM_WORLD.Abort(1)
+
+
+def cores_per_rank(world: Any, cores: int) -> int:
+    """This machine's cores, shared among the ranks that run on it."""
+    from mpi4py import MPI
+
+    here = world.Split_type(MPI.COMM_TYPE_SHARED)
+    share = max(1, cores // here.size)
+    here.Free()
+    return share
+
+
+class MpiLink:
+    """The link of one of many regions."""
+
+    def __init__(self, world: Any) -> None:
+        from mpi4py import MPI
+
+        self._world = world
+        self._mpi = MPI
+        self.rank: int = world.rank
+        self.size: int = world.size
+        self.waited = 0.0
+        self.messages = 0
+        self.bytes = 0
+
+    def exchange(self, given: Array, to: int | None, shape: tuple[int, ...] | None, origin: int | None) -> Array:
+        """Send to one rank, receive from another; see Link."""
+        given = np.ascontiguousarray(given)
+        begun = time.perf_counter()
+        if shape is None:
+            shape = (*given.shape[:-1], self._exchange_count(given.shape[-1], to, origin))
+        arriving = np.empty(shape if origin is not None else (*shape[:-1], 0), given.dtype)
+        requests = []
+        if origin is not None and arriving.size:
+            requests.append(self._world.Irecv(_bytes(arriving), origin))
+        if to is not None and given.size:
+            requests.append(self._world.Isend(_bytes(given), to))
+            self.messages += 1
+            self.bytes += given.nbytes
+        self._mpi.Request.Waitall(requests)
+        self.waited += time.perf_counter() - begun
+        return arriving
+
+    def _exchange_count(self, count: int, to: int | None, origin: int | None) -> int:
+        given, arriving = np.array([count]), np.zeros(1, np.int64)
+        none = self._mpi.PROC_NULL
+        self._world.Sendrecv(
+            given, none if to is None else to, recvbuf=arriving, source=none if origin is None else origin
+        )
+        return int(arriving[0])
+
+    def any(self, flag: bool) -> bool:
+        """Whether any rank says so."""
+        return bool(self._reduce(np.array([flag], np.int64), self._mpi.MAX)[0])
+
+    def sum(self, values: Integers) -> Integers:
+        """The sum over all ranks, modulo 2**64."""
+        return self._reduce(np.ascontiguousarray(values), self._mpi.SUM)
+
+    def maximum(self, values: Floats) -> Floats:
+        """The largest over all ranks, number by number; a NaN anywhere stays one."""
+        bad = self._reduce(np.isnan(values).astype(np.int64), self._mpi.MAX)
+        largest = self._reduce(np.nan_to_num(values, nan=0.0, posinf=np.inf, neginf=-np.inf), self._mpi.MAX)
+        return np.where(bad > 0, np.nan, largest)
+
+    def _reduce(self, values: Array, operation: Any) -> Array:
+        begun = time.perf_counter()
+        result = np.empty_like(values)
+        self._world.Allreduce(values, result, operation)
+        self.waited += time.perf_counter() - begun
+        return result
+
+    def gather(self, values: Array) -> list[Array]:
+        """What each rank has, for rank 0, one rank after another so that no buffer but the result is large."""
+        values = np.ascontiguousarray(values)
+        counts = self._world.gather(values.shape[-1], 0)
+        if self.rank != 0:
+            self._world.Send(_bytes(values), 0)
+            return []
+        parts = [values]
+        for rank in range(1, self.size):
+            part = np.empty((*values.shape[:-1], counts[rank]), values.dtype)
+            self._world.Recv(_bytes(part), rank)
+            parts.append(part)
+        return parts
+
+
+class Channel:
+    """How rank 0 tells the others what to do next: any object, at any time."""
+
+    def __init__(self, world: Any) -> None:
+        self._world = world
+        self.rank: int = world.rank
+        self.size: int = world.size
+
+    def tell(self, message: object) -> None:
+        """Send to all other ranks (rank 0)."""
+        data = np.frombuffer(pickle.dumps(message, protocol=5), np.uint8)
+        self._world.Ibcast(np.array([len(data)], np.int64), 0).Wait()
+        self._world.Bcast(data.copy(), 0)
+
+    def listen(self) -> Any:
+        """Wait for what rank 0 says (other ranks)."""
+        length = np.zeros(1, np.int64)
+        request = self._world.Ibcast(length, 0)
+        begun, nap = time.perf_counter(), 1e-5
+        while not request.Test():
+            if time.perf_counter() - begun > LOOK_AT_ONCE:
+                time.sleep(nap)
+                nap = min(2 * nap, LONGEST_NAP)
+        data = np.empty(int(length[0]), np.uint8)
+        self._world.Bcast(data, 0)
+        return pickle.loads(data.tobytes())  # noqa: S301  # from rank 0 of the same job, which started this process
+
+    def collect(self, answer: object) -> list[Any]:
+        """Every rank's answer, for rank 0."""
+        return self._world.gather(answer, 0) or []
+
+    def barrier(self) -> None:
+        """Go on when all have come here."""
+        self._world.Barrier()
+
+    def abort(self, status: int) -> None:
+        """End the job on all ranks at once."""
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self._world.Abort(status)
+        os._exit(status)
+
+
+def _bytes(array: Array) -> Any:
+    """A buffer of bytes, so that numbers of any kind travel alike."""
+    return array.reshape(-1).view(np.uint8)

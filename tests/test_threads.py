@@ -1,0 +1,88 @@
+"""The team of threads: how it shares work out, and what happens when a part of it fails."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+import numpy as np
+import pytest
+
+import motes
+from motes.threads import SMALLEST_PART, Team, available_cores
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 8])
+@pytest.mark.parametrize("count", [0, 1, SMALLEST_PART - 1, 2 * SMALLEST_PART, 10 * SMALLEST_PART + 7])
+def test_parts_cover_the_range_once_and_in_order(threads, count):
+    parts = Team(threads).split(lambda begin, end: (begin, end), count)
+    assert parts[0][0] == 0
+    assert parts[-1][1] == count
+    assert all(one[1] == other[0] for one, other in zip(parts, parts[1:], strict=False))
+    assert len(parts) <= threads
+    sizes = [end - begin for begin, end in parts]
+    assert max(sizes) - min(sizes) <= 1
+    assert len(parts) == 1 or min(sizes) >= SMALLEST_PART
+
+
+def test_enough_work_is_shared_among_all():
+    assert len(Team(3).split(lambda *_: None, 3 * SMALLEST_PART)) == 3
+
+
+def test_arguments_reach_every_part():
+    total = np.zeros(5 * SMALLEST_PART)
+
+    def add(begin: int, end: int, target: np.ndarray, amount: float) -> int:
+        target[begin:end] += amount
+        return end - begin
+
+    assert sum(Team(2).split(add, len(total), total, 2.0)) == len(total)
+    assert (total == 2.0).all()
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_results_come_in_the_order_of_the_calls(threads):
+    assert Team(threads).call(lambda a, b: a * b, [(n, 2) for n in range(20)]) == [2 * n for n in range(20)]
+    assert Team(threads).call(lambda: 1, []) == []
+
+
+def test_calls_run_at_the_same_time():
+    meeting = threading.Barrier(3, timeout=10)
+    names = Team(3).call(lambda _: (meeting.wait(), threading.current_thread().name)[1], [(n,) for n in range(3)])
+    assert len(set(names)) == 3
+    assert names[0] == threading.current_thread().name  # the caller is one of the team
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("bad", [0, 1, 3])
+def test_an_exception_in_any_part_reaches_the_caller(threads, bad):
+    def fail(n: int) -> int:
+        if n == bad:
+            raise motes.RunError(f"part {n}")
+        return n
+
+    team = Team(threads)
+    with pytest.raises(motes.RunError, match=f"^part {bad}$"):
+        team.call(fail, [(n,) for n in range(4)])
+    assert team.call(lambda n: n, [(n,) for n in range(4)]) == [0, 1, 2, 3]  # and the team lives on
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1.0, 2.5, "2", True, [2]])
+def test_a_bad_number_of_threads_is_refused(threads):
+    with pytest.raises(motes.InputError, match=r"threads is .*; it must be a whole number of at least 1"):
+        Team(threads)
+
+
+def test_all_cores_are_the_default():
+    assert Team().threads == available_cores()
+    assert 1 <= available_cores() <= (os.cpu_count() or 1)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system cannot bind a process to cores")
+def test_only_the_cores_of_this_process_count():
+    allowed = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(allowed)})
+        assert available_cores() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
