@@ -6,6 +6,10 @@ Names are imported when they are first used (PEP 562), so that the command line 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from motes.launch import become_server
+
+become_server()
+
 if TYPE_CHECKING:
     from motes.box import Box as Box
     from motes.builders import fcc as fcc

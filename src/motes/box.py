@@ -133,8 +133,7 @@ def _checked_lengths(lengths: ArrayLike) -> NDArray[np.float64]:
         raise InputError(f"box lengths: expected positive finite edges, got {edges.tolist()}")
     if edges.min() < _SHORTEST_EDGE or edges.max() > _LONGEST_EDGE:
         raise InputError(
-            f"box lengths: expected edges between {_SHORTEST_EDGE:.0e} and {_LONGEST_EDGE:.0e}, "
-            f"got {edges.tolist()}"
+            f"box lengths: expected edges between {_SHORTEST_EDGE:.0e} and {_LONGEST_EDGE:.0e}, got {edges.tolist()}"
         )
     return edges
 
@@ -144,9 +143,7 @@ def _checked_origin(origin: ArrayLike | None, dimensions: int) -> NDArray[np.flo
         return np.zeros(dimensions)
     corner = numbers("box origin", origin)
     if corner.shape != (dimensions,):
-        raise InputError(
-            f"box origin: expected {dimensions} numbers as for lengths, got shape {corner.shape}"
-        )
+        raise InputError(f"box origin: expected {dimensions} numbers as for lengths, got shape {corner.shape}")
     if not (np.abs(corner) <= _LONGEST_EDGE).all():  # NaN fails as well
         raise InputError(f"box origin: expected numbers up to {_LONGEST_EDGE:.0e}, got {corner.tolist()}")
     return corner
@@ -168,10 +165,7 @@ def _grid_spacing(lengths: NDArray[np.float64], origin: NDArray[np.float64]) -> 
     farthest = float(np.maximum(np.abs(origin), np.abs(origin + lengths)).max())
     spacing = math.ldexp(1.0, math.frexp(longest)[1] - 51)
     # Double it if rounding lifts an edge to the bound, or if the far corner, two rounded numbers, needs it.
-    while (
-        2 * round(longest / spacing) >= _SPACINGS_IN_TWO_EDGES
-        or round(farthest / spacing) + 2 > _SPACINGS_TO_CORNER
-    ):
+    while 2 * round(longest / spacing) >= _SPACINGS_IN_TWO_EDGES or round(farthest / spacing) + 2 > _SPACINGS_TO_CORNER:
         spacing *= 2
     shortest = float(lengths.min())
     if shortest < _FEWEST_SPACINGS_IN_EDGE * spacing:

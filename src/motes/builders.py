@@ -147,9 +147,7 @@ def _insert(count: int, box: Box, distance: float, generator: np.random.Generato
     distance in a large box costs no memory.
     """
     counts = [max(int(length // distance), 1) for length in box.lengths.tolist()]
-    widths = [
-        length / number_of_cells for length, number_of_cells in zip(box.lengths.tolist(), counts, strict=True)
-    ]
+    widths = [length / number_of_cells for length, number_of_cells in zip(box.lengths.tolist(), counts, strict=True)]
     periodic = box.periodic.tolist()
     # The remainder by an infinite period is the number itself, so open axes need no branch.
     periods = np.where(box.periodic, box.lengths, math.inf).tolist()

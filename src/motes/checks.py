@@ -21,9 +21,7 @@ def numbers(name: str, values: Any) -> NDArray[np.float64]:
     try:
         array = np.asarray(values)
     except ValueError as error:
-        raise InputError(
-            f"{name}: rows of different lengths; expected a rectangular array of numbers"
-        ) from error
+        raise InputError(f"{name}: rows of different lengths; expected a rectangular array of numbers") from error
     if array.dtype.kind not in "iuf":
         raise InputError(f"{name}: expected real numbers, got {_brief(values)}")
     return array.astype(np.float64)

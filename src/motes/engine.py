@@ -1,65 +1,89 @@
 """The order of a step. The only file that knows it.
 
-Every rank has an engine: the state of its region, and the stages that work on it.
+Every rank has an engine: the state of its region, and the stages that work on it. All ranks call the same methods at
+the same time; what they answer is for rank 0.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
 
-from motes.decomposition.single import SingleDomain
+from motes.box import Box
+from motes.decomposition.domain import Domain, Link, total_of
+from motes.decomposition.grid import Regions
 from motes.errors import RunError
 from motes.forces.pair import PairForces, PairSums
+from motes.forces.plan import PairPlan
 from motes.forces.scale import BITS
 from motes.integrators.kinetic import kinetic_quanta
 from motes.integrators.motion import Integrator
 from motes.neighbors.list import NeighborList
 from motes.neighbors.suspects import describe_closest_pair
-from motes.state import Array, State
+from motes.state import Array, Floats, Integers, Quanta, State
 from motes.threads import Team
 
-PHASES = ("integrate", "neighbors", "halo", "migrate", "pair", "output")
+PHASES = ("integrate", "neighbors", "halo", "migrate", "pair", "output", "waiting")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a rank needs to know of a run but its particles."""
+
+    box: Box
+    integrator: Integrator
+    forces: PairPlan
+    skin: float
+    threads: int
+
+
+@dataclass(frozen=True)
+class Extremes:
+    """The largest and smallest of what the particles of all ranks have, from which the quanta are chosen."""
+
+    force: float
+    kinetic: float
+    heaviest: float
+    lightest: float
+    attributes: dict[str, tuple[float, float]]
 
 
 class Clock:
-    """Seconds per phase: lap books the time since the last lap."""
+    """Seconds per phase: lap books the time since the last lap, less what the link spent waiting for others."""
 
-    def __init__(self) -> None:
+    def __init__(self, link: Link) -> None:
         self.seconds = dict.fromkeys(PHASES, 0.0)
+        self._link = link
         self._last = perf_counter()
+        self._waited = link.waited
 
     def start(self) -> None:
         """Forget the time since the last lap."""
-        self._last = perf_counter()
+        self._last, self._waited = perf_counter(), self._link.waited
 
     def lap(self, phase: str) -> None:
         """The time since the last lap belongs to this phase."""
-        now = perf_counter()
-        self.seconds[phase] += now - self._last
-        self._last = now
+        now, waited = perf_counter(), self._link.waited
+        self.seconds[phase] += now - self._last - (waited - self._waited)
+        self.seconds["waiting"] += waited - self._waited
+        self._last, self._waited = now, waited
 
 
 class Engine:
     """One region's particles and the stages that move them."""
 
-    def __init__(
-        self,
-        state: State,
-        domain: SingleDomain,
-        neighbors: NeighborList,
-        forces: PairForces,
-        integrator: Integrator,
-        team: Team,
-    ) -> None:
+    def __init__(self, plan: Plan, state: State, link: Link) -> None:
         self.state = state
-        self.domain = domain
-        self.neighbors = neighbors
-        self.forces = forces
-        self.integrator = integrator
-        self.team = team
-        self.clock = Clock()
+        self.link = link
+        self.team = Team(plan.threads)
+        self.integrator = plan.integrator
+        self.forces = PairForces(plan.forces, self.team)
+        self.neighbors = NeighborList(plan.forces.cutoff, plan.skin, self.team)
+        halo = self.neighbors.radius if plan.forces.cutoff else 0.0
+        self.domain = Domain(Regions.even(plan.box, link.size, halo), halo, link, self.team)
+        self.clock = Clock(link)
         self.sums = PairSums(None, None, 0.0, 0.0)
 
     def run(self, steps: int, energy: bool) -> None:
@@ -74,7 +98,7 @@ class Engine:
         self.integrator.first_half(state, self.team)
         state.step += 1
         lap("integrate")
-        if domain.any(neighbors.moved_too_far(state)):
+        if self.link.any(neighbors.moved_too_far(state)):
             self.rebuild()
         else:
             domain.refresh_halo(state)
@@ -93,7 +117,7 @@ class Engine:
         lap("migrate")
         domain.build_halo(state)
         lap("halo")
-        self.neighbors.build(state, domain.region(state))
+        self.neighbors.build(state, domain.region())
         lap("neighbors")
 
     def compute_forces(self, energy: bool) -> None:
@@ -109,22 +133,66 @@ class Engine:
         quanta = self.state.quanta
         force_limit = 2.0**BITS * quanta.force / max(self.forces.cutoff, np.finfo(float).tiny)
         if not (sums.largest_force <= force_limit and sums.largest_energy <= 2.0**BITS * quanta.energy):
-            closest = describe_closest_pair(self.state, self.neighbors.pairs)
             raise RunError(
-                f"step {self.state.step}: a force is out of range: {closest}; "
+                f"step {self.state.step}: a force is out of range: {self.closest_pair()}; "
                 "use a smaller dt, or remove overlaps at the start"
             )
 
-    def energy_quanta(self) -> PairSums:
+    # What rank 0 asks for
+
+    def extremes(self) -> Extremes:
+        """Lay the particles out for the first time, and tell what they are like."""
+        self.rebuild()
+        state, owned = self.state, self.state.owned
+        sums = self.forces.compute(state, self.neighbors.pairs, energy=False)
+        kinetic = 0.5 * state.mass[:owned] * (state.velocities[:, :owned] ** 2).sum(axis=0)
+        values = [sums.largest_force, kinetic.max(initial=0.0)]
+        for column in (state.mass, *state.attributes.values()):
+            values += [column[:owned].max(initial=-np.inf), (-column[:owned]).max(initial=-np.inf)]
+        largest = self.link.maximum(np.array(values)).tolist()
+        ranges = {
+            name: (-low, high) for name, high, low in zip(state.attributes, largest[4::2], largest[5::2], strict=True)
+        }
+        return Extremes(largest[0], largest[1], largest[2], -largest[3], ranges)
+
+    def begin(self, quanta: Quanta) -> None:
+        """Put the velocities on their grid and compute the first forces."""
+        self.state.quanta = quanta
+        velocities = self.state.velocities[:, : self.state.owned]
+        velocities[:] = np.rint(velocities / quanta.velocity) * quanta.velocity + 0.0
+        self.compute_forces(energy=False)
+        self.clock = Clock(self.link)
+
+    def set_velocities(self, ids: Integers, velocities: Floats) -> None:
+        """Take over the velocities (d, N) of particles with these rising ids."""
+        owned = self.state.owned
+        self.state.velocities[:, :owned] = velocities[:, np.searchsorted(ids, self.state.ids[:owned])]
+
+    def energy_quanta(self) -> tuple[int, int]:
         """Energy and virial of this moment, computed now if no one asked for them before."""
-        if self.sums.energy is None:
+        if self.sums.energy is None or self.sums.virial is None:
             self.compute_forces(energy=True)
-        return self.sums
+        return total_of(self.sums.energy or 0, self.link), total_of(self.sums.virial or 0, self.link)
 
     def kinetic_quanta(self) -> int:
         """Kinetic energy of this moment."""
-        return kinetic_quanta(self.state, self.team)
+        return total_of(kinetic_quanta(self.state, self.team), self.link)
 
     def gather(self, name: str) -> Array:
-        """An array of the state over the owned particles, in the order they lie."""
-        return np.asarray(getattr(self.state, name)[..., : self.state.owned])
+        """An array of the state over all particles: those of rank 0 first, in the order they lie."""
+        parts = self.link.gather(np.asarray(getattr(self.state, name)[..., : self.state.owned]))
+        return np.concatenate(parts, axis=-1) if parts else np.empty(0)
+
+    def timings(self) -> list[dict[str, float]]:
+        """For each rank, seconds per phase, and what it sent."""
+        mine = {**self.clock.seconds, "messages": float(self.link.messages), "bytes": float(self.link.bytes)}
+        parts = self.link.gather(np.array([list(mine.values())]).T)
+        return [dict(zip(mine, part[:, 0].tolist(), strict=True)) for part in parts]
+
+    def lists(self) -> tuple[int, int]:
+        """How often lists were built, and how many partners they hold on all ranks."""
+        return self.neighbors.pairs.builds, total_of(self.neighbors.pairs.pairs, self.link)
+
+    def closest_pair(self) -> str:
+        """A clause about the closest pair of this rank."""
+        return describe_closest_pair(self.state, self.neighbors.pairs)

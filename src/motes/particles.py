@@ -106,9 +106,7 @@ class Particles:
     def velocities(self, values: ArrayLike) -> None:
         array = numbers("velocities", values)
         if array.shape != self.positions.shape:
-            raise InputError(
-                f"velocities: expected shape {self.positions.shape} as positions, got {array.shape}"
-            )
+            raise InputError(f"velocities: expected shape {self.positions.shape} as positions, got {array.shape}")
         self._require(np.isfinite(array), "velocities", array, "finite components")
         self._velocities = _read_only(array)
 
@@ -126,9 +124,7 @@ class Particles:
         """
         temperature = number("temperature", temperature, minimum=0.0)
         if len(self) == 1 and temperature > 0:
-            raise InputError(
-                "thermalize: one particle without momentum has no temperature; give its velocity instead"
-            )
+            raise InputError("thermalize: one particle without momentum has no temperature; give its velocity instead")
         by_id = np.argsort(self.ids)
         drawn = np.empty_like(self.positions)
         drawn[by_id] = random_generator(seed).standard_normal(drawn.shape)
@@ -169,19 +165,13 @@ class Particles:
             )
         return self._per_particle(name, values)
 
-    def _require(
-        self, good: NDArray[np.bool_], name: str, values: NDArray[np.float64], expected: str
-    ) -> None:
+    def _require(self, good: NDArray[np.bool_], name: str, values: NDArray[np.float64], expected: str) -> None:
         """Raise an InputError about the first particle for which not all is good."""
         if good.all():
             return
         row = int(np.argmin(good.reshape(len(self), -1).all(axis=1)))
         value = values[row].tolist()
-        shown = (
-            f"({', '.join(f'{AXES[i]} = {v!r}' for i, v in enumerate(value))})"
-            if values.ndim > 1
-            else repr(value)
-        )
+        shown = f"({', '.join(f'{AXES[i]} = {v!r}' for i, v in enumerate(value))})" if values.ndim > 1 else repr(value)
         raise InputError(f"{name}: particle id {self.ids[row]} (row {row}) has {shown}; expected {expected}")
 
 

@@ -11,19 +11,17 @@ from typing import Any
 import numpy as np
 
 from motes.box import Box
-from motes.decomposition.single import SingleDomain
-from motes.engine import Engine
+from motes.engine import PHASES, Extremes, Plan
 from motes.errors import InputError
-from motes.forces.interaction import Pair
-from motes.forces.pair import PairForces
+from motes.forces.interaction import BoundPair, Pair
+from motes.forces.plan import plan_pairs
 from motes.forces.scale import BITS, force_limit, power_above
 from motes.integrators import Integrator
-from motes.neighbors.list import NeighborList
-from motes.neighbors.suspects import describe_closest_pair
 from motes.observers.frame import Frame
 from motes.observers.schedule import Schedule
 from motes.particles import Particles
 from motes.progress import progress_bar
+from motes.ranks import world
 from motes.state import Array, Floats, Integers, Quanta, State
 from motes.threads import Team
 
@@ -63,34 +61,35 @@ class Simulation:
         self._type_names = particles.type_names
         self._integrator = integrator
         self._interactions = tuple(interactions)
-        team = Team(threads)
-        pairs = [pair.bind(particles.type_names, particles.attributes) for pair in interactions]
-        forces = PairForces(pairs, max(1, len(particles.type_names)), self._box.dimensions, team)
-        width = _skin(skin, forces.cutoff, self._box)
-        halo = forces.cutoff + width if forces.cutoff else 0.0
-        neighbors = NeighborList(forces.cutoff, width, team)
-        state = _initial_state(particles)
-        self._engine = Engine(state, SingleDomain(halo, team), neighbors, forces, integrator, team)
+        self._count = len(particles)
+        self._step = 0
+        ranks = world()
+        bound = [pair.bind(particles.type_names, particles.attributes) for pair in interactions]
+        forces = plan_pairs(bound, max(1, len(particles.type_names)), self._box.dimensions)
+        self._skin = _skin(skin, forces.cutoff, self._box)
+        self._threads = Team(threads, ranks.cores).threads
+        plan = Plan(self._box, integrator, forces, self._skin, self._threads)
+        self._ranks = ranks.size
+        self._cutoff = forces.cutoff
+        self._engine = ranks.build(plan, _initial_state(particles))
+        self._quanta = self._begin(bound)
         self._order: Integers | None = None
-        self._attributes = {name: values[np.argsort(particles.ids)] for name, values in particles.attributes.items()}
+        by_id = np.argsort(particles.ids)
+        self._attributes = {name: values[by_id] for name, values in particles.attributes.items()}
         self._schedule = Schedule()
-        self._start()
+        self._output = 0.0
 
-    def _start(self) -> None:
-        """Neighbours, then the quanta that fit what they feel, then the first forces."""
-        engine, state = self._engine, self._engine.state
-        engine.rebuild()
-        sums = engine.forces.compute(state, engine.neighbors.pairs, energy=False)
-        if not math.isfinite(sums.largest_force):
+    def _begin(self, pairs: Sequence[BoundPair]) -> Quanta:
+        """Neighbours, then the quanta that fit what the particles feel, then the first forces."""
+        extremes: Extremes = self._engine.call("extremes")
+        if not math.isfinite(extremes.force):
             raise InputError(
-                "the force at the start is not finite: "
-                + describe_closest_pair(state, engine.neighbors.pairs)
-                + "; give particles places of their own, and a function that is finite there"
+                f"the force at the start is not finite: {self._engine.here.closest_pair()}; "
+                "give particles places of their own, and a function that is finite there"
             )
-        state.quanta = _choose_quanta(state, engine.forces, self._integrator, sums.largest_force)
-        self.velocities = self.velocities
-        engine.compute_forces(energy=False)
-        engine.clock = type(engine.clock)()
+        quanta = _choose_quanta(self._box, pairs, self._integrator, extremes)
+        self._engine.call("begin", quanta)
+        return quanta
 
     # Running
 
@@ -116,7 +115,8 @@ class Simulation:
             due = self._schedule.next_due(self.step)
             stop = min(end, self.step + chunk, due if due is not None else end)
             started, before = time.perf_counter(), self.step
-            self._engine.run(stop - self.step, self._schedule.needs_energy(stop))
+            self._engine.call("run", stop - self.step, self._schedule.needs_energy(stop))
+            self._step = stop
             self._order = None
             pace = (time.perf_counter() - started) / (self.step - before)
             chunk = max(1, int(SHOW_EVERY / max(pace, 1e-9)))
@@ -124,10 +124,10 @@ class Simulation:
             progress(self.step - begin)
 
     def _observe(self) -> None:
-        self._engine.clock.start()
         if self._schedule.due(self.step):
+            begun = time.perf_counter()
             self._schedule.show(Frame(self))
-        self._engine.clock.lap("output")
+            self._output += time.perf_counter() - begun
 
     def every(self, interval: int, *observers: Callable[[Frame], Any]) -> None:
         """Show the observers a frame at every step that is a multiple of interval."""
@@ -137,7 +137,7 @@ class Simulation:
 
     def __len__(self) -> int:
         """Number of particles."""
-        return self._engine.state.owned
+        return self._count
 
     def __repr__(self) -> str:
         return f"Simulation({len(self)} particles, {self._integrator!r}, step {self.step})"
@@ -145,7 +145,7 @@ class Simulation:
     @property
     def step(self) -> int:
         """Steps taken."""
-        return self._engine.state.step
+        return self._step
 
     @property
     def time(self) -> float:
@@ -169,13 +169,13 @@ class Simulation:
 
     @property
     def threads(self) -> int:
-        """Threads that work."""
-        return self._engine.team.threads
+        """Threads that work on each rank."""
+        return self._threads
 
     @property
     def skin(self) -> float:
         """Width beyond the cutoff up to which neighbours are listed."""
-        return self._engine.neighbors.skin
+        return self._skin
 
     @property
     def ids(self) -> Integers:
@@ -220,46 +220,45 @@ class Simulation:
         given = np.asarray(values, float)
         if given.shape != (len(self), self._box.dimensions):
             raise InputError(f"velocities have shape {given.shape}; it must be {(len(self), self._box.dimensions)}")
-        state = self._engine.state
-        quantum = state.quanta.velocity
+        quantum = self._quanta.velocity
         if not np.abs(given).max(initial=0.0) < 2.0**50 * quantum:
             raise InputError(
                 f"a velocity is not finite, or beyond {2.0**50 * quantum:g}, the largest this simulation can hold; "
                 "start a new one from these velocities"
             )
         snapped = np.rint(given / quantum) * quantum + 0.0
-        state.velocities[:, self._ranking()] = snapped.T
+        self._engine.call("set_velocities", self.ids, np.ascontiguousarray(snapped.T))
 
     @property
     def forces(self) -> Floats:
         """Forces, (N, d)."""
-        return self._sorted("forces") * self._engine.state.quanta.force
+        return self._sorted("forces") * self._quanta.force
 
     def _ranking(self) -> Integers:
         """Where the particles lie in the state, in the order of their ids."""
         if self._order is None:
-            self._order = np.argsort(self._engine.gather("ids"))
+            self._order = np.argsort(self._engine.call("gather", "ids"))
         return self._order
 
     def _sorted(self, name: str) -> Array:
-        return np.ascontiguousarray(self._engine.gather(name)[..., self._ranking()].T)
+        return np.ascontiguousarray(self._engine.call("gather", name)[..., self._ranking()].T)
 
     # Numbers
 
     @property
     def potential_energy(self) -> float:
         """Energy of all interactions."""
-        return (self._engine.energy_quanta().energy or 0) * self._engine.state.quanta.energy
+        return float(self._engine.call("energy_quanta")[0] * self._quanta.energy)
 
     @property
     def virial(self) -> float:
         """Sum over pairs of distance times force along it."""
-        return (self._engine.energy_quanta().virial or 0) * self._engine.state.quanta.energy
+        return float(self._engine.call("energy_quanta")[1] * self._quanta.energy)
 
     @property
     def kinetic_energy(self) -> float:
         """Sum of m v**2 / 2."""
-        return self._engine.kinetic_quanta() * self._engine.state.quanta.kinetic
+        return float(self._engine.call("kinetic_quanta") * self._quanta.kinetic)
 
     @property
     def degrees_of_freedom(self) -> int:
@@ -288,12 +287,19 @@ class Simulation:
 
     @property
     def timings(self) -> dict[str, float]:
-        """Seconds per phase since the start."""
-        return dict(self._engine.clock.seconds)
+        """Seconds per phase since the start, the mean over ranks; output is that of rank 0."""
+        ranks = self.timings_by_rank
+        return {phase: sum(rank[phase] for rank in ranks) / len(ranks) for phase in PHASES} | {"output": self._output}
+
+    @property
+    def timings_by_rank(self) -> list[dict[str, float]]:
+        """Seconds per phase for each rank, and the messages and bytes it sent."""
+        ranks: list[dict[str, float]] = self._engine.call("timings")
+        return ranks
 
     def describe(self) -> dict[str, Any]:
         """What runs where, for headers."""
-        neighbors = self._engine.neighbors
+        builds, listed = self._engine.call("lists")
         return {
             "particles": len(self),
             "types": self._type_names,
@@ -301,12 +307,14 @@ class Simulation:
             "density": len(self) / self._box.volume,
             "interactions": self._interactions,
             "integrator": self._integrator,
+            "ranks": self._ranks,
+            "regions": self._engine.here.domain.regions.shape,
             "threads": self.threads,
-            "cutoff": neighbors.cutoff,
-            "skin": neighbors.skin,
-            "quanta": self._engine.state.quanta,
-            "list_builds": neighbors.pairs.builds,
-            "listed_pairs": neighbors.pairs.pairs,
+            "cutoff": self._cutoff,
+            "skin": self._skin,
+            "quanta": self._quanta,
+            "list_builds": builds,
+            "listed_pairs": listed,
         }
 
 
@@ -352,25 +360,20 @@ def _initial_state(particles: Particles) -> State:
     )
 
 
-def _choose_quanta(state: State, forces: PairForces, integrator: Integrator, largest: float) -> Quanta:
+def _choose_quanta(box: Box, pairs: Sequence[BoundPair], integrator: Integrator, extremes: Extremes) -> Quanta:
     """Grids fine enough for the motion at hand, with room above it."""
-    owned = state.owned
-    mass = state.mass[:owned]
-    kinetic = 0.5 * mass * (state.velocities[:, :owned] ** 2).sum(axis=0)
-    energy = max(float(kinetic.max(initial=0.0)), 10 * integrator.temperature)
-    attributes = {name: values[:owned] for name, values in state.attributes.items()}
-    force = force_limit(forces.pairs, attributes, energy, largest)
-    cutoff = forces.cutoff or 1.0
-    usual = math.sqrt(max(2 * energy, force * cutoff / 64) / float(mass.min(initial=np.inf))) if owned else 0.0
-    farthest = float(state.box.lengths.max()) / integrator.dt
-    speed = min(SPEED_MARGIN * usual, farthest) if usual else farthest
-    velocity = power_above(speed) * 2.0**-51
-    heaviest = float(mass.max(initial=0.0)) if owned else 1.0
-    kinetic_limit = power_above(0.5 * heaviest * state.dimensions * (2.0**51 * velocity) ** 2)
+    energy = max(extremes.kinetic, 10 * integrator.temperature)
+    force = force_limit(pairs, extremes.attributes, energy, extremes.force)
+    cutoff = max((pair.max_cutoff for pair in pairs), default=1.0)
+    farthest = float(box.lengths.max()) / integrator.dt
+    usual = math.sqrt(max(2 * energy, force * cutoff / 64) / extremes.lightest)
+    velocity = power_above(min(SPEED_MARGIN * usual, farthest) if usual else farthest) * 2.0**-51
+    heaviest = max(extremes.heaviest, 0.0) or 1.0
+    kinetic = power_above(0.5 * heaviest * box.dimensions * (2.0**51 * velocity) ** 2)
     return Quanta(
-        position=state.box.spacing,
+        position=box.spacing,
         velocity=velocity,
         force=force * 2.0**-BITS,
         energy=power_above(force * cutoff / 16) * 2.0**-BITS,
-        kinetic=kinetic_limit * 2.0**-62,
+        kinetic=kinetic * 2.0**-62,
     )

@@ -7,7 +7,7 @@ region owns come first, its ghosts after them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -86,29 +86,26 @@ class State:
             setattr(self, name, grow(getattr(self, name)))
         self.attributes = {name: grow(values) for name, values in self.attributes.items()}
 
-    def reorder(self, order: Integers) -> None:
-        """Lay the owned particles out anew: the particle at place order[k] comes to place k."""
+    def emptied(self) -> State:
+        """The same kinds of columns without a particle."""
+        nothing = np.zeros(0, np.int64)
+        empty = replace(self, ids=nothing.copy(), types=nothing.copy(), owned=0, ghosts=0)
+        for name in ("mass", "positions", "velocities", "forces", "ghost_axes"):
+            setattr(empty, name, getattr(self, name)[..., :0].copy())
+        empty.attributes = {name: values[:0].copy() for name, values in self.attributes.items()}
+        return empty
+
+    def keep(self, places: Integers) -> None:
+        """Own only the particles at these places, laid out in this order."""
         for values in self._owned_columns():
-            values[: self.owned] = values[order]
-        for axis in range(self.dimensions):
-            self.forces[axis, : self.owned] = self.forces[axis, order]
+            values[: len(places)] = values[places]
+        self.owned = len(places)
 
     # What travels between regions: rows of 8-byte numbers, integers and floats alike, one row for each column.
 
     def take(self, places: Integers) -> Integers:
         """Copies of particles that will go elsewhere."""
         return _packed(self._owned_columns(), places)
-
-    def keep(self, places: Integers) -> None:
-        """Let the others go."""
-        if len(places) < self.owned:
-            self.reorder_to(places)
-
-    def reorder_to(self, places: Integers) -> None:
-        """Own only the particles at these places, in this order."""
-        for values in self._owned_columns():
-            values[: len(places)] = values[places]
-        self.owned = len(places)
 
     def add(self, arriving: Integers) -> None:
         """Own particles that came from elsewhere."""

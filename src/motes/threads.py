@@ -28,12 +28,12 @@ def available_cores() -> int:
 
 
 class Team:
-    """threads threads; the calling thread is one of them."""
+    """threads threads, or as many as there are cores; the calling thread is one of them."""
 
-    def __init__(self, threads: int | None = None) -> None:
+    def __init__(self, threads: int | None = None, cores: int | None = None) -> None:
         if threads is None:
             chosen = os.environ.get(VARIABLE, "")
-            threads = int(chosen) if chosen.isdecimal() and int(chosen) else available_cores()
+            threads = int(chosen) if chosen.isdecimal() and int(chosen) else cores or available_cores()
         if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
             raise InputError(f"threads is {threads!r}; it must be a whole number of at least 1")
         self.threads = threads

@@ -79,11 +79,13 @@ def by_hand(particles: motes.Particles, force, energy, cutoff: float) -> tuple[n
     return forces, float(energy(r).sum()), float((force(r) * r).sum())
 
 
-def assert_exact(simulation: motes.Simulation, expected: tuple[np.ndarray, float, float]) -> None:
+def assert_exact(
+    simulation: motes.Simulation, expected: tuple[np.ndarray, float, float], tolerance: float = 1e-10
+) -> None:
     forces, energy, virial = expected
     largest = np.abs(forces).max()
     assert largest > 0
-    assert np.abs(simulation.forces - forces).max() <= 1e-10 * largest
+    assert np.abs(simulation.forces - forces).max() <= tolerance * largest
     assert simulation.potential_energy == pytest.approx(energy, rel=1e-9)
     assert simulation.virial == pytest.approx(virial, rel=1e-9)
 
@@ -144,6 +146,9 @@ def test_yukawa_is_exact(units, sign):
     assert_exact(
         simulation,
         by_hand(particles, lambda r: yukawa_force(r, **constants), lambda r: yukawa(r, **constants), cutoff),
+        # Its wall is soft: four times the energy at hand leads to forces 100 times those of the start, so the
+        # quantum is as much coarser as for a hard wall.
+        tolerance=5e-10,
     )
 
 
@@ -159,9 +164,10 @@ def test_soft_particles_are_exact_hot_and_cold(units, temperature):
     assert_exact(
         simulation, by_hand(particles, lambda r: soft_force(r, **constants), lambda r: soft(r, **constants), cutoff)
     )
-    if temperature:
-        expected = 1.5 * (len(particles) - 1) * temperature * units.energy
-        assert simulation.kinetic_energy == pytest.approx(expected, rel=1e-9)
+    freedom = 3 * (len(particles) - 1)
+    # The grid of speeds has room for what the potential energy can do, however cold the start.
+    error = 1e-11 * max(temperature, 1.0) * units.energy
+    assert simulation.kinetic_energy / freedom == pytest.approx(temperature * units.energy / 2, abs=error)
 
 
 def test_a_strong_and_a_weak_type_are_both_exact():

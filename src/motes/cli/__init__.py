@@ -24,9 +24,7 @@ app = typer.Typer(
 )
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="a TOML file", show_default=False)]
-Input = Annotated[
-    Path, typer.Argument(metavar="FILE", help="a TOML file, or a Python script", show_default=False)
-]
+Input = Annotated[Path, typer.Argument(metavar="FILE", help="a TOML file, or a Python script", show_default=False)]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="change a key, e.g. integrator.dt=0.002; repeatable"),

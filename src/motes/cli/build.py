@@ -115,9 +115,7 @@ def _lattice(table: LatticeParticles, box: BoxTable) -> motes.Particles:
     particles = motes.fcc((x, y, z), table.density, mass=table.mass)
     if box.boundary is None:
         return particles
-    return motes.Particles(
-        particles.positions, motes.Box(particles.box.lengths, _boundary(box)), mass=particles.mass
-    )
+    return motes.Particles(particles.positions, motes.Box(particles.box.lengths, _boundary(box)), mass=particles.mass)
 
 
 def _random(table: RandomParticles, box: BoxTable) -> motes.Particles:

@@ -110,9 +110,7 @@ def _message(error: Any, key: str) -> str:
         return f"{subject} must be {words} {context[name]:g}"
     if kind in ("too_short", "too_long"):
         least, most = context.get("min_length"), context.get("max_length")
-        return (
-            f"{subject} must have {f'at least {least}' if kind == 'too_short' else f'at most {most}'} items"
-        )
+        return f"{subject} must have {f'at least {least}' if kind == 'too_short' else f'at most {most}'} items"
     if kind in WANTED:
         return f"{subject} is not {WANTED[kind]}"
     return f"{subject}: {error['msg']}"

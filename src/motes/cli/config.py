@@ -157,8 +157,7 @@ def as_parameter(value: Any) -> Parameter:
             return [[float(number) for number in row] for row in value]
         raise reject("is not a square array of numbers, one row and one column for each type")
     raise reject(
-        'is not a number, a table like {"A-B" = 1.0}, an array [[1.0]], '
-        'or {mix = "sigma", rule = "arithmetic"}'
+        'is not a number, a table like {"A-B" = 1.0}, an array [[1.0]], or {mix = "sigma", rule = "arithmetic"}'
     )
 
 

@@ -63,9 +63,7 @@ def interaction_rows(job: Job) -> dict[str, str]:
     """The interactions in the words of the file."""
     tables = job.config.interactions
     names = ["interaction"] if len(tables) == 1 else [f"interaction {n}" for n in range(1, len(tables) + 1)]
-    return {name: _interaction_words(pair) for name, pair in zip(names, tables, strict=True)} or {
-        "interaction": "none"
-    }
+    return {name: _interaction_words(pair) for name, pair in zip(names, tables, strict=True)} or {"interaction": "none"}
 
 
 def _interaction_words(pair: PairTable) -> str:
@@ -98,9 +96,7 @@ def footer(job: Job, simulation: motes.Simulation, thermo: motes.Thermo | None, 
         "setup": f"{spent.setup:.3g} s",
         "run": f"{spent.running:.3g} s, {rate:.4g} steps/s, {rate * count:.3g} particle-steps/s",
     }
-    rows |= {
-        f"  {phase}": share(seconds, spent.running) for phase, seconds in by_size(simulation.timings).items()
-    }
+    rows |= {f"  {phase}": share(seconds, spent.running) for phase, seconds in by_size(simulation.timings).items()}
     if thermo is not None and thermo.first is not None and thermo.last is not None:
         # Only at constant energy is a change of it an error of the integration.
         word = "drift" if job.config.integrator.kind == "velocity-verlet" else "change"

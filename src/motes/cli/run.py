@@ -34,9 +34,7 @@ def run(path: Path, options: Options) -> None:
     if path.suffix != ".py":
         run_input(path, options)
     elif options != Options(threads=options.threads):
-        raise InputError(
-            f"{path}: of the options only --threads is for scripts; the others are for TOML files"
-        )
+        raise InputError(f"{path}: of the options only --threads is for scripts; the others are for TOML files")
     else:
         run_script(path, options.threads)
 
@@ -57,9 +55,7 @@ def run_script(path: Path, threads: int | None) -> None:
 
 def _line_of(path: Path, error: BaseException) -> str:
     """Which line of the script an error came through, as the beginning of a message."""
-    lines = [
-        entry.lineno for entry in traceback.extract_tb(error.__traceback__) if entry.filename == str(path)
-    ]
+    lines = [entry.lineno for entry in traceback.extract_tb(error.__traceback__) if entry.filename == str(path)]
     return f"{path}:{lines[-1]}: " if lines else ""
 
 

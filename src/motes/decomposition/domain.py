@@ -14,7 +14,6 @@ as many for each axis.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -159,7 +158,9 @@ class Domain:
         if lower == rank:
             state.add_ghosts(state.ghost_columns(shell.source), axis, shell.shift)
         else:
-            arriving = self.link.exchange(state.ghost_columns(shell.source, axis, shell.shift), lower, None, shell.origin)
+            arriving = self.link.exchange(
+                state.ghost_columns(shell.source, axis, shell.shift), lower, None, shell.origin
+            )
             state.add_ghosts(arriving, axis, 0.0)
         shell.count = state.total - shell.begin
         self.shells.append(shell)
@@ -194,8 +195,7 @@ class Domain:
             self.team.split(unpack_add, len(shell.source), arriving, shell.source, state.forces)
 
 
-def total_of(parts: Sequence[int], link: Link) -> int:
+def total_of(number: int, link: Link) -> int:
     """The sum over ranks of whole numbers of any size: added as halves of 32 bits, so nothing wraps."""
-    number = sum(parts)
-    high, low = link.sum(np.array([number >> 32, number & 0xFFFFFFFF])).tolist()
-    return (high << 32) + low
+    halves: list[int] = link.sum(np.array([number >> 32, number & 0xFFFFFFFF])).tolist()
+    return (halves[0] << 32) + halves[1]

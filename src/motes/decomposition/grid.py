@@ -63,8 +63,8 @@ class Regions:
             if parts > 1 and regions.hops(axis, halo) > MOST_HOPS:
                 most = max(1, math.floor(MOST_HOPS * float(box.lengths[axis]) / halo))
                 raise InputError(
-                    f"{count} ranks would cut axis {'xyz'[axis]} into {parts} regions thinner than {halo / MOST_HOPS:g} "
-                    f"(an eighth of cutoff + skin); at most {most} fit there: use fewer ranks"
+                    f"{count} ranks would cut axis {'xyz'[axis]} into {parts} regions thinner than "
+                    f"{halo / MOST_HOPS:g}, an eighth of cutoff + skin; at most {most} fit there: use fewer ranks"
                 )
         return regions
 
@@ -110,7 +110,9 @@ class Regions:
         planes, length = self.borders[axis], float(self.box.lengths[axis])
         parts = len(planes) - 1
         if not self.box.periodic[axis]:
-            beyond = [int(np.searchsorted(planes[1:-1], upper + halo, side="left")) - i for i, upper in enumerate(planes[1:])]
+            beyond = [
+                int(np.searchsorted(planes[1:-1], upper + halo, side="left")) - i for i, upper in enumerate(planes[1:])
+            ]
             return max(0, *beyond) if parts > 1 else 0
         upward = np.concatenate([planes[:-1] + image * length for image in range(math.ceil(halo / length) + 2)])
         return max(int(np.searchsorted(upward, planes[i + 1] + halo, side="left")) - (i + 1) for i in range(parts))
@@ -119,7 +121,7 @@ class Regions:
 def even_borders(box: Box, axis: int, parts: int) -> Floats:
     """Planes at equal distances, on the grid of positions."""
     places = np.arange(parts + 1) / parts * box.lengths[axis]
-    return np.rint(places / box.spacing) * box.spacing
+    return _on_grid(places, box)
 
 
 def weighted_borders(box: Box, axis: int, parts: int, histogram: Floats, thinnest: float) -> Floats:
@@ -134,4 +136,9 @@ def weighted_borders(box: Box, axis: int, parts: int, histogram: Floats, thinnes
         planes[k] = max(planes[k], planes[k - 1] + thinnest)
     for k in range(parts - 1, 0, -1):
         planes[k] = min(planes[k], planes[k + 1] - thinnest)
-    return np.rint(planes / box.spacing) * box.spacing
+    return _on_grid(planes, box)
+
+
+def _on_grid(places: Floats, box: Box) -> Floats:
+    rounded: Floats = np.rint(places / box.spacing) * box.spacing
+    return rounded

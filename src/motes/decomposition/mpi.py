@@ -64,7 +64,7 @@ def cores_per_rank(world: Any, cores: int) -> int:
     from mpi4py import MPI
 
     here = world.Split_type(MPI.COMM_TYPE_SHARED)
-    share = max(1, cores // here.size)
+    share: int = max(1, cores // here.size)
     here.Free()
     return share
 

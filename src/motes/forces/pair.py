@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numba import njit
 
-from motes.forces.compile import load
-from motes.forces.interaction import BoundPair
-from motes.forces.kernel import layout, pair_key, pair_source
+from motes.forces.plan import PairPlan
 from motes.state import CLUSTER, ROUND, Chunk, Floats, Integers, PairList, State
 from motes.threads import Team
 
@@ -51,9 +48,7 @@ def add_overlap(begin: int, end: int, source: Integers, target: Integers) -> Non
 
 
 @njit(cache=True, nogil=True)
-def find_homes(
-    begin: int, end: int, particle: Integers, starts: Integers, stride: int, homes: Integers
-) -> None:
+def find_homes(begin: int, end: int, particle: Integers, starts: Integers, stride: int, homes: Integers) -> None:
     """For each particle, the place of its slot in the buffers, read as one flat array: that of the slot's owner."""
     for slot in range(begin, end):
         if particle[slot] >= 0:
@@ -83,28 +78,22 @@ def gather_slots(begin: int, end: int, particle: Integers, source: Any, slots: A
 class PairForces:
     """All pair interactions of a run, in one kernel."""
 
-    def __init__(self, pairs: Sequence[BoundPair], types: int, dimensions: int, team: Team) -> None:
-        self.pairs = tuple(pairs)
+    def __init__(self, plan: PairPlan, team: Team) -> None:
         self.team = team
-        self.rows = np.array([0, 1, 2] if dimensions == 3 else [0, 2])
-        self._layout = layout(self.pairs)
-        self._numbers = np.array([self._number(name) for name in self._layout.numbers] or [0.0])
-        tables = [self._table(name) for name in self._layout.tables]
-        self._tables = np.array(tables).reshape(len(tables), types, types)
-        self._module: ModuleType | None = None
-        if self.pairs:
-            key = pair_key(self.pairs, types, dimensions)
-            self._module = load(key, lambda: pair_source(self.pairs, types, dimensions))
+        self.cutoff = plan.cutoff
+        self._plan = plan
+        self._rows = np.array([0, 1, 2] if plan.dimensions == 3 else [0, 2])
+        self._module = plan.load()
         self._built = -1
+        self._room = 2 * CLUSTER
         self._buffers: Integers = np.zeros((team.threads, 3, 0), np.int64)
         self._homes: Integers = np.zeros(0, np.int64)
         self._types: Integers = np.zeros(0, np.int64)
-        self._attributes: Floats = np.zeros((len(self._layout.attributes), 0))
-
-    @property
-    def cutoff(self) -> float:
-        """Beyond this distance nothing is felt; 0 without interactions."""
-        return max((pair.max_cutoff for pair in self.pairs), default=0.0)
+        self._attributes: Floats = np.zeros((len(plan.attributes), 0))
+        if self._module is not None:
+            # On no clusters at all, only to be compiled (or loaded) before the clock runs.
+            for kernel in (self._module.force, self._module.both):
+                kernel(0, 0, *self._where(PairList()), *Chunk(0, 0).arrays, *self._what(1.0, 1.0, 0))
 
     def compute(self, state: State, pairs: PairList, energy: bool) -> PairSums:
         """Write the forces that particles and ghosts of this region feel; energy and virial only if asked for."""
@@ -120,7 +109,7 @@ class PairForces:
             shared = slice(self._starts[t], self._reach[t - 1])
             given, received = self._buffers[t - 1][:, shared], self._buffers[t][:, shared]
             self.team.split(add_overlap, given.shape[1], given, received)
-        offsets = self.rows * self._buffers.shape[2]
+        offsets = self._rows * self._buffers.shape[2]
         self.team.split(collect, state.total, self._buffers.reshape(-1), self._homes, offsets, state.forces)
         return _total(results, energy)
 
@@ -131,22 +120,27 @@ class PairForces:
         buffer = self._buffers[thread]
         clear(self._starts[thread], self._reach[thread], buffer)
         clear(pairs.slots, pairs.slots + CLUSTER, buffer)
-        parameters = self._numbers, self._tables, self._types, self._attributes
-        what = self._room, magic, energy_magic, *parameters, buffer
-        where = pairs.positions, pairs.axes, pairs.slots
+        where, what = self._where(pairs), self._what(magic, energy_magic, thread)
         return [kernel(chunk.first, chunk.last, *where, *chunk.arrays, *what) for chunk in chunks]
+
+    def _where(self, pairs: PairList) -> tuple[Any, ...]:
+        return pairs.positions, pairs.axes, pairs.slots
+
+    def _what(self, magic: float, energy_magic: float, thread: int) -> tuple[Any, ...]:
+        parameters = self._plan.numbers, self._plan.tables, self._types, self._attributes
+        return self._room, magic, energy_magic, *parameters, self._buffers[thread]
 
     def _prepare(self, state: State, pairs: PairList) -> None:
         """Bring what does not change between two lists into the slots, and share the work out."""
         room = len(pairs.particle)
         if self._buffers.shape[2] < room:
             self._buffers = np.empty((self.team.threads, 3, room), np.int64)
-            self._types = np.empty(room if self._layout.tables else 0, np.int64)
-            self._attributes = np.empty((len(self._layout.attributes), room))
+            self._types = np.empty(room if len(self._plan.tables) else 0, np.int64)
+            self._attributes = np.empty((len(self._plan.attributes), room))
         slots = pairs.slots + CLUSTER
-        if self._layout.tables:
+        if len(self._plan.tables):
             self.team.split(gather_slots, slots, pairs.particle, state.types, self._types)
-        for row, name in enumerate(self._layout.attributes):
+        for row, name in enumerate(self._plan.attributes):
             self.team.split(gather_slots, slots, pairs.particle, state.attributes[name], self._attributes[row])
         self._parts = share(pairs.chunks, self.team.threads)
         # A thread's own slots end where the next one's begin; beyond, up to its reach, it meets others' slots.
@@ -161,22 +155,6 @@ class PairForces:
         longest = max((int(chunk.count.max()) for chunk in pairs.chunks if len(chunk.count)), default=0)
         self._room = longest + 2 * CLUSTER
         self._built = pairs.builds
-
-    def _number(self, name: str) -> float:
-        pair, parameter = self._split(name)
-        if parameter == "cutoff":
-            return float(pair.cutoff)
-        return float(pair.cutoff) ** 2 if parameter == "cutoff_squared" else pair.uniform[parameter]
-
-    def _table(self, name: str) -> Floats:
-        pair, parameter = self._split(name)
-        if parameter == "cutoff":
-            return np.asarray(pair.cutoff)
-        return np.asarray(pair.cutoff) ** 2 if parameter == "cutoff_squared" else pair.tables[parameter]
-
-    def _split(self, name: str) -> tuple[BoundPair, str]:
-        prefix, parameter = name.split("_", 1)
-        return self.pairs[int(prefix[1:])], parameter
 
 
 def share(chunks: Sequence[Chunk], threads: int) -> list[list[Chunk]]:

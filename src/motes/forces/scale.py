@@ -32,13 +32,13 @@ def power_above(value: float) -> float:
 
 
 def force_limit(
-    pairs: Sequence[BoundPair], attributes: Mapping[str, Floats], energy: float, largest: float
+    pairs: Sequence[BoundPair], attributes: Mapping[str, tuple[float, float]], energy: float, largest: float
 ) -> float:
     """The largest force between two particles that a run can represent, a power of two.
 
     Args:
         pairs: the interactions.
-        attributes: of all particles.
+        attributes: smallest and largest value of each, over all particles.
         energy: the largest that a particle brings into a collision.
         largest: force over distance of any pair at the start.
     """
@@ -58,7 +58,7 @@ def force_limit(
     return power_above(MARGIN * max(reached, initial / MARGIN * 4)) if reached or initial else 1.0
 
 
-def _profile(pair: BoundPair, attributes: Mapping[str, Floats]) -> tuple[Floats, Floats, Floats]:
+def _profile(pair: BoundPair, attributes: Mapping[str, tuple[float, float]]) -> tuple[Floats, Floats, Floats]:
     """Distances (n,), energies and forces (n, combinations), from the cutoff inwards."""
     r = np.geomspace(pair.max_cutoff, pair.max_cutoff / 64, 1500)
     values: dict[str, object] = {"r": r[:, None, None], "cutoff": pair.max_cutoff, **pair.uniform}
@@ -67,7 +67,7 @@ def _profile(pair: BoundPair, attributes: Mapping[str, Floats]) -> tuple[Floats,
     if not isinstance(pair.cutoff, float):
         values["cutoff"] = np.asarray(pair.cutoff).reshape(1, -1, 1)
     for name in pair.attributes:
-        one = np.quantile(attributes[name], [0.0, 0.5, 1.0]) if len(attributes[name]) else np.zeros(3)
+        one = np.linspace(*attributes[name], 3) if np.isfinite(attributes[name]).all() else np.zeros(3)
         values[f"{name}_i"], values[f"{name}_j"] = np.repeat(one, 3), np.tile(one, 3)
     with np.errstate(all="ignore"):
         u = np.asarray(evaluate(pair.energy, values), float)

@@ -54,9 +54,7 @@ class Brownian(Integrator):
         self.seed = check_seed(seed)
 
     def __repr__(self) -> str:
-        return (
-            f"Brownian(dt={self.dt}, temperature={self.temperature}, friction={self.friction}, seed={self.seed})"
-        )
+        return f"Brownian(dt={self.dt}, temperature={self.temperature}, friction={self.friction}, seed={self.seed})"
 
     def first_half(self, state: State, team: Team) -> None:
         """Move by force and noise."""

@@ -51,9 +51,7 @@ class Langevin(Integrator):
         self.seed = check_seed(seed)
 
     def __repr__(self) -> str:
-        return (
-            f"Langevin(dt={self.dt}, temperature={self.temperature}, friction={self.friction}, seed={self.seed})"
-        )
+        return f"Langevin(dt={self.dt}, temperature={self.temperature}, friction={self.friction}, seed={self.seed})"
 
     def first_half(self, state: State, team: Team) -> None:
         """B, A, O, A."""

@@ -176,7 +176,7 @@ class NeighborList:
         places = self.pairs.particle[: self.pairs.slots]
         order = places[(places >= 0) & (places < state.owned)]
         if len(order) == state.owned:
-            state.reorder(order)
+            state.keep(order)
 
     def build(self, state: State, region: tuple[Floats, Floats]) -> None:
         """Lay all particles into slots and list the pairs; without a cutoff there are none to list."""
@@ -205,25 +205,28 @@ class NeighborList:
         )  # fmt: skip
 
     def _grid(self, state: State, points: Floats, rows: Integers, region: tuple[Floats, Floats]) -> Grid:
+        """Bins up to the side of the region where there are ghosts beyond it, else just around the particles."""
         lower, upper, halo = np.zeros(3), np.zeros(3), np.zeros(3)
+        if state.total == 0:
+            return make_grid(points, lower, upper, halo, 0)
         for a, row in enumerate(rows):
-            if row < 0 or state.owned == 0:
+            if row < 0:
                 continue
-            lower[a], upper[a] = region[0][row], region[1][row]
-            if not state.box.periodic[row]:
-                lower[a], upper[a] = points[a, : state.owned].min(), points[a, : state.owned].max()
-            halo[a] = max(0.0, points[a].max() - upper[a])
-            if halo[a] == 0.0 and (state.ghost_axes[: state.total] & (1 << int(row))).any():
-                halo[a] = self.radius
+            beyond = (state.ghost_axes[: state.total] & (1 << int(row))) != 0
+            if beyond.any():
+                upper[a] = region[1][row]
+                halo[a] = max(points[a].max() - upper[a], state.box.spacing)
+            inside = points[a, ~beyond]
+            lower[a] = inside.min(initial=upper[a] if beyond.any() else np.inf)
+            if not beyond.any():
+                upper[a] = inside.max()
         return make_grid(points, lower, upper, halo, state.owned)
 
     def _fill(self, state: State, points: Floats, grid: Grid) -> None:
         total, pairs = state.total, self.pairs
         along = int(grid.inner[2] + grid.outer[2])
         cell = np.empty(total, np.int64)
-        self.team.split(
-            find_cells, total, points, grid.lower, grid.upper, grid.width, grid.inner, grid.outer, cell
-        )
+        self.team.split(find_cells, total, points, grid.lower, grid.upper, grid.width, grid.inner, grid.outer, cell)
         room = total + 2 * CLUSTER * grid.columns + CLUSTER
         if len(pairs.particle) < room:
             pairs.particle = np.empty(room, np.int64)

@@ -40,9 +40,7 @@ def writing(path: Path, step: int) -> Iterator[None]:
 
 
 def _exists(path: Path) -> InputError:
-    return InputError(
-        f"{path} exists: choose another path, or say overwrite=True (--overwrite on the command line)"
-    )
+    return InputError(f"{path} exists: choose another path, or say overwrite=True (--overwrite on the command line)")
 
 
 def _reason(error: OSError) -> str:

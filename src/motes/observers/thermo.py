@@ -37,9 +37,7 @@ class Row(NamedTuple):
     def of(cls, frame: Frame) -> Row:
         """The row of one frame."""
         potential, kinetic = frame.potential_energy, frame.kinetic_energy
-        return cls(
-            frame.step, frame.time, frame.temperature, potential, kinetic, potential + kinetic, frame.pressure
-        )
+        return cls(frame.step, frame.time, frame.temperature, potential, kinetic, potential + kinetic, frame.pressure)
 
 
 class Thermo(Observer):

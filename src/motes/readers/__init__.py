@@ -53,13 +53,9 @@ def read(path: str | PathLike[str], box: Box | None = None, **options: Any) -> P
     reader, known = _format_of(file)
     for option in options:
         if option not in known:
-            raise InputError(
-                f"{file}: unknown option {option!r}; this format takes {', '.join(sorted(known))}"
-            )
+            raise InputError(f"{file}: unknown option {option!r}; this format takes {', '.join(sorted(known))}")
     if box is not None and "boundary" in options:
-        raise InputError(
-            f"{file}: expected either a box, which has its own boundary, or a boundary, got both"
-        )
+        raise InputError(f"{file}: expected either a box, which has its own boundary, or a boundary, got both")
     try:
         return reader(file, box=box, **options)
     except FileNotFoundError as error:

@@ -171,9 +171,7 @@ def _particles(table: Table, properties: dict[str, _Property], box: Box) -> Part
     )
 
 
-def _first(
-    table: Table, properties: dict[str, _Property], names: tuple[str, ...], width: int
-) -> NDArray[Any] | None:
+def _first(table: Table, properties: dict[str, _Property], names: tuple[str, ...], width: int) -> NDArray[Any] | None:
     """The first property of these names that has this many columns: shape (N,), or (N, width)."""
     for name in names:
         columns = properties[name].columns if name in properties else ()

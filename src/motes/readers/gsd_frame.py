@@ -64,8 +64,6 @@ def _snapshot(path: Path, frame: int) -> Any:
 def _box(configuration: Any, boundary: Any) -> Box:
     lengths, tilts = np.split(np.asarray(configuration.box, dtype=np.float64), [3])
     if tilts.any():
-        raise InputError(
-            f"triclinic boxes are not supported: the tilt factors are {tilts.tolist()}, expected zeros"
-        )
+        raise InputError(f"triclinic boxes are not supported: the tilt factors are {tilts.tolist()}, expected zeros")
     lengths = lengths[: configuration.dimensions]
     return Box(lengths, boundary=boundary, origin=-lengths / 2)

@@ -48,14 +48,9 @@ _SECTIONS = {
     **dict.fromkeys(["Masses", "Atom Type Labels", "Pair Coeffs"], "atom types"),
     **{f"{kind.capitalize()}s": f"{kind}s" for kind in ("bond", "angle", "dihedral", "improper")},
     **{f"{kind.capitalize()} Coeffs": f"{kind} types" for kind in ("bond", "angle", "dihedral", "improper")},
-    **{
-        f"{kind.capitalize()} Type Labels": f"{kind} types"
-        for kind in ("bond", "angle", "dihedral", "improper")
-    },
+    **{f"{kind.capitalize()} Type Labels": f"{kind} types" for kind in ("bond", "angle", "dihedral", "improper")},
     **dict.fromkeys(["BondBond Coeffs", "BondAngle Coeffs"], "angle types"),
-    **dict.fromkeys(
-        ["MiddleBondTorsion Coeffs", "EndBondTorsion Coeffs", "AngleTorsion Coeffs"], "dihedral types"
-    ),
+    **dict.fromkeys(["MiddleBondTorsion Coeffs", "EndBondTorsion Coeffs", "AngleTorsion Coeffs"], "dihedral types"),
     **dict.fromkeys(["AngleAngleTorsion Coeffs", "BondBond13 Coeffs"], "dihedral types"),
     "AngleAngle Coeffs": "improper types",
     **{kind.capitalize(): kind for kind in ("ellipsoids", "lines", "triangles")},
@@ -158,9 +153,7 @@ class _Header:
         elif count := re.fullmatch(rf"(\d{{1,{_MOST_DIGITS}}})\s+([a-z][a-z\s]*)", text):
             self.counts[" ".join(count[2].split())] = int(count[1])
         else:
-            lines.fail(
-                f"{text[:60]!r} is no header line; expected one such as '4000 atoms' or '0 16.8 xlo xhi'"
-            )
+            lines.fail(f"{text[:60]!r} is no header line; expected one such as '4000 atoms' or '0 16.8 xlo xhi'")
 
     def count(self, words: str) -> int:
         if words not in self.counts:
@@ -281,9 +274,7 @@ def _atom_style(path: Path, heading: _Heading, style: str | None, width: int) ->
         return "atomic"
     problem = f"unknown atom style {hint!r}" if hint else "the atom style is not named"
     known = ", ".join(_STYLES)
-    return fail(
-        path, heading.line, f"{problem}; write 'Atoms # style' or give the option style, one of {known}"
-    )
+    return fail(path, heading.line, f"{problem}; write 'Atoms # style' or give the option style, one of {known}")
 
 
 class _Atoms:
@@ -297,9 +288,7 @@ class _Atoms:
         self._columns = self.table.dtype.names or ()
         self._require("Atoms", self.table["id"] >= 1, "an atom id below 1")
         self._require("Atoms", _first_occurrences(self.table["id"]), "an atom id that occurred before")
-        self._require(
-            "Atoms", self._known_types("Atoms"), f"a type that is not one of 1 to {self._type_count}"
-        )
+        self._require("Atoms", self._known_types("Atoms"), f"a type that is not one of 1 to {self._type_count}")
 
     def velocities(self) -> NDArray[np.float64] | None:
         """Shape (N, 3) in the order of Atoms."""
@@ -330,9 +319,7 @@ class _Atoms:
         if by_size:
             # As LAMMPS has it: for a point, which has no diameter, the column density holds the mass.
             diameter, density = self.table["diameter"], self.table["density"]
-            masses: NDArray[np.float64] = np.where(
-                diameter > 0, density * (math.pi / 6) * diameter**3, density
-            )
+            masses: NDArray[np.float64] = np.where(diameter > 0, density * (math.pi / 6) * diameter**3, density)
             return masses
         if by_type is None:
             raise InputError("there is no section Masses; give the option mass")
@@ -347,9 +334,7 @@ class _Atoms:
         if keyword not in self._sections:
             return None
         table = self._sections[keyword].table
-        self._require(
-            keyword, self._known_types(keyword), f"a type that is not one of 1 to {self._type_count}"
-        )
+        self._require(keyword, self._known_types(keyword), f"a type that is not one of 1 to {self._type_count}")
         self._require(keyword, _first_occurrences(table["type"]), "a type that occurred before")
         if column == "mass":
             self._require(keyword, table["mass"] > 0, "a mass that is not positive")

@@ -56,9 +56,7 @@ def parse(
     return np.concatenate(blocks)
 
 
-def _parse_block(
-    path: Path, block: list[str], first_line: int, columns: dict[str, str], comments: str | None
-) -> Table:
+def _parse_block(path: Path, block: list[str], first_line: int, columns: dict[str, str], comments: str | None) -> Table:
     if not all(map(str.isascii, block)):
         block = _plain_rows(path, block, first_line, comments)
     try:
@@ -110,15 +108,11 @@ def _find_bad_row(
                 _numpy_table([word], {name: kind}, None)
             except ValueError:
                 fail(path, line, f"{name} is {word!r}; expected {_expected(kind)}")
-    raise InputError(
-        f"{path}, lines {first_line} to {first_line + len(block) - 1}: not a table of {' '.join(columns)}"
-    )
+    raise InputError(f"{path}, lines {first_line} to {first_line + len(block) - 1}: not a table of {' '.join(columns)}")
 
 
 def _expected(kind: str) -> str:
-    return {"f8": "a finite number", "i8": "a whole number"}.get(
-        kind, f"a word of less than {LONGEST_WORD} letters"
-    )
+    return {"f8": "a finite number", "i8": "a whole number"}.get(kind, f"a word of less than {LONGEST_WORD} letters")
 
 
 def stacked(table: Table, names: Iterable[str]) -> NDArray[np.float64]:

@@ -1,0 +1,56 @@
+"""Whether this process is one of several that a launcher of MPI started, told from its environment alone.
+
+MPI itself is not touched: a run on one rank needs none, and a process that will only serve is better replaced by a
+server before it does anything else.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+
+RANK_AND_SIZE = (
+    ("PMI_RANK", "PMI_SIZE"),  # MPICH, Intel MPI, Cray MPICH
+    ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),  # Open MPI
+    ("MV2_COMM_WORLD_RANK", "MV2_COMM_WORLD_SIZE"),  # MVAPICH
+    ("PALS_RANKID", "PALS_SIZE"),  # HPE
+    ("SLURM_PROCID", "SLURM_NTASKS"),  # srun, if the step has several tasks
+)
+EXPECTED = "MOTES_RANKS"
+SERVING = "MOTES_SERVING"
+
+
+def launched_ranks(environment: Mapping[str, str]) -> tuple[int, int] | None:
+    """Rank and number of ranks, or None where no launcher speaks."""
+    for rank, size in RANK_AND_SIZE:
+        if environment.get(rank, "").isdecimal() and environment.get(size, "").isdecimal():
+            if rank == "SLURM_PROCID" and "SLURM_STEP_ID" not in environment:
+                continue  # the batch script itself, not a step of srun
+            return int(environment[rank]), int(environment[size])
+    return None
+
+
+def expected_ranks(environment: Mapping[str, str]) -> int | None:
+    """How many ranks `motes run --ranks` asked for, or else the launcher says there are."""
+    if environment.get(EXPECTED, "").isdecimal():
+        return int(environment[EXPECTED])
+    launched = launched_ranks(environment)
+    return launched[1] if launched else None
+
+
+def become_server() -> None:
+    """On a rank other than 0, turn this process into a server; the program runs on rank 0 alone.
+
+    Not if MPI is already in use here: then it is the program's, or that of mpi4py.futures, whose workers run on
+    their own.
+    """
+    launched = launched_ranks(os.environ)
+    if launched is None or launched[0] == 0 or launched[1] == 1 or SERVING in os.environ:
+        return
+    if "mpi4py" in sys.modules:
+        return
+    os.environ[SERVING] = "1"
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "motes.serve"])  # noqa: S606  # ourselves, by our own path
