@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 import time
@@ -19,7 +20,7 @@ def test_parts_cover_the_range_once_and_in_order(threads, count):
     parts = Team(threads).split(lambda begin, end: (begin, end), count)
     assert parts[0][0] == 0
     assert parts[-1][1] == count
-    assert all(one[1] == other[0] for one, other in zip(parts, parts[1:], strict=False))
+    assert all(one[1] == other[0] for one, other in itertools.pairwise(parts))
     assert len(parts) <= threads
     sizes = [end - begin for begin, end in parts]
     assert max(sizes) - min(sizes) <= 1

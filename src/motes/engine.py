@@ -95,6 +95,7 @@ class Engine:
     def step(self, energy: bool) -> None:
         """From t to t + dt."""
         state, domain, neighbors, lap = self.state, self.domain, self.neighbors, self.clock.lap
+        self.sums = PairSums(None, None, 0.0, 0.0)  # should the step fail, no energy of another moment is left
         self.integrator.first_half(state, self.team)
         state.step += 1
         lap("integrate")
@@ -122,8 +123,9 @@ class Engine:
 
     def compute_forces(self, energy: bool) -> None:
         """What every particle feels, and what its ghosts felt."""
-        self.sums = self.forces.compute(self.state, self.neighbors.pairs, energy)
-        self._check_range(self.sums)
+        sums = self.forces.compute(self.state, self.neighbors.pairs, energy)
+        self._check_range(sums)
+        self.sums = sums
         self.clock.lap("pair")
         self.domain.fold_forces(self.state)
         self.clock.lap("halo")

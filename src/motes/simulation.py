@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from motes.box import Box
+from motes.checks import numbers
 from motes.engine import PHASES, Extremes, Plan
 from motes.errors import InputError
 from motes.forces.interaction import BoundPair, Pair
@@ -25,7 +26,7 @@ from motes.ranks import world
 from motes.state import Array, Floats, Integers, Quanta, State
 from motes.threads import Team
 
-SKIN = 0.12
+SKIN = 0.14
 """The skin in cutoffs, unless it is given."""
 
 SHOW_EVERY = 0.2
@@ -72,14 +73,14 @@ class Simulation:
         self._ranks = ranks.size
         self._cutoff = forces.cutoff
         self._engine = ranks.build(plan, _initial_state(particles))
-        self._quanta = self._begin(bound)
+        self._quanta = self._begin(bound, particles.velocities)
         self._order: Integers | None = None
         by_id = np.argsort(particles.ids)
         self._attributes = {name: values[by_id] for name, values in particles.attributes.items()}
         self._schedule = Schedule()
         self._output = 0.0
 
-    def _begin(self, pairs: Sequence[BoundPair]) -> Quanta:
+    def _begin(self, pairs: Sequence[BoundPair], velocities: Floats) -> Quanta:
         """Neighbours, then the quanta that fit what the particles feel, then the first forces."""
         extremes: Extremes = self._engine.call("extremes")
         if not math.isfinite(extremes.force):
@@ -88,6 +89,7 @@ class Simulation:
                 "give particles places of their own, and a function that is finite there"
             )
         quanta = _choose_quanta(self._box, pairs, self._integrator, extremes)
+        _check_speeds(velocities, quanta.velocity)
         self._engine.call("begin", quanta)
         return quanta
 
@@ -115,9 +117,11 @@ class Simulation:
             due = self._schedule.next_due(self.step)
             stop = min(end, self.step + chunk, due if due is not None else end)
             started, before = time.perf_counter(), self.step
-            self._engine.call("run", stop - self.step, self._schedule.needs_energy(stop))
-            self._step = stop
             self._order = None
+            try:
+                self._engine.call("run", stop - self.step, self._schedule.needs_energy(stop))
+            finally:
+                self._step = self._engine.here.state.step  # not stop, if a step fails before
             pace = (time.perf_counter() - started) / (self.step - before)
             chunk = max(1, int(SHOW_EVERY / max(pace, 1e-9)))
             self._observe()
@@ -217,15 +221,11 @@ class Simulation:
 
     @velocities.setter
     def velocities(self, values: Floats) -> None:
-        given = np.asarray(values, float)
+        given = numbers("velocities", values)
         if given.shape != (len(self), self._box.dimensions):
             raise InputError(f"velocities have shape {given.shape}; it must be {(len(self), self._box.dimensions)}")
         quantum = self._quanta.velocity
-        if not np.abs(given).max(initial=0.0) < 2.0**50 * quantum:
-            raise InputError(
-                f"a velocity is not finite, or beyond {2.0**50 * quantum:g}, the largest this simulation can hold; "
-                "start a new one from these velocities"
-            )
+        _check_speeds(given, quantum)
         snapped = np.rint(given / quantum) * quantum + 0.0
         self._engine.call("set_velocities", self.ids, np.ascontiguousarray(snapped.T))
 
@@ -330,6 +330,15 @@ def _check_types(particles: object, integrator: object, interactions: object) ->
     for interaction in interactions:
         if not isinstance(interaction, Pair):
             raise InputError(f"an interaction is {type(interaction).__name__}; it must be motes.Pair")
+
+
+def _check_speeds(velocities: Floats, quantum: float) -> None:
+    limit = 2.0**50 * quantum
+    if not np.abs(velocities).max(initial=0.0) < limit:
+        raise InputError(
+            f"a velocity is not finite, or beyond {limit:g}, the largest this simulation can hold; "
+            "use a smaller dt, or start a new simulation from these velocities"
+        )
 
 
 def _skin(skin: float | None, cutoff: float, box: Box) -> float:

@@ -37,8 +37,8 @@ def test_any_number_of_threads(case: Any, whole_run: motes.Simulation, threads: 
     assert_same(sim, whole_run)
 
 
-@pytest.mark.parametrize("skin", [0.0, 0.05, 0.2, 0.8])
-def test_any_skin(case: Any, whole_run: motes.Simulation, skin: float) -> None:
+@pytest.mark.parametrize("skin", [0.0, 0.05, None, 0.8])
+def test_any_skin(case: Any, whole_run: motes.Simulation, skin: float | None) -> None:
     sim = case.simulation(skin=skin, threads=2)
     sim.run(case.steps)
     assert_same(sim, whole_run)

@@ -124,9 +124,7 @@ def test_a_run_in_scaled_units_is_the_same_run():
         particles = fluid(Units(1.0, 1.0, 1.0), 3)
         box = motes.Box(particles.box.lengths * units.length)
         speed = units.length / units.time
-        scaled = motes.Particles(
-            particles.positions * units.length, box, particles.velocities * speed, mass=units.mass
-        )
+        scaled = motes.Particles(particles.positions * units.length, box, particles.velocities * speed, mass=units.mass)
         pair = motes.Pair(lennard_jones, 2.5 * units.length, epsilon=units.energy, sigma=units.length)
         simulation = motes.Simulation(scaled, motes.VelocityVerlet(2.0**-8 * units.time), [pair], threads=1)
         simulation.run(50)

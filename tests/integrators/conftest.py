@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import motes
+from motes.integrators import Integrator
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Springs:
     def reduced_mass(self) -> float:
         return self.masses[0] * self.masses[1] / sum(self.masses)
 
-    def simulation(self, integrator: motes.integrators.Integrator) -> motes.Simulation:
+    def simulation(self, integrator: Integrator) -> motes.Simulation:
         """All pairs at rest at places of their own, stretched a little."""
         lattice = np.array(list(itertools.product(range(self.per_axis), repeat=self.dimensions)))
         ends = np.repeat((lattice + 0.5) * self.room, 2, axis=0)

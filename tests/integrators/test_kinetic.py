@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -25,9 +26,7 @@ def exactly(velocities: np.ndarray, mass: np.ndarray) -> float:
 
 
 def in_quanta(velocities: np.ndarray, mass: np.ndarray, quantum: float, edges: list[int]) -> int:
-    parts = [
-        add_kinetic(begin, end, velocities, mass, quantum) for begin, end in zip(edges, edges[1:], strict=False)
-    ]
+    parts = [add_kinetic(begin, end, velocities, mass, quantum) for begin, end in itertools.pairwise(edges)]
     return sum((high << 32) + low for high, low in parts)
 
 

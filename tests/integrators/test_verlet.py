@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -62,7 +63,7 @@ def test_the_period_of_the_dimer_is_right_in_the_limit_of_small_steps():
 
 def periods_of(stretches: list[float]) -> list[float]:
     """Steps, interpolated, at which the stretch falls through zero."""
-    pairs = zip(stretches, stretches[1:], strict=False)
+    pairs = itertools.pairwise(stretches)
     return [n + a / (a - b) for n, (a, b) in enumerate(pairs) if a > 0 >= b]
 
 

@@ -13,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import motes
-from motes.decomposition.single import SingleDomain
+from motes.decomposition.domain import Domain
+from motes.decomposition.grid import Regions
+from motes.decomposition.single import SingleLink
 from motes.neighbors.brute import brute_pairs
 from motes.neighbors.list import NeighborList
 from motes.state import CLUSTER, Quanta, State
@@ -48,7 +50,8 @@ class Listed:
 
     def __init__(self, box: motes.Box, positions: Any, cutoff: float, skin: float, threads: int = 1) -> None:
         self.state = state_of(box, positions)
-        self.domain = SingleDomain(cutoff + skin, TEAMS[threads])
+        halo = cutoff + skin
+        self.domain = Domain(Regions.even(box, 1, halo), halo, SingleLink(), TEAMS[threads])
         self.neighbors = NeighborList(cutoff, skin, TEAMS[threads])
         self.build()
 
@@ -56,7 +59,7 @@ class Listed:
         self.neighbors.restore_order(self.state)
         self.domain.migrate(self.state)
         self.domain.build_halo(self.state)
-        self.neighbors.build(self.state, self.domain.region(self.state))
+        self.neighbors.build(self.state, self.domain.region())
 
     def move(self, displacements: Any) -> None:
         """Move the particles, in the order of their ids, and let ghosts and slots follow."""

@@ -33,7 +33,7 @@ def kick(begin: int, end: int, velocities: Floats, forces: Integers, mass: Float
         for i in range(len(v)):
             v[i] += fma(float(f[i]), scale / m[i], magic) - magic
             bits = to_bits(abs(v[i]))
-            fastest = max(fastest, bits)
+            fastest = bits if bits > fastest else fastest
     return from_bits(fastest)
 
 

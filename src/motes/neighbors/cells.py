@@ -85,7 +85,8 @@ def make_grid(points: Floats, lower: Floats, upper: Floats, halo: Floats, owned:
     height = max(height, float((extent[2] + halo[2]) * columns / (8.0 * total)))
     widths = np.array([width, width, max(height, np.finfo(float).tiny)])
     inner = np.maximum(np.round(extent / widths), 1.0)
-    widths = np.where(extent > 0, extent / inner, widths)
+    # Of particles that all lie just below upper, the extent is next to nothing: no measure for the bins of ghosts.
+    widths = np.where(inner > 1.0, extent / inner, np.maximum(widths, extent))
     return Grid(lower, upper, widths, inner.astype(np.int64), np.ceil(halo / widths).astype(np.int64))
 
 

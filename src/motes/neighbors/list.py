@@ -18,7 +18,7 @@ from itertools import pairwise
 import numpy as np
 from numba import njit
 
-from motes.arithmetic import from_bits, to_bits
+from motes.arithmetic import fma, from_bits, to_bits
 from motes.neighbors.cells import Grid, bin_of, bound_clusters, bound_columns, fill_slots, find_cells, make_grid
 from motes.state import CLUSTER, Array, Chunk, Floats, Integers, PairList, State
 from motes.threads import Team
@@ -30,15 +30,19 @@ FAR = 2.0**10
 
 
 @njit(inline="always")
-def first_reaching(bounds: Floats, begin: int, end: int, height: float) -> int:
+def first_above(bounds: Floats, begin: int, end: int, height: float) -> int:
     """The first of the clusters begin .. end - 1 of a column that reaches up to height, or end."""
-    while begin < end:
-        middle = (begin + end) // 2
-        if bounds[middle, 5] < height:
-            begin = middle + 1
-        else:
-            end = middle
+    while begin < end and bounds[begin, 5] < height:
+        begin += 1
     return begin
+
+
+@njit(inline="always")
+def gap_squared(column: Floats, cluster: Floats) -> float:
+    """The square of the distance across from a column (x, y, x, y) to a cluster (x, y, z, x, y, z)."""
+    dx = max(column[0] - cluster[3], cluster[0] - column[2], 0.0)
+    dy = max(column[1] - cluster[4], cluster[1] - column[3], 0.0)
+    return dx * dx + dy * dy
 
 
 @njit(cache=True, nogil=True)
@@ -50,6 +54,10 @@ def search(
     """Write the lists of a run of clusters; return their length, or -1 where partners is too short, and the end
     of the slots they reach."""
     near = np.empty(CLUSTER * longest)
+    # Clusters of a column rise, so what lies below one's reach lies below the next one's: at[part] remembers where
+    # the reach begins, for the column that holder[part] names.
+    at = np.zeros(len(first), np.int64)
+    holder = np.full(len(first), -1)
     across = inner[1] + outer[1]
     reach = radius * radius
     found = 0
@@ -70,19 +78,24 @@ def search(
         high = bin_of(bounds[c, 4] + radius, lower[1], upper[1], width[1], inner[1], outer[1])
         for row in range(own // across, last_row + 1):
             for column in range(max(row * across + low, own), row * across + high + 1):
-                dx = max(column_box[column, 0] - bounds[c, 3], bounds[c, 0] - column_box[column, 2], 0.0)
-                dy = max(column_box[column, 1] - bounds[c, 4], bounds[c, 1] - column_box[column, 3], 0.0)
-                left = reach - dx * dx - dy * dy
+                left = reach - gap_squared(column_box[column], bounds[c])
                 if not left >= 0.0:
                     continue
                 stretch = np.sqrt(left)
                 for part in range(2 * column, 2 * column + 2):
-                    if first[part] == first[part + 1] or axes[first[part]] & axes[c]:
+                    last = first[part + 1]
+                    if first[part] == last or axes[first[part]] & axes[c]:
                         continue
-                    a = max(first[part], c + 1) if column == own else first[part]
-                    a = first_reaching(bounds, a, first[part + 1], bounds[c, 2] - stretch)
+                    if bounds[first[part], 2] > bounds[c, 5] + stretch:
+                        continue
+                    if holder[part] != own:
+                        holder[part] = own
+                        at[part] = first[part]
+                    at[part] = first_above(bounds, at[part], last, bounds[c, 2] - radius)
+                    a = first_above(bounds, at[part], last, bounds[c, 2] - stretch)
+                    a = max(a, c + 1) if column == own else a
                     b = a
-                    while b < first[part + 1] and bounds[b, 2] <= bounds[c, 5] + stretch:
+                    while b < last and bounds[b, 2] <= bounds[c, 5] + stretch:
                         b += 1
                     if found + CLUSTER * (b - a + 1) > len(partners):
                         return -1, end
@@ -90,24 +103,27 @@ def search(
                     begin_slot, end_slot = np.uint64(CLUSTER * a), np.uint64(CLUSTER * b)
                     for k in range(begin_slot, end_slot):
                         x, y, z = positions[0, k], positions[1, k], positions[2, k]
-                        s = (x - x0) * (x - x0) + (y - y0) * (y - y0) + (z - z0) * (z - z0)
-                        t = (x - x1) * (x - x1) + (y - y1) * (y - y1) + (z - z1) * (z - z1)
-                        s = min(s, t)
-                        t = (x - x2) * (x - x2) + (y - y2) * (y - y2) + (z - z2) * (z - z2)
-                        s = min(s, t)
-                        t = (x - x3) * (x - x3) + (y - y3) * (y - y3) + (z - z3) * (z - z3)
-                        s = min(s, t)
-                        t = (x - x4) * (x - x4) + (y - y4) * (y - y4) + (z - z4) * (z - z4)
-                        s = min(s, t)
-                        t = (x - x5) * (x - x5) + (y - y5) * (y - y5) + (z - z5) * (z - z5)
-                        s = min(s, t)
-                        t = (x - x6) * (x - x6) + (y - y6) * (y - y6) + (z - z6) * (z - z6)
-                        s = min(s, t)
-                        t = (x - x7) * (x - x7) + (y - y7) * (y - y7) + (z - z7) * (z - z7)
-                        near[k - begin_slot] = min(s, t)
+                        s = fma(z - z0, z - z0, fma(y - y0, y - y0, (x - x0) * (x - x0)))
+                        t = fma(z - z1, z - z1, fma(y - y1, y - y1, (x - x1) * (x - x1)))
+                        s = t if t < s else s
+                        t = fma(z - z2, z - z2, fma(y - y2, y - y2, (x - x2) * (x - x2)))
+                        s = t if t < s else s
+                        t = fma(z - z3, z - z3, fma(y - y3, y - y3, (x - x3) * (x - x3)))
+                        s = t if t < s else s
+                        t = fma(z - z4, z - z4, fma(y - y4, y - y4, (x - x4) * (x - x4)))
+                        s = t if t < s else s
+                        t = fma(z - z5, z - z5, fma(y - y5, y - y5, (x - x5) * (x - x5)))
+                        s = t if t < s else s
+                        t = fma(z - z6, z - z6, fma(y - y6, y - y6, (x - x6) * (x - x6)))
+                        s = t if t < s else s
+                        t = fma(z - z7, z - z7, fma(y - y7, y - y7, (x - x7) * (x - x7)))
+                        near[k - begin_slot] = t if t < s else s
+                    chosen = partners[found:]
+                    n = 0
                     for k in range(begin_slot, end_slot):
-                        partners[found] = np.int32(k)
-                        found += near[k - begin_slot] <= reach
+                        chosen[n] = np.int32(k)
+                        n += near[k - begin_slot] <= reach
+                    found += n
         count[here] = found - begin[here]
         if found > begin[here]:
             end = max(end, partners[found - 1] + 1)
@@ -142,7 +158,7 @@ def farthest_move(begin: int, end: int, positions: Floats, reference: Floats) ->
     for i in range(len(x)):
         dx, dy, dz = x[i] - x0[i], y[i] - y0[i], third * (z[i] - z0[i])
         bits = to_bits(dx * dx + dy * dy + dz * dz)
-        longest = max(longest, bits)
+        longest = bits if bits > longest else longest
     return from_bits(longest)
 
 

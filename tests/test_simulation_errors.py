@@ -1,0 +1,208 @@
+"""Every error that a simulation can give: bad input before a run, and runs that fail."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+import motes
+from motes.observers import Observer
+
+
+def lennard_jones(r, epsilon, sigma):
+    return 4 * epsilon * ((sigma / r) ** 12 - (sigma / r) ** 6)
+
+
+def pair(**changes) -> motes.Pair:
+    return motes.Pair(lennard_jones, **({"cutoff": 2.5, "epsilon": 1.0, "sigma": 1.0} | changes))
+
+
+def fluid(integrator) -> motes.Simulation:
+    return motes.Simulation(motes.fcc(3, 0.8442, temperature=1.44, seed=1), integrator, [pair()], threads=1)
+
+
+def two(apart: float, interactions=None, velocities=None) -> motes.Simulation:
+    particles = motes.Particles([[1.0, 2.0, 3.0], [1.0 + apart, 2.0, 3.0]], BOX, velocities, ids=[7, 4])
+    return motes.Simulation(particles, VERLET, [pair()] if interactions is None else interactions, threads=1)
+
+
+class Meter(Observer):
+    """Notes potential energies, and that the run has ended."""
+
+    needs_energy = True
+
+    def __init__(self) -> None:
+        self.seen: dict[int, float] = {}
+        self.ended = False
+
+    def __call__(self, frame) -> None:
+        self.seen[frame.step] = frame.potential_energy
+
+    def finish(self) -> None:
+        self.ended = True
+
+
+BOX = motes.Box([10.0] * 3)
+ONE = motes.Particles([[1.0, 1.0, 1.0]], BOX)
+VERLET = motes.VelocityVerlet(0.005)
+
+
+# Bad input
+
+
+def test_two_particles_at_one_place_are_named():
+    with pytest.raises(motes.InputError, match=r"not finite: particles [47] and [47] are 0 apart, at \[1\.0, 2\.0"):
+        two(0.0)
+
+
+def test_particles_that_feel_nothing_sharp_may_share_a_place():
+    simulation = two(0.0, [motes.Pair(lambda r: np.exp(-(r**2)), cutoff=2.0)])
+    simulation.run(2)
+    assert simulation.potential_energy == pytest.approx(1.0)
+    assert not simulation.forces.any()
+
+
+def test_overlapping_particles_are_refused():
+    with pytest.raises(motes.InputError, match=r"force at the start .* particles overlap; give them more room"):
+        two(0.1)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: motes.Particles([[1.0, math.nan, 1.0]], BOX), r"positions: particle id 0 .*finite"),
+        (lambda: motes.Particles([[1.0, math.inf, 1.0]], BOX), r"positions: particle id 0 .*finite"),
+        (lambda: motes.Particles([[1.0, 1.0]], BOX), r"positions: expected shape \(N, 3\)"),
+        (lambda: motes.Particles([[1.0] * 3], BOX, velocities=[[1.0] * 3] * 2), r"velocities: expected shape"),
+        (lambda: motes.Particles([[11.0] * 2], motes.Box([10.0] * 2, "open")), r"particle id 0 .*inside the box"),
+        (lambda: motes.Particles([[1.0] * 3], BOX, mass=0.0), r"mass: particle id 0 .*positive"),
+        (lambda: motes.Particles([[1.0] * 3], BOX, mass=-1.0), r"mass: particle id 0 .*positive"),
+        (lambda: pair(cutoff=0.0), r"cutoff: expected more than 0, got 0"),
+        (lambda: pair(cutoff=-2.5), r"cutoff: expected more than 0"),
+        (lambda: pair(cutoff=math.nan), r"cutoff: expected a finite number"),
+        (lambda: pair(sigmo=1.0), r"'sigmo' is not used; did you mean 'sigma'"),
+        (lambda: pair(shift="both"), r"shift must be None, 'energy' or 'force'"),
+        (
+            lambda: motes.Simulation(ONE, VERLET, [motes.Pair(lennard_jones, cutoff=2.5, epsilon=1.0)]),
+            r"lennard_jones .*'sigma' is missing: give sigma=",
+        ),
+        (lambda: motes.VelocityVerlet(0.0), r"dt is 0.0; it must be finite and above zero"),
+        (lambda: motes.VelocityVerlet(-0.005), r"dt is -0.005"),
+        (lambda: motes.Simulation([[1.0] * 3], VERLET), r"first argument is list; it must be motes.Particles"),
+        (lambda: motes.Simulation(ONE, 0.005), r"integrator is float; give for example"),
+        (lambda: motes.Simulation(ONE, motes.VelocityVerlet), r"the integrator is .*; give for example"),
+        (lambda: motes.Simulation(ONE, VERLET, pair()), r"interactions must be a list"),
+        (lambda: motes.Simulation(ONE, VERLET, [lennard_jones]), r"an interaction is function; it must be motes.Pair"),
+        (lambda: motes.Simulation(ONE, VERLET, threads=0), r"threads is 0; it must be a whole number of at least 1"),
+        (lambda: motes.Simulation(ONE, VERLET, threads="all"), r"threads is 'all'"),
+        (lambda: motes.Simulation(ONE, VERLET, skin=-0.1), r"skin is -0.1; it must be a number of at least 0"),
+        (lambda: motes.Simulation(ONE, VERLET, skin=math.inf), r"skin is inf"),
+        (lambda: motes.Simulation(ONE, VERLET, skin="0.3"), r"skin is '0.3'"),
+    ],
+)
+def test_bad_input_gets_one_clear_line(make, words):
+    with pytest.raises(motes.InputError, match=words) as caught:
+        make()
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("steps", [-1, 1.5, "10", None, True, math.inf])
+def test_a_bad_number_of_steps_is_refused(steps):
+    simulation = two(1.5)
+    with pytest.raises(motes.InputError, match=r"steps is .*; it must be a whole number of at least 0"):
+        simulation.run(steps)
+    assert simulation.step == 0
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ([[1.0] * 3], r"velocities have shape \(1, 3\); it must be \(2, 3\)"),
+        ([[1.0] * 2] * 2, r"velocities have shape \(2, 2\)"),
+        ([[math.nan] * 3] * 2, r"a velocity is not finite"),
+        ([[math.inf, 0, 0], [0, 0, 0]], r"a velocity is not finite"),
+        ([[1e300, 0, 0], [0, 0, 0]], r"the largest this simulation can hold"),
+        ("fast", r"velocities: expected real numbers"),
+        ([[1j] * 3] * 2, r"velocities: expected real numbers"),
+        ([[1.0] * 3, [1.0]], r"velocities: rows of different lengths"),
+    ],
+)
+def test_bad_velocities_are_refused_and_change_nothing(values, words):
+    simulation = two(1.5, velocities=[[1.0, 2.0, 3.0]] * 2)
+    with pytest.raises(motes.InputError, match=words):
+        simulation.velocities = values
+    assert simulation.velocities.tolist() == [[1.0, 2.0, 3.0]] * 2
+
+
+def test_velocities_too_fast_for_dt_are_refused_with_that_remedy():
+    particles = motes.Particles([[1.0] * 3], BOX, velocities=[[1e6, 0.0, 0.0]])
+    with pytest.raises(motes.InputError, match=r"beyond .*smaller dt"):
+        motes.Simulation(particles, VERLET)
+
+
+@pytest.mark.parametrize("name", ["positions", "forces", "ids", "step", "time", "temperature", "fingerprint"])
+def test_nothing_else_can_be_assigned(name):
+    with pytest.raises(AttributeError, match=name):
+        setattr(two(1.5), name, 0)
+
+
+# Runs that fail
+
+
+@pytest.mark.parametrize(
+    "integrator",
+    [
+        motes.VelocityVerlet(0.1),
+        motes.VelocityVerlet(0.5),
+        motes.Langevin(0.1, 1.4, 1.0, seed=1),
+        motes.Brownian(0.1, 1.4, 1.0, seed=1),
+    ],
+)
+def test_too_long_a_step_ends_in_an_error_that_names_step_and_particles(integrator):
+    simulation = fluid(integrator)
+    with pytest.raises(motes.RunError, match=r"^step \d+: .*particles? \d+.*smaller dt") as caught:
+        simulation.run(1000)
+    assert "\n" not in str(caught.value)
+    assert simulation.step < 1000
+    assert np.isfinite(simulation.positions).all()
+    assert np.isfinite(simulation.velocities).all()
+
+
+def test_after_a_failed_step_there_is_no_energy_of_another_moment():
+    simulation, meter = fluid(motes.VelocityVerlet(0.05)), Meter()
+    simulation.every(1, meter)
+    with pytest.raises(motes.RunError):
+        simulation.run(1000)
+    assert max(meter.seen) == simulation.step - 1
+    with pytest.raises(motes.RunError, match="out of range"):
+        _ = simulation.potential_energy
+    with pytest.raises(motes.RunError, match="out of range"):
+        _ = simulation.pressure
+
+
+def test_after_a_failed_run_step_and_positions_are_of_one_moment():
+    """Whatever was taken before the failure counts; here, a particle leaves an open box at a known speed."""
+    box = motes.Box([2.0, 2.0], "open")
+    particles = motes.Particles([[1.0, 1.0]], box, velocities=[[1.0, 0.0]])
+    simulation = motes.Simulation(particles, motes.VelocityVerlet(0.1), threads=1)
+    with pytest.raises(motes.RunError):
+        simulation.run(1000)
+    assert simulation.step > 2
+    assert simulation.positions[0, 0] == pytest.approx(1.0 + simulation.time)
+
+
+def test_a_particle_that_leaves_for_good_is_named():
+    particles = motes.Particles([[1.0, 1.0]], motes.Box([2.0, 2.0], "open"), velocities=[[1.0, 0.0]], ids=[42])
+    simulation = motes.Simulation(particles, motes.VelocityVerlet(0.1), threads=1)
+    with pytest.raises(motes.RunError, match=r"step \d+: particle 42 is at \[.*larger box"):
+        simulation.run(1000)
+
+
+def test_observers_are_told_that_a_run_failed():
+    simulation, meter = fluid(motes.VelocityVerlet(0.1)), Meter()
+    simulation.every(1, meter)
+    with pytest.raises(motes.RunError):
+        simulation.run(1000)
+    assert meter.ended
