@@ -7,11 +7,12 @@ the same time; what they answer is for rank 0.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from time import perf_counter
+from time import perf_counter, process_time
 
 import numpy as np
 
 from motes.box import Box
+from motes.decomposition.balance import Balancer
 from motes.decomposition.domain import Domain, Link, total_of
 from motes.decomposition.grid import Regions
 from motes.errors import RunError
@@ -83,6 +84,8 @@ class Engine:
         self.neighbors = NeighborList(plan.forces.cutoff, plan.skin, self.team)
         halo = self.neighbors.radius if plan.forces.cutoff else 0.0
         self.domain = Domain(Regions.even(plan.box, link.size, halo), halo, link, self.team)
+        self.balancer = Balancer(self.domain)
+        self.work = 0.0
         self.clock = Clock(link)
         self.sums = PairSums(None, None, 0.0, 0.0)
 
@@ -114,16 +117,21 @@ class Engine:
         """Owners, ghosts and neighbours anew."""
         state, domain, lap = self.state, self.domain, self.clock.lap
         self.neighbors.restore_order(state)
+        self.balancer.look(state, self.work)
         domain.migrate(state)
         lap("migrate")
         domain.build_halo(state)
         lap("halo")
+        begun = process_time()
         self.neighbors.build(state, domain.region())
+        self.work += process_time() - begun
         lap("neighbors")
 
     def compute_forces(self, energy: bool) -> None:
         """What every particle feels, and what its ghosts felt."""
+        begun = process_time()
         sums = self.forces.compute(self.state, self.neighbors.pairs, energy)
+        self.work += process_time() - begun
         self._check_range(sums)
         self.sums = sums
         self.clock.lap("pair")
@@ -164,6 +172,7 @@ class Engine:
         velocities[:] = np.rint(velocities / quanta.velocity) * quanta.velocity + 0.0
         self.compute_forces(energy=False)
         self.clock = Clock(self.link)
+        self.balancer.restart(self.work)
 
     def set_velocities(self, ids: Integers, velocities: Floats) -> None:
         """Take over the velocities (d, N) of particles with these rising ids."""
@@ -190,6 +199,10 @@ class Engine:
         mine = {**self.clock.seconds, "messages": float(self.link.messages), "bytes": float(self.link.bytes)}
         parts = self.link.gather(np.array([list(mine.values())]).T)
         return [dict(zip(mine, part[:, 0].tolist(), strict=True)) for part in parts]
+
+    def imbalance(self) -> list[float]:
+        """Largest over mean work of the ranks, at each look."""
+        return self.balancer.history
 
     def lists(self) -> tuple[int, int]:
         """How often lists were built, and how many partners they hold on all ranks."""

@@ -297,6 +297,11 @@ class Simulation:
         ranks: list[dict[str, float]] = self._engine.call("timings")
         return ranks
 
+    @property
+    def imbalance(self) -> list[float]:
+        """Largest over mean work of the ranks, each time it was measured; empty on one rank."""
+        return list(self._engine.call("imbalance"))
+
     def describe(self) -> dict[str, Any]:
         """What runs where, for headers."""
         builds, listed = self._engine.call("lists")

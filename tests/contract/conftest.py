@@ -1,8 +1,17 @@
-"""The systems whose runs must have the same bits, each with few particles and many neighbours lists."""
+"""The systems whose runs must have the same bits, each with few particles and many neighbours lists; and a way to
+start programs on several ranks.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -135,3 +144,69 @@ def cases() -> Callable[[str, str], tuple[Case, motes.Simulation]]:
         return Case(system, integrator), reference(Case(system, integrator))
 
     return find
+
+
+MARK = "MOTES_TEST_MARK"
+
+
+class OnRanks:
+    """Starts Python on several ranks, with a time limit, and sees to it that no process outlives its job."""
+
+    def __init__(self, mpiexec: str) -> None:
+        self._mpiexec = mpiexec
+        self._mark = uuid.uuid4().hex
+
+    @contextmanager
+    def start(self, ranks: int | None, *arguments: Any, environment: Any = None) -> Iterator[subprocess.Popen[str]]:
+        """A running `mpiexec -n ranks python arguments`; without ranks, only `python arguments`."""
+        launcher = [] if ranks is None else [self._mpiexec, "-n", str(ranks)]
+        paths = [str(Path(motes.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+        process = subprocess.Popen(
+            [*launcher, sys.executable, *map(str, arguments)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), MARK: self._mark, **(environment or {})},
+        )  # fmt: skip
+        try:
+            yield process
+        finally:
+            process.terminate()  # mpiexec takes its ranks with it
+            process.communicate(timeout=30)
+
+    def run(self, ranks: int | None, *arguments: Any, timeout: float, **options: Any) -> subprocess.CompletedProcess[str]:
+        """Run to the end, which must come within timeout seconds."""
+        with self.start(ranks, *arguments, **options) as process:
+            return self.end_of(process, timeout)
+
+    def end_of(self, process: subprocess.Popen[str], timeout: float) -> subprocess.CompletedProcess[str]:
+        """Wait for a job to end by itself, leaving no one behind."""
+        try:
+            output, errors = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.terminate()
+            pytest.fail(f"still running after {timeout} s; so far: {process.communicate(timeout=30)}")
+        assert not self.ranks_alive()
+        return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+    def ranks_alive(self) -> dict[int, int]:
+        """The process of each rank that is running now, by its number, as Linux knows them."""
+        found: dict[int, int] = {}
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                text = (process / "environ").read_bytes().decode(errors="replace")
+            except OSError:  # it has just ended, or is somebody else's
+                continue
+            variables = dict(pair.split("=", 1) for pair in text.split("\0") if "=" in pair)
+            if variables.get(MARK) == self._mark and "PMI_RANK" in variables:
+                found[int(variables["PMI_RANK"])] = int(process.name)
+        return found
+
+
+@pytest.fixture(scope="module")
+def on_ranks() -> OnRanks:
+    """Starts programs on several ranks; skips where mpi4py is not installed."""
+    if importlib.util.find_spec("mpi4py") is None:
+        pytest.skip("mpi4py is not installed: pip install 'motes[mpi]'")
+    beside = Path(sys.executable).with_name("mpiexec")
+    mpiexec = str(beside) if beside.exists() else shutil.which("mpiexec")
+    assert mpiexec, "mpi4py is installed, but there is no mpiexec"
+    return OnRanks(mpiexec)

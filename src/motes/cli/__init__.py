@@ -29,7 +29,7 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="change a key, e.g. integrator.dt=0.002; repeatable"),
 ]
-Threads = Annotated[int | None, typer.Option(min=1, help="threads to use  [default: all cores]")]
+Threads = Annotated[int | None, typer.Option(min=1, help="threads of each rank  [default: its share of the cores]")]
 
 
 @contextmanager
@@ -56,6 +56,7 @@ def _stop(error: Exception, status: int) -> typer.Exit:
 @app.command()
 def run(
     file: Input,
+    ranks: Annotated[int | None, typer.Option(min=1, help="MPI ranks to start  [default: no MPI]")] = None,
     threads: Threads = None,
     steps: Annotated[int | None, typer.Option(min=0, help="steps to run, instead of the file's")] = None,
     settings: Settings = None,
@@ -64,6 +65,9 @@ def run(
 ) -> None:
     """Run FILE to its last step."""
     with _exit_status():
+        from motes.cli.launcher import relaunch
+
+        relaunch(ranks, sys.argv[1:])
         from motes.cli.run import Options, run
 
         run(file, Options(threads, steps, tuple(settings or ()), overwrite, quiet))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -38,11 +39,19 @@ def header(job: Job, simulation: motes.Simulation, steps: int) -> str:
         **interaction_rows(job),
         "integrator": seen["integrator"],
         "steps": steps,
+        **rank_words(seen),
         "threads": seen["threads"],
         "skin": f"{seen['skin']:.6g}",
         **outputs(job),
     }
     return f"Motes {version('motes')}\n{table(rows)}\n"
+
+
+def rank_words(seen: Mapping[str, Any]) -> dict[str, str]:
+    """The regions, if there are several."""
+    if seen["ranks"] == 1:
+        return {}
+    return {"ranks": f"{seen['ranks']}, {' x '.join(map(str, seen['regions']))} regions"}
 
 
 def particle_rows(particles: motes.Particles) -> dict[str, str]:
@@ -97,6 +106,7 @@ def footer(job: Job, simulation: motes.Simulation, thermo: motes.Thermo | None, 
         "run": f"{spent.running:.3g} s, {rate:.4g} steps/s, {rate * count:.3g} particle-steps/s",
     }
     rows |= {f"  {phase}": share(seconds, spent.running) for phase, seconds in by_size(simulation.timings).items()}
+    rows |= rank_rows(simulation, spent)
     if thermo is not None and thermo.first is not None and thermo.last is not None:
         # Only at constant energy is a change of it an error of the integration.
         word = "drift" if job.config.integrator.kind == "velocity-verlet" else "change"
@@ -104,6 +114,26 @@ def footer(job: Job, simulation: motes.Simulation, thermo: motes.Thermo | None, 
     rows["particles"] = f"{count} of {len(job.particles)}"
     rows["fingerprint"] = simulation.fingerprint
     return f"\n{table(rows)}"
+
+
+def rank_rows(simulation: motes.Simulation, spent: Spent) -> dict[str, str]:
+    """What only several ranks have: how their times differ, what they sent, how even the work is."""
+    ranks = simulation.timings_by_rank
+    if len(ranks) == 1:
+        return {}
+    rows = {"by rank": "   least    mean    most"}
+    for phase in by_size(simulation.timings):
+        seconds = [rank[phase] for rank in ranks if phase != "output"] or [0.0]
+        if phase != "output":
+            mean = sum(seconds) / len(seconds)
+            rows[f"  {phase} "] = f"{min(seconds):8.3f}{mean:8.3f}{max(seconds):8.3f} s"
+    steps = max(spent.steps, 1)
+    messages, sent = (sum(rank[name] for rank in ranks) / steps for name in ("messages", "bytes"))
+    rows["messages"] = f"{messages:.3g} a step, {size(sent)} a step, over all ranks"
+    if simulation.imbalance:
+        looks = simulation.imbalance
+        rows["imbalance"] = f"{looks[0]:.3f} at first, {looks[-1]:.3f} at last (most work over mean)"
+    return rows
 
 
 def by_size(timings: Mapping[str, float]) -> dict[str, float]:

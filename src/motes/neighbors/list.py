@@ -40,8 +40,8 @@ def first_above(bounds: Floats, begin: int, end: int, height: float) -> int:
 @njit(inline="always")
 def gap_squared(column: Floats, cluster: Floats) -> float:
     """The square of the distance across from a column (x, y, x, y) to a cluster (x, y, z, x, y, z)."""
-    dx = max(column[0] - cluster[3], cluster[0] - column[2], 0.0)
-    dy = max(column[1] - cluster[4], cluster[1] - column[3], 0.0)
+    dx: float = max(column[0] - cluster[3], cluster[0] - column[2], 0.0)
+    dy: float = max(column[1] - cluster[4], cluster[1] - column[3], 0.0)
     return dx * dx + dy * dy
 
 
