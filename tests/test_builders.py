@@ -46,9 +46,7 @@ def test_fcc_with_cells_per_axis_has_twelve_nearest_neighbours():
 def test_fcc_with_temperature():
     particles = fcc(2, 1.0, temperature=1.44, seed=87287, mass=2.0)
     assert (2.0 * particles.velocities**2).sum() / (3 * 31) == pytest.approx(1.44)
-    np.testing.assert_array_equal(
-        particles.velocities, fcc(2, 1.0, temperature=1.44, seed=87287, mass=2.0).velocities
-    )
+    np.testing.assert_array_equal(particles.velocities, fcc(2, 1.0, temperature=1.44, seed=87287, mass=2.0).velocities)
 
 
 @pytest.mark.parametrize(

@@ -106,9 +106,7 @@ def test_thermalize_is_maxwellian_whatever_the_mass():
     light, heavy = particles.velocities[:20_000].ravel(), particles.velocities[20_000:].ravel()
     assert light.var() == pytest.approx(2.0, rel=0.03)
     assert heavy.var() == pytest.approx(2.0 / 16, rel=0.03)
-    assert (light**4).mean() / light.var() ** 2 == pytest.approx(
-        3.0, rel=0.05
-    )  # a normal distribution's kurtosis
+    assert (light**4).mean() / light.var() ** 2 == pytest.approx(3.0, rel=0.05)  # a normal distribution's kurtosis
 
 
 def test_thermalize_seed_matters_and_zero_is_rest():

@@ -147,8 +147,7 @@ def test_lammps_atom_styles(tmp_path, style, row, attributes, image):
 
 def test_lammps_spheres_have_mass_by_size(tmp_path):
     text = (
-        with_atoms("sphere", "1 1 2.0 3.0 1 1 1", "2 1 0 5.0 2 2 2")
-        + "\nVelocities\n\n1 1 2 3 9 9 9\n2 0 0 0 9 9 9\n"
+        with_atoms("sphere", "1 1 2.0 3.0 1 1 1", "2 1 0 5.0 2 2 2") + "\nVelocities\n\n1 1 2 3 9 9 9\n2 0 0 0 9 9 9\n"
     )
     particles = read(written(tmp_path, "a.data", text))
     np.testing.assert_allclose(particles.mass, [3.0 * 4 / 3 * np.pi, 5.0])
@@ -170,9 +169,7 @@ def test_lammps_options(tmp_path):
 
 def test_lammps_type_labels_become_type_names(tmp_path):
     labels = "Atom Type Labels\n\n2 Ar\n1 Kr\n\nMasses\n\n1 80\n2 40\n\n"
-    particles = read(
-        written(tmp_path, "a.data", with_atoms("atomic", "1 2 1 1 1", "2 1 2 2 2", types=2, more=labels))
-    )
+    particles = read(written(tmp_path, "a.data", with_atoms("atomic", "1 2 1 1 1", "2 1 2 2 2", types=2, more=labels)))
     assert [particles.type_names[code] for code in particles.types] == ["Ar", "Kr"]
     assert particles.mass.tolist() == [40, 80]
 
@@ -310,9 +307,7 @@ def test_xyz_reads_the_last_frame(tmp_path):
     assert particles.type_names == ("A", "B")
     assert particles.types.tolist() == [1, 0, 1]
     assert particles.ids.tolist() == [4, 2, 9]
-    assert {name: values.tolist() for name, values in particles.attributes.items()} == {
-        "charge": [-1, 2, 3.5]
-    }
+    assert {name: values.tolist() for name, values in particles.attributes.items()} == {"charge": [-1, 2, 3.5]}
 
 
 @pytest.mark.parametrize("frame", [0, -2])
@@ -360,9 +355,7 @@ def test_malformed_xyz_names_file_and_line(tmp_path, old, new, line, message):
     assert str(caught.value).count("bad.xyz") == 1
 
 
-@pytest.mark.parametrize(
-    "lattice", ["4 1 0 0 5 0 0 0 6", "4 0 0 0 5 0 0 0", "4 0 0 0 5 0 0 0 x", "0 0 0 0 5 0 0 0 6"]
-)
+@pytest.mark.parametrize("lattice", ["4 1 0 0 5 0 0 0 6", "4 0 0 0 5 0 0 0", "4 0 0 0 5 0 0 0 x", "0 0 0 0 5 0 0 0 6"])
 def test_xyz_lattice_must_be_orthogonal(tmp_path, lattice):
     path = written(tmp_path, "a.xyz", f'1\nLattice="{lattice}"\nA 1 1 1\n')
     with pytest.raises(InputError, match=r"triclinic|Lattice|box lengths"):
@@ -401,9 +394,7 @@ def gsd_file(path, *frames):
 
 
 def test_gsd_reads_the_last_or_a_given_frame(tmp_path):
-    last = gsd_frame(
-        types=["B", "A"], typeid=[0, 1, 0], mass=[1, 2, 3], velocity=np.ones((3, 3)), charge=[1, 0, -1]
-    )
+    last = gsd_frame(types=["B", "A"], typeid=[0, 1, 0], mass=[1, 2, 3], velocity=np.ones((3, 3)), charge=[1, 0, -1])
     path = gsd_file(tmp_path / "a.gsd", gsd_frame(count=2), last)
     particles = read(path)
     assert particles.box == Box([4, 6, 8], origin=[-2, -3, -4])

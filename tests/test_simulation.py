@@ -121,6 +121,18 @@ def test_the_fingerprint_sees_every_bit():
     assert simulation.fingerprint not in seen
 
 
+def test_velocities_given_are_rounded_to_their_grid():
+    simulation = fluid()
+    quantum = simulation.describe()["quanta"].velocity
+    given = np.random.default_rng(3).normal(size=(len(simulation), 3))
+    given[0] = -0.0
+    simulation.velocities = given
+    read = simulation.velocities
+    assert np.abs(read - given).max() <= quantum / 2
+    assert np.array_equal(np.rint(read / quantum) * quantum, read)
+    assert not np.signbit(read[0]).any()
+
+
 # Running
 
 

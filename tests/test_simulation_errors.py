@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -168,6 +169,33 @@ def test_too_long_a_step_ends_in_an_error_that_names_step_and_particles(integrat
     assert simulation.step < 1000
     assert np.isfinite(simulation.positions).all()
     assert np.isfinite(simulation.velocities).all()
+
+
+def test_a_force_out_of_range_is_an_error_about_the_closest_pair():
+    simulation = fluid(motes.VelocityVerlet(0.05))
+    with pytest.raises(motes.RunError, match="a force is out of range") as caught:
+        simulation.run(1000)
+    found = re.search(r"^step (\d+): .*particles (\d+) and (\d+) are (\S+) apart, at \[", str(caught.value))
+    assert found is not None
+    step, one, other, distance = int(found[1]), int(found[2]), int(found[3]), float(found[4])
+    assert step == simulation.step
+    apart = simulation.positions[one] - simulation.positions[other]
+    apart -= np.rint(apart / simulation.box.lengths) * simulation.box.lengths
+    assert one != other
+    assert distance == pytest.approx(np.linalg.norm(apart), rel=1e-5)
+
+
+def test_an_energy_out_of_range_is_an_error_not_a_wrong_number():
+    """The energy of this plateau is far above all that its slope suggests."""
+    simulation = two(1.5, [motes.Pair(lambda r: 1e12 + r, cutoff=2.0)])
+    with pytest.raises(motes.RunError, match="out of range"):
+        _ = simulation.potential_energy
+
+
+def test_a_speed_that_the_grid_cannot_hold_is_an_error_before_anything_moves_on():
+    simulation = fluid(motes.VelocityVerlet(0.1))
+    with pytest.raises(motes.RunError, match=r"^step 1: particle \d+ reached velocity \[.*\] at \[.*smaller dt"):
+        simulation.run(1)
 
 
 def test_after_a_failed_step_there_is_no_energy_of_another_moment():

@@ -6,9 +6,9 @@ Names are imported when they are first used (PEP 562), so that the command line 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from motes.launch import become_server
+from motes.launch import join
 
-become_server()
+join()
 
 if TYPE_CHECKING:
     from motes.box import Box as Box
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from motes.forces import potentials as potentials
     from motes.forces.interaction import Pair as Pair
     from motes.forces.interaction import mix as mix
-    from motes.forces.trace import erf as erf
-    from motes.forces.trace import erfc as erfc
+    from motes.formulas.trace import erf as erf
+    from motes.formulas.trace import erfc as erfc
     from motes.integrators import Brownian as Brownian
     from motes.integrators import Langevin as Langevin
     from motes.integrators import VelocityVerlet as VelocityVerlet
@@ -42,8 +42,8 @@ _HOMES = {
     "Thermo": "motes.observers",
     "Trajectory": "motes.observers",
     "VelocityVerlet": "motes.integrators",
-    "erf": "motes.forces.trace",
-    "erfc": "motes.forces.trace",
+    "erf": "motes.formulas.trace",
+    "erfc": "motes.formulas.trace",
     "fcc": "motes.builders",
     "mix": "motes.forces.interaction",
     "potentials": "motes.forces",

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,10 @@ from numpy.typing import NDArray
 from motes.box import Box
 from motes.checks import number, random_generator, whole_number
 from motes.errors import InputError
+from motes.noise import check_seed
 from motes.particles import Particles
+from motes.recipes import Lattice, Recipe, Scatter
 
-# The four atoms of a face-centred cubic cell, in cell edges.
-_FCC_BASIS = np.array([[0.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.5, 0.0, 0.5], [0.0, 0.5, 0.5]])
 # The densest packing of equal disks and spheres: no arrangement covers a larger fraction of space.
 _DENSEST_PACKING = {2: math.pi / math.sqrt(12), 3: math.pi / math.sqrt(18)}
 # So many random places in a row without room mean that the box is full: then about a ten-thousandth is free.
@@ -60,10 +61,9 @@ def fcc(
     edge = (4.0 / number("density", density, above=0.0)) ** (1.0 / 3.0)
     if (temperature is None) != (seed is None):
         raise InputError("fcc: expected temperature and seed together, or neither, got only one of them")
-    z, y, x = np.indices(counts[::-1]).reshape(3, -1)
-    corners = np.stack([x, y, z], axis=1)
-    positions = (corners[:, np.newaxis, :] + _FCC_BASIS).reshape(-1, 3) * edge
-    particles = Particles(positions, Box([count * edge for count in counts]), mass=mass, **attributes)
+    box = Box([count * edge for count in counts])
+    total = 4 * counts[0] * counts[1] * counts[2]
+    particles = _told(Lattice(box, total, cells=counts, edge=edge), mass, attributes)
     if temperature is not None and seed is not None:
         particles.thermalize(temperature, seed)
     return particles
@@ -103,14 +103,24 @@ def random(
     if not isinstance(box, Box):
         raise InputError(f"box: expected a motes.Box, got {type(box).__name__}")
     count = whole_number("count", count, minimum=1)
-    generator = random_generator(seed)
     if minimum_distance is None:
-        places = box.snap(box.origin + generator.random((count, box.dimensions)) * box.lengths)
-    else:
-        distance = number("minimum_distance", minimum_distance, above=0.0)
-        _check_room(count, box, distance)
-        places = _insert(count, box, distance, generator)
+        return _told(Scatter(box, count, places_seed=check_seed(seed)), mass, attributes)
+    distance = number("minimum_distance", minimum_distance, above=0.0)
+    _check_room(count, box, distance)
+    places = _insert(count, box, distance, random_generator(seed))
     return Particles(places + box.origin, box, mass=mass, **attributes)
+
+
+def _told(recipe: Recipe, mass: Any, attributes: dict[str, Any]) -> Particles:
+    """Particles that every rank can make its part of; arrays of mass or attributes have to be held, though."""
+    if all(isinstance(value, float | int) and not isinstance(value, bool) for value in [mass, *attributes.values()]):
+        single = Particles(
+            np.zeros((1, recipe.box.dimensions)) + recipe.box.origin, recipe.box, mass=mass, **attributes
+        )
+        values = {name: float(column[0]) for name, column in single.attributes.items()}
+        return Particles.from_recipe(replace(recipe, mass=float(single.mass[0]), attributes=values))
+    places = recipe.positions(np.arange(recipe.count))
+    return Particles(places + recipe.box.origin, recipe.box, mass=mass, **attributes)
 
 
 def _cell_counts(cells: int | tuple[int, int, int]) -> tuple[int, int, int]:

@@ -23,8 +23,12 @@ from motes.integrators.kinetic import kinetic_quanta
 from motes.integrators.motion import Integrator
 from motes.neighbors.list import NeighborList
 from motes.neighbors.suspects import describe_closest_pair
+from motes.recipes import Recipe
 from motes.state import Array, Floats, Integers, Quanta, State
 from motes.threads import Team
+
+Start = State | Recipe
+"""What a run starts from: particles, or how to make them."""
 
 PHASES = ("integrate", "neighbors", "halo", "migrate", "pair", "output", "waiting")
 
@@ -40,11 +44,22 @@ class Plan:
     threads: int
 
 
+def own_share(recipe: Recipe, link: Link) -> State:
+    """An equal share of a recipe's particles, at rest, wherever they lie: the first migration takes them home."""
+    begin, end = (recipe.count * rank // link.size for rank in (link.rank, link.rank + 1))
+    ids = np.arange(begin, end)
+    columns = {name: np.full(len(ids), value) for name, value in recipe.attributes.items()}
+    positions = recipe.positions(ids)
+    mass = np.full(len(ids), recipe.mass)
+    return State.of(recipe.box, ids, np.zeros(len(ids), np.int64), mass, positions, np.zeros_like(positions), columns)
+
+
 @dataclass(frozen=True)
 class Extremes:
     """The largest and smallest of what the particles of all ranks have, from which the quanta are chosen."""
 
     force: float
+    energy: float
     kinetic: float
     heaviest: float
     lightest: float
@@ -75,8 +90,9 @@ class Clock:
 class Engine:
     """One region's particles and the stages that move them."""
 
-    def __init__(self, plan: Plan, state: State, link: Link) -> None:
-        self.state = state
+    def __init__(self, plan: Plan, start: Start, link: Link) -> None:
+        self.state = start if isinstance(start, State) else own_share(start, link)
+        self._recipe = None if isinstance(start, State) else start
         self.link = link
         self.team = Team(plan.threads)
         self.integrator = plan.integrator
@@ -92,6 +108,10 @@ class Engine:
     def run(self, steps: int, energy: bool) -> None:
         """Take steps; after the last one, energy and virial are known if asked for."""
         self.clock.start()
+        if self.integrator.independent:
+            self.integrator.carry(self.state, self.team, steps)
+            self.clock.lap("integrate")
+            return
         for remaining in range(steps, 0, -1):
             self.step(energy and remaining == 1)
 
@@ -152,24 +172,27 @@ class Engine:
 
     def extremes(self) -> Extremes:
         """Lay the particles out for the first time, and tell what they are like."""
+        if self._recipe is not None:
+            self.state.velocities[:] = self._recipe.velocities(self.state.ids, self.link.sum).T
         self.rebuild()
         state, owned = self.state, self.state.owned
-        sums = self.forces.compute(state, self.neighbors.pairs, energy=False)
+        sums = self.forces.compute(state, self.neighbors.pairs, energy=True)
         kinetic = 0.5 * state.mass[:owned] * (state.velocities[:, :owned] ** 2).sum(axis=0)
-        values = [sums.largest_force, kinetic.max(initial=0.0)]
+        values = [sums.largest_force, sums.largest_energy, kinetic.max(initial=0.0)]
         for column in (state.mass, *state.attributes.values()):
             values += [column[:owned].max(initial=-np.inf), (-column[:owned]).max(initial=-np.inf)]
         largest = self.link.maximum(np.array(values)).tolist()
         ranges = {
-            name: (-low, high) for name, high, low in zip(state.attributes, largest[4::2], largest[5::2], strict=True)
+            name: (-low, high) for name, high, low in zip(state.attributes, largest[5::2], largest[6::2], strict=True)
         }
-        return Extremes(largest[0], largest[1], largest[2], -largest[3], ranges)
+        return Extremes(largest[0], largest[1], largest[2], largest[3], -largest[4], ranges)
 
     def begin(self, quanta: Quanta) -> None:
         """Put the velocities on their grid and compute the first forces."""
         self.state.quanta = quanta
         velocities = self.state.velocities[:, : self.state.owned]
         velocities[:] = np.rint(velocities / quanta.velocity) * quanta.velocity + 0.0
+        self.integrator.start(self.state, self.team)
         self.compute_forces(energy=False)
         self.clock = Clock(self.link)
         self.balancer.restart(self.work)
@@ -190,8 +213,10 @@ class Engine:
         return total_of(kinetic_quanta(self.state, self.team), self.link)
 
     def gather(self, name: str) -> Array:
-        """An array of the state over all particles: those of rank 0 first, in the order they lie."""
-        parts = self.link.gather(np.asarray(getattr(self.state, name)[..., : self.state.owned]))
+        """An array or attribute over all particles: those of rank 0 first, in the order they lie."""
+        attributes = self.state.attributes
+        values = attributes[name] if name in attributes else getattr(self.state, name)
+        parts = self.link.gather(np.asarray(values[..., : self.state.owned]))
         return np.concatenate(parts, axis=-1) if parts else np.empty(0)
 
     def timings(self) -> list[dict[str, float]]:

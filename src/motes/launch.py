@@ -6,6 +6,8 @@ server before it does anything else.
 
 from __future__ import annotations
 
+import atexit
+import multiprocessing
 import os
 import sys
 from collections.abc import Mapping
@@ -39,15 +41,37 @@ def expected_ranks(environment: Mapping[str, str]) -> int | None:
     return launched[1] if launched else None
 
 
-def become_server() -> None:
-    """On a rank other than 0, turn this process into a server; the program runs on rank 0 alone.
+def join() -> None:
+    """On rank 0, see to it that the others are told when this program ends; on others, become a server."""
+    launched = launched_ranks(os.environ)
+    if launched is None or launched[1] == 1 or SERVING in os.environ or not is_main():
+        return
+    if launched[0] == 0:
+        atexit.register(_release)
+    else:
+        _become_server()
+
+
+def is_main() -> bool:
+    """Whether this process is one that the launcher started, and no worker of such a one, or of mpi4py.futures."""
+    return multiprocessing.parent_process() is None and "mpi4py.futures" not in sys.modules
+
+
+def _release() -> None:
+    """The program ended before it made a simulation: the other ranks wait for one, and may leave."""
+    if "motes.ranks" in sys.modules and sys.modules["motes.ranks"].connected():
+        return
+    from motes.decomposition.mpi import Channel, connect
+
+    Channel(connect(None)[0]).dismiss()
+
+
+def _become_server() -> None:
+    """Turn this process into a server; the program runs on rank 0 alone.
 
     Not if MPI is already in use here: then it is the program's, or that of mpi4py.futures, whose workers run on
     their own.
     """
-    launched = launched_ranks(os.environ)
-    if launched is None or launched[0] == 0 or launched[1] == 1 or SERVING in os.environ:
-        return
     if "mpi4py" in sys.modules:
         return
     os.environ[SERVING] = "1"

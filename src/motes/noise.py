@@ -19,7 +19,7 @@ from motes.errors import InputError
 from motes.functions import cos, log, sin
 from motes.state import Floats, Integers
 
-LANGEVIN, BROWNIAN = 1, 2
+LANGEVIN, BROWNIAN, THERMAL, PLACES = 1, 2, 3, 4
 """Purposes: noise for one never repeats that for another."""
 
 MASK = 0xFFFFFFFF
@@ -63,6 +63,17 @@ def draw_normals(begin: int, end: int, seed: int, purpose: int, step: int, ids: 
     """Fill noise (3, n) for particles begin .. end - 1."""
     for i in range(begin, end):
         noise[0, i], noise[1, i], noise[2, i] = normals(seed, purpose, step, ids[i])
+
+
+@njit(cache=True, nogil=True)
+def draw_uniforms(begin: int, end: int, seed: int, purpose: int, ids: Integers, noise: Floats) -> None:
+    """Fill noise (3, n) for particles begin .. end - 1 with numbers from [0, 1), multiples of 2**-52."""
+    for i in range(begin, end):
+        key = seed & MASK, seed >> 32 & MASK
+        low = philox(ids[i] & MASK, ids[i] >> 32 & MASK, 0, purpose << 16, key[0], key[1])
+        high = philox(ids[i] & MASK, ids[i] >> 32 & MASK, 1, purpose << 16, key[0], key[1])
+        for a in range(3):
+            noise[a, i] = (high[a] * 2.0**20 + (low[a] >> 12)) * 2.0**-52
 
 
 def check_seed(seed: object) -> int:

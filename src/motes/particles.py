@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import keyword
-import math
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any, TypeVar
 
@@ -11,12 +11,25 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from motes.box import AXES, Box
-from motes.checks import number, numbers, random_generator
+from motes.checks import number, numbers
 from motes.errors import InputError
+from motes.noise import check_seed
+from motes.recipes import Recipe, thermal_velocities
 
 # Arguments of a user's function are matched by name, and these names already mean something there.
 RESERVED_NAMES = ("x", "y", "z", "t", "r", "id", "type")
 DEFAULT_TYPE = "A"
+
+
+@dataclass
+class _Columns:
+    ids: NDArray[np.int64]
+    positions: NDArray[np.float64]
+    velocities: NDArray[np.float64]
+    mass: NDArray[np.float64]
+    types: NDArray[np.int64]
+    attributes: dict[str, NDArray[np.float64]]
+
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
@@ -50,18 +63,10 @@ class Particles:
     """
 
     box: Box
-    positions: NDArray[np.float64]
-    """Shape (N, d): the user's coordinates, on the grid, inside the box."""
-    mass: NDArray[np.float64]
-    """Shape (N,)."""
-    types: NDArray[np.int64]
-    """Shape (N,): indices into `type_names`."""
     type_names: tuple[int, ...] | tuple[str, ...]
     """The labels that occur, sorted."""
-    ids: NDArray[np.int64]
-    """Shape (N,)."""
-    attributes: dict[str, NDArray[np.float64]]
-    """Arrays of shape (N,) by name."""
+    recipe: Recipe | None
+    """How to make these particles, if they are told by a few numbers only: their arrays are then made when read."""
 
     def __init__(
         self,
@@ -76,18 +81,75 @@ class Particles:
         if not isinstance(box, Box):
             raise InputError(f"box: expected a motes.Box, got {type(box).__name__}")
         self.box = box
+        self.recipe = None
         given = _checked_shape(numbers("positions", positions), box.dimensions)
-        self.ids = _checked_ids(ids, len(given))
+        names = _checked_ids(ids, len(given))
+        codes, self.type_names = _coded_types(types, len(given))
+        columns = _Columns(names, given, _read_only(np.zeros_like(given)), np.ones(len(given)), codes, {})
+        self._columns: _Columns | None = columns
         self._require(np.isfinite(given), "positions", given, "finite coordinates")
-        self.positions = _read_only(self._inside(given))
-        self.velocities = np.zeros_like(given) if velocities is None else velocities
-        self.mass = self._per_particle("mass", mass)
+        columns.positions = _read_only(self._inside(given))
+        columns.mass = self._per_particle("mass", mass)
         self._require(self.mass > 0, "mass", self.mass, "a positive mass")
-        self.types, self.type_names = _coded_types(types, len(given))
-        self.attributes = {name: self._attribute(name, values) for name, values in attributes.items()}
+        columns.attributes = {name: self._attribute(name, values) for name, values in attributes.items()}
+        if velocities is not None:
+            self.velocities = velocities
+
+    @classmethod
+    def from_recipe(cls, recipe: Recipe) -> Particles:
+        """Particles whose arrays are made only when someone reads them; a run makes them where they are needed."""
+        particles = cls.__new__(cls)  # nothing is given that would have to be checked
+        particles.box = recipe.box
+        particles.recipe = recipe
+        particles._columns = None
+        particles.type_names = (DEFAULT_TYPE,)
+        return particles
+
+    @property
+    def _made(self) -> _Columns:
+        """The arrays, made now if there is only a recipe."""
+        if self._columns is None:
+            recipe = self.recipe
+            if recipe is None:
+                raise RuntimeError("particles have neither arrays nor a recipe: a fault of Motes")
+            ids = np.arange(recipe.count)
+            self._columns = _Columns(
+                _read_only(ids),
+                _read_only(recipe.positions(ids) + recipe.box.origin),
+                _read_only(recipe.velocities(ids, lambda values: values)),
+                _read_only(np.full(recipe.count, recipe.mass)),
+                _read_only(np.zeros(recipe.count, np.int64)),
+                {name: _read_only(np.full(recipe.count, value)) for name, value in recipe.attributes.items()},
+            )
+        return self._columns
+
+    @property
+    def ids(self) -> NDArray[np.int64]:
+        """Shape (N,)."""
+        return self._made.ids
+
+    @property
+    def positions(self) -> NDArray[np.float64]:
+        """Shape (N, d): the user's coordinates, on the grid, inside the box."""
+        return self._made.positions
+
+    @property
+    def mass(self) -> NDArray[np.float64]:
+        """Shape (N,)."""
+        return self._made.mass
+
+    @property
+    def types(self) -> NDArray[np.int64]:
+        """Shape (N,): indices into `type_names`."""
+        return self._made.types
+
+    @property
+    def attributes(self) -> dict[str, NDArray[np.float64]]:
+        """Arrays of shape (N,) by name."""
+        return self._made.attributes
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return len(self._made.ids) if self.recipe is None else self.recipe.count
 
     def __repr__(self) -> str:
         return f"<Particles: {len(self)} of types {', '.join(map(str, self.type_names))} in {self.box!r}>"
@@ -100,7 +162,7 @@ class Particles:
     @property
     def velocities(self) -> NDArray[np.float64]:
         """Shape (N, d); to be assigned as a whole."""
-        return self._velocities
+        return self._made.velocities
 
     @velocities.setter
     def velocities(self, values: ArrayLike) -> None:
@@ -108,7 +170,8 @@ class Particles:
         if array.shape != self.positions.shape:
             raise InputError(f"velocities: expected shape {self.positions.shape} as positions, got {array.shape}")
         self._require(np.isfinite(array), "velocities", array, "finite components")
-        self._velocities = _read_only(array)
+        self._made.velocities = _read_only(array)
+        self.recipe = None  # these are other particles now
 
     def thermalize(self, temperature: float, seed: int) -> None:
         """Replace the velocities by random ones with exactly this temperature and no total momentum.
@@ -117,27 +180,24 @@ class Particles:
         Boltzmann); then the mean velocity is taken off and the rest scaled, so that the sum of mass * v**2 is
         d * (N - 1) * temperature. Temperature is in energy units (k_B = 1).
 
-        The velocity of a particle depends on the seed and the particles' ids, not on their order: numbers are
-        drawn in the order of ids, and sums are rounded once (math.fsum), so no order of adding shows in them.
+        The velocity of a particle depends on the seed and the particles' ids, not on their order, nor on who draws
+        it (see recipes.thermal_velocities).
 
         Raises InputError for a temperature < 0, and for a single particle, which cannot both move and rest.
         """
         temperature = number("temperature", temperature, minimum=0.0)
+        seed = check_seed(seed)
         if len(self) == 1 and temperature > 0:
             raise InputError("thermalize: one particle without momentum has no temperature; give its velocity instead")
-        by_id = np.argsort(self.ids)
-        drawn = np.empty_like(self.positions)
-        drawn[by_id] = random_generator(seed).standard_normal(drawn.shape)
-        self.velocities = self._at_temperature(drawn / np.sqrt(self.mass)[:, np.newaxis], temperature)
-
-    def _at_temperature(self, velocities: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
-        if temperature == 0:
-            return np.zeros_like(velocities)
-        momentum = [math.fsum(self.mass * component) for component in velocities.T]
-        velocities = velocities - np.array(momentum) / math.fsum(self.mass)
-        degrees_of_freedom = self.box.dimensions * (len(self) - 1)
-        twice_kinetic = math.fsum(self.mass * sum(component**2 for component in velocities.T))
-        return velocities * math.sqrt(degrees_of_freedom * temperature / twice_kinetic)
+        if self.recipe is not None:
+            self.recipe = replace(self.recipe, temperature=temperature, seed=seed)
+            self._columns = None  # to be made anew, if anyone reads them
+        elif temperature == 0:
+            self.velocities = np.zeros_like(self.positions)
+        else:
+            self.velocities = thermal_velocities(
+                self.ids, self.mass, self.box.dimensions, temperature, seed, lambda values: values
+            )
 
     def _inside(self, given: NDArray[np.float64]) -> NDArray[np.float64]:
         """User coordinates on the grid, once it is certain that they lie in the box."""

@@ -10,7 +10,6 @@ others with it, since they wait for messages that will never come.
 from __future__ import annotations
 
 import atexit
-import multiprocessing
 import os
 import sys
 import weakref
@@ -19,9 +18,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from motes.decomposition.single import SingleLink
-from motes.engine import Engine, Plan
+from motes.engine import Engine, Plan, Start
 from motes.errors import InputError, RunError
-from motes.launch import expected_ranks, launched_ranks
+from motes.launch import expected_ranks, is_main, launched_ranks
 from motes.state import State
 from motes.threads import available_cores
 
@@ -30,9 +29,9 @@ FAILED, BAD_INPUT = 1, 2
 
 @dataclass(frozen=True)
 class Command:
-    """Call a method of an engine; without a method, a new engine is meant, or the end of all if number is None."""
+    """Call a method of an engine; without a method, a new engine is meant."""
 
-    number: int | None
+    number: int
     method: str | None = None
     arguments: tuple[Any, ...] = ()
 
@@ -56,13 +55,14 @@ class Ranks:
         """How many ranks there are."""
         return int(self._link.size)
 
-    def build(self, plan: Plan, state: State) -> EngineOfAll:
+    def build(self, plan: Plan, start: Start) -> EngineOfAll:
         """Make an engine on every rank; the particles are handed to their owners."""
         number = self._made
         self._made += 1
-        engine = Engine(plan, state, self._link)  # here first: what it compiles, the others then find in the cache
+        engine = Engine(plan, start, self._link)  # here first: what it compiles, the others then find in the cache
         if self._channel is not None:
-            self._channel.tell(Command(number, None, (plan, state.emptied())))
+            elsewhere = start.emptied() if isinstance(start, State) else start
+            self._channel.tell(Command(number, None, (plan, elsewhere)))
         self._engines[number] = engine
         whole = EngineOfAll(self, number, engine)
         weakref.finalize(whole, self._discarded.append, number)
@@ -94,7 +94,7 @@ class Ranks:
         """Rank 0 ends: the others may leave; if they wait amid a command, they must."""
         if self._busy:
             self._channel.abort(FAILED)
-        self._channel.tell(Command(None))
+        self._channel.dismiss()
 
 
 class EngineOfAll:
@@ -114,8 +114,8 @@ def serve(channel: Any, link: Any) -> None:
     """Do what rank 0 says, until it ends."""
     engines: dict[int, Engine] = {}
     while True:
-        command: Command = channel.listen()
-        if command.number is None:
+        command: Command | None = channel.listen()
+        if command is None:
             return
         try:
             _obey(engines, command, link)
@@ -126,10 +126,9 @@ def serve(channel: Any, link: Any) -> None:
 
 def _obey(engines: dict[int, Engine], command: Command, link: Any) -> None:
     number = command.number
-    assert number is not None  # noqa: S101  # the caller has seen to it
     if command.method is None:
-        plan, state = command.arguments
-        engines[number] = Engine(plan, state, link)
+        plan, start = command.arguments
+        engines[number] = Engine(plan, start, link)
     elif command.method == "_forgotten":
         engines.pop(number, None)
     else:
@@ -137,6 +136,11 @@ def _obey(engines: dict[int, Engine], command: Command, link: Any) -> None:
 
 
 _world: list[Ranks] = []
+
+
+def connected() -> bool:
+    """Whether this process has joined the others."""
+    return bool(_world)
 
 
 def world() -> Ranks:
@@ -149,14 +153,13 @@ def world() -> Ranks:
 def _connect(environment: Mapping[str, str]) -> Ranks:
     """Join the others, if a launcher started any, and this process is not a worker with a job of its own."""
     cores = available_cores()
-    worker = "mpi4py.futures" in sys.modules or multiprocessing.parent_process() is not None
-    if launched_ranks(environment) is None or worker:
+    if launched_ranks(environment) is None or not is_main():
         return Ranks(None, SingleLink(), cores)
-    from motes.decomposition.mpi import Channel, MpiLink, connect, cores_per_rank
+    from motes.decomposition.mpi import Channel, MpiLink, connect
 
-    world = connect(expected_ranks(environment))
+    world, sharing = connect(expected_ranks(environment))
     channel, link = Channel(world), MpiLink(world)
-    cores = cores_per_rank(world, cores)
+    cores = max(1, cores // sharing)
     if world.rank > 0:
         serve(channel, link)
         raise SystemExit(0)

@@ -12,11 +12,12 @@ import numpy as np
 
 from motes.box import Box
 from motes.checks import numbers
-from motes.engine import PHASES, Extremes, Plan
+from motes.engine import PHASES, Extremes, Plan, Start
 from motes.errors import InputError
 from motes.forces.interaction import BoundPair, Pair
 from motes.forces.plan import plan_pairs
-from motes.forces.scale import BITS, force_limit, power_above
+from motes.forces.scale import BITS, MARGIN, force_limit, power_above
+from motes.formulas.bind import World
 from motes.integrators import Integrator
 from motes.observers.frame import Frame
 from motes.observers.schedule import Schedule
@@ -65,27 +66,27 @@ class Simulation:
         self._count = len(particles)
         self._step = 0
         ranks = world()
-        bound = [pair.bind(particles.type_names, particles.attributes) for pair in interactions]
+        bound = [pair.bind(particles.type_names, _samples(particles)) for pair in interactions]
         forces = plan_pairs(bound, max(1, len(particles.type_names)), self._box.dimensions)
         self._skin = _skin(skin, forces.cutoff, self._box)
         self._threads = Team(threads, ranks.cores).threads
-        plan = Plan(self._box, integrator, forces, self._skin, self._threads)
+        around = World(self._box.boundary, particles.type_names, tuple(_samples(particles)))
+        plan = Plan(self._box, integrator.bind(around), forces, self._skin, self._threads)
         self._ranks = ranks.size
         self._cutoff = forces.cutoff
-        self._engine = ranks.build(plan, _initial_state(particles))
+        self._engine = ranks.build(plan, _start(particles))
         self._quanta = self._begin(bound, particles.velocities)
         self._order: Integers | None = None
-        by_id = np.argsort(particles.ids)
-        self._attributes = {name: values[by_id] for name, values in particles.attributes.items()}
+        self._attribute_names = tuple(_samples(particles))
         self._schedule = Schedule()
         self._output = 0.0
 
     def _begin(self, pairs: Sequence[BoundPair], velocities: Floats) -> Quanta:
         """Neighbours, then the quanta that fit what the particles feel, then the first forces."""
         extremes: Extremes = self._engine.call("extremes")
-        if not math.isfinite(extremes.force):
+        if not (math.isfinite(extremes.force) and math.isfinite(extremes.energy)):
             raise InputError(
-                f"the force at the start is not finite: {self._engine.here.closest_pair()}; "
+                f"a force or an energy at the start is not finite: {self._engine.here.closest_pair()}; "
                 "give particles places of their own, and a function that is finite there"
             )
         quanta = _choose_quanta(self._box, pairs, self._integrator, extremes)
@@ -204,7 +205,7 @@ class Simulation:
     @property
     def attributes(self) -> dict[str, Floats]:
         """Per-particle attributes, each (N,)."""
-        return {name: values.copy() for name, values in self._attributes.items()}
+        return {name: self._sorted(name) for name in self._attribute_names}
 
     @property
     def positions(self) -> Floats:
@@ -335,6 +336,11 @@ def _check_types(particles: object, integrator: object, interactions: object) ->
     for interaction in interactions:
         if not isinstance(interaction, Pair):
             raise InputError(f"an interaction is {type(interaction).__name__}; it must be motes.Pair")
+    if integrator.independent and interactions:
+        raise InputError(
+            f"{integrator!r} moves particles that never meet, so interactions would be without effect: leave them out, "
+            "or take an integrator that follows forces"
+        )
 
 
 def _check_speeds(velocities: Floats, quantum: float) -> None:
@@ -354,24 +360,23 @@ def _skin(skin: float | None, cutoff: float, box: Box) -> float:
     return float(skin)
 
 
-def _initial_state(particles: Particles) -> State:
+def _samples(particles: Particles) -> dict[str, Floats]:
+    """Attributes by name: of all particles, or, where all have the same, of one."""
+    if particles.recipe is not None:
+        return {name: np.array([value]) for name, value in particles.recipe.attributes.items()}
+    return particles.attributes
+
+
+def _start(particles: Particles) -> Start:
+    """The particles in the order of their ids, or how to make them."""
+    if particles.recipe is not None:
+        return particles.recipe
     order = np.argsort(particles.ids)
-    count, dimensions = len(particles), particles.box.dimensions
-    positions = np.ascontiguousarray(particles.box.snap(particles.positions)[order].T)
-    return State(
-        box=particles.box,
-        quanta=Quanta(particles.box.spacing, 2.0**-1000, 1.0, 1.0, 1.0),
-        step=0,
-        owned=count,
-        ids=particles.ids[order],
-        types=particles.types[order],
-        mass=particles.mass[order],
-        positions=positions,
-        velocities=np.ascontiguousarray(particles.velocities[order].T),
-        forces=np.zeros((dimensions, count), np.int64),
-        ghost_axes=np.zeros(count, np.int8),
-        attributes={name: values[order] for name, values in particles.attributes.items()},
-    )
+    columns = {name: values[order] for name, values in particles.attributes.items()}
+    positions = particles.box.snap(particles.positions)[order]
+    velocities = particles.velocities[order]
+    ids, types, mass = particles.ids[order], particles.types[order], particles.mass[order]
+    return State.of(particles.box, ids, types, mass, positions, velocities, columns)
 
 
 def _choose_quanta(box: Box, pairs: Sequence[BoundPair], integrator: Integrator, extremes: Extremes) -> Quanta:
@@ -380,7 +385,7 @@ def _choose_quanta(box: Box, pairs: Sequence[BoundPair], integrator: Integrator,
     force = force_limit(pairs, extremes.attributes, energy, extremes.force)
     cutoff = max((pair.max_cutoff for pair in pairs), default=1.0)
     farthest = float(box.lengths.max()) / integrator.dt
-    usual = math.sqrt(max(2 * energy, force * cutoff / 64) / extremes.lightest)
+    usual = math.sqrt(max(2 * energy, force * cutoff / MARGIN) / extremes.lightest)
     velocity = power_above(min(SPEED_MARGIN * usual, farthest) if usual else farthest) * 2.0**-51
     heaviest = max(extremes.heaviest, 0.0) or 1.0
     kinetic = power_above(0.5 * heaviest * box.dimensions * (2.0**51 * velocity) ** 2)
@@ -388,6 +393,6 @@ def _choose_quanta(box: Box, pairs: Sequence[BoundPair], integrator: Integrator,
         position=box.spacing,
         velocity=velocity,
         force=force * 2.0**-BITS,
-        energy=power_above(force * cutoff / 16) * 2.0**-BITS,
+        energy=power_above(max(force * cutoff / 4, 4 * extremes.energy)) * 2.0**-BITS,
         kinetic=kinetic * 2.0**-62,
     )

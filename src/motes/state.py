@@ -56,6 +56,33 @@ class State:
     attributes: dict[str, Floats]
     ghosts: int = 0
 
+    @classmethod
+    def of(
+        cls,
+        box: Box,
+        ids: Integers,
+        types: Integers,
+        mass: Floats,
+        positions: Floats,
+        velocities: Floats,
+        attributes: dict[str, Floats],
+    ) -> State:
+        """A state at step 0, before its quanta are chosen; positions and velocities are (N, d)."""
+        return cls(
+            box=box,
+            quanta=Quanta(box.spacing, 2.0**-1000, 1.0, 1.0, 1.0),
+            step=0,
+            owned=len(ids),
+            ids=ids,
+            types=types,
+            mass=mass,
+            positions=np.ascontiguousarray(positions.T),
+            velocities=np.ascontiguousarray(velocities.T),
+            forces=np.zeros((box.dimensions, len(ids)), np.int64),
+            ghost_axes=np.zeros(len(ids), np.int8),
+            attributes=attributes,
+        )
+
     @property
     def dimensions(self) -> int:
         """Number of axes, 2 or 3."""

@@ -132,9 +132,7 @@ def test_mixed_attributes(write):
 
 def test_a_function_of_a_file_beside_the_input_file(write):
     write("def spring(r, epsilon):\n    return epsilon * r**2 / 2\n", "energies.py")
-    text = (
-        RANDOM + "density = 1.0\n" + REST.replace('energy = "epsilon*r"', 'function = "energies.py:spring"')
-    )
+    text = RANDOM + "density = 1.0\n" + REST.replace('energy = "epsilon*r"', 'function = "energies.py:spring"')
     (pair,) = build(write, text).interactions
     assert pair.bind(("A",), {}).name.startswith("spring")
 

@@ -219,9 +219,7 @@ def test_options_that_scripts_do_not_take(motes, write):
 def test_interrupt_is_status_130(write, folder):
     text = write().read_text().replace("steps = 20", "steps = 1000000000")
     path = write(text.replace("every = 10", 'every = 10\npath = "fluid.csv"'))
-    running = subprocess.Popen(
-        [*MOTES, "run", str(path), "--quiet"], stderr=subprocess.PIPE, text=True, cwd=folder
-    )
+    running = subprocess.Popen([*MOTES, "run", str(path), "--quiet"], stderr=subprocess.PIPE, text=True, cwd=folder)
     deadline = time.monotonic() + 60
     while not (folder / "fluid.csv").exists() and time.monotonic() < deadline:
         time.sleep(0.05)  # until the run has begun

@@ -38,9 +38,7 @@ def worlds(draw):
     lengths = draw(st.lists(st.floats(1.0, 8.0), min_size=dimensions, max_size=dimensions))
     words = st.sampled_from(["periodic", "open", "reflecting"])
     boundary = draw(st.lists(words, min_size=dimensions, max_size=dimensions))
-    return random(
-        draw(st.integers(1, 40)), Box(lengths, boundary, origin=lengths), draw(st.integers(0, 1000))
-    )
+    return random(draw(st.integers(1, 40)), Box(lengths, boundary, origin=lengths), draw(st.integers(0, 1000)))
 
 
 @settings(deadline=None, max_examples=60)

@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import select
 import shutil
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -84,7 +86,8 @@ def droplet() -> tuple[motes.Particles, list[motes.Pair]]:
     return particles, [motes.Pair(lennard_jones, 2.5, epsilon=1.0, sigma=1.0)]
 
 
-SYSTEMS = {make.__name__: (make, dt) for make, dt in [(melt, 0.005), (mixture, 0.004), (plane, 0.02), (slab, 0.02), (droplet, 0.01)]}
+TIME_STEPS = {melt: 0.005, mixture: 0.004, plane: 0.02, slab: 0.02, droplet: 0.01}
+SYSTEMS = {make.__name__: (make, dt) for make, dt in TIME_STEPS.items()}
 INTEGRATORS: dict[str, Callable[[float], Any]] = {
     "VelocityVerlet": lambda dt: motes.VelocityVerlet(dt),
     "Langevin": lambda dt: motes.Langevin(dt, temperature=1.0, friction=0.7, seed=5),
@@ -108,7 +111,8 @@ class Case:
         """A simulation of it, on one thread and with a thin skin, hence many lists, unless told otherwise."""
         make, dt = SYSTEMS[self.system]
         own, pairs = make()
-        return motes.Simulation(particles or own, INTEGRATORS[self.integrator](dt), pairs, **({"threads": 1, "skin": 0.1} | options))
+        options = {"threads": 1, "skin": 0.1} | options
+        return motes.Simulation(particles or own, INTEGRATORS[self.integrator](dt), pairs, **options)
 
     @property
     def steps(self) -> int:
@@ -147,6 +151,8 @@ def cases() -> Callable[[str, str], tuple[Case, motes.Simulation]]:
 
 
 MARK = "MOTES_TEST_MARK"
+GRACE = 10.0
+"""Seconds in which processes that were told to end must be gone."""
 
 
 class OnRanks:
@@ -155,12 +161,13 @@ class OnRanks:
     def __init__(self, mpiexec: str) -> None:
         self._mpiexec = mpiexec
         self._mark = uuid.uuid4().hex
+        self.source = Path(motes.__file__).parents[1]
 
     @contextmanager
     def start(self, ranks: int | None, *arguments: Any, environment: Any = None) -> Iterator[subprocess.Popen[str]]:
         """A running `mpiexec -n ranks python arguments`; without ranks, only `python arguments`."""
         launcher = [] if ranks is None else [self._mpiexec, "-n", str(ranks)]
-        paths = [str(Path(motes.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+        paths = [str(self.source), os.environ.get("PYTHONPATH", "")]
         process = subprocess.Popen(
             [*launcher, sys.executable, *map(str, arguments)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -172,10 +179,20 @@ class OnRanks:
             process.terminate()  # mpiexec takes its ranks with it
             process.communicate(timeout=30)
 
-    def run(self, ranks: int | None, *arguments: Any, timeout: float, **options: Any) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, ranks: int | None, *arguments: Any, timeout: float, **options: Any
+    ) -> subprocess.CompletedProcess[str]:
         """Run to the end, which must come within timeout seconds."""
         with self.start(ranks, *arguments, **options) as process:
             return self.end_of(process, timeout)
+
+    def wait_for(self, line: str, process: subprocess.Popen[str], timeout: float) -> None:
+        """The first line that a job prints must be this one, within timeout seconds."""
+        assert process.stdout is not None
+        ready, _, _ = select.select([process.stdout], [], [], timeout)
+        if not ready or process.stdout.readline() != line:
+            process.terminate()
+            pytest.fail(f"did not print {line!r} within {timeout} s; so far: {process.communicate(timeout=30)}")
 
     def end_of(self, process: subprocess.Popen[str], timeout: float) -> subprocess.CompletedProcess[str]:
         """Wait for a job to end by itself, leaving no one behind."""
@@ -184,6 +201,9 @@ class OnRanks:
         except subprocess.TimeoutExpired:
             process.terminate()
             pytest.fail(f"still running after {timeout} s; so far: {process.communicate(timeout=30)}")
+        until = time.monotonic() + GRACE
+        while self.ranks_alive() and time.monotonic() < until:
+            time.sleep(0.1)
         assert not self.ranks_alive()
         return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 

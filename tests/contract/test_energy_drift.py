@@ -11,7 +11,6 @@ number fluctuates, which is no drift. Both runs have the same forces; the test h
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +30,7 @@ def energies(start: motes.Particles, steps: int) -> Any:
     sim = motes.Simulation(start, motes.VelocityVerlet(dt=0.002), [pair])
     sim.run(500)
     found: list[float] = []
-    observe: Callable[[Any], None] = lambda frame: found.append(frame.potential_energy + frame.kinetic_energy)
-    sim.every(10, observe)
+    sim.every(10, lambda frame: found.append(frame.potential_energy + frame.kinetic_energy))
     sim.run(steps)
     return np.array(found)
 

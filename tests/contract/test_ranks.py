@@ -50,7 +50,9 @@ def test_any_number_of_ranks(outcome: Any, ranks: int, threads: int) -> None:
     assert found.keys() == expected.keys()
     different = {
         system: {key: (found[system][key], value) for key, value in results.items() if found[system][key] != value}
-        for system, results in ((name, {k: v for k, v in system.items() if k != "how"}) for name, system in expected.items())
+        for system, results in (
+            (name, {k: v for k, v in system.items() if k != "how"}) for name, system in expected.items()
+        )
     }
     assert not any(different.values()), different
 

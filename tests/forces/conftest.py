@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from motes.forces.derive import PairCode, derive_pair
-from motes.forces.formula import compute
 from motes.forces.interaction import Pair
+from motes.formulas.derive import PairCode, derive_pair
+from motes.formulas.formula import compute
 
 NAMES = ("exp", "log", "sqrt", "power", "sin", "cos", "tanh", "sinh", "cosh", "arctan", "erf", "erfc")
 

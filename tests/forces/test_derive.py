@@ -15,10 +15,10 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from motes.errors import InputError
-from motes.forces.derive import PairCode, derive_pair, evaluate
-from motes.forces.expression import expression_parameters, parse
-from motes.forces.formula import Expression
 from motes.forces.interaction import Pair, mix
+from motes.formulas.derive import PairCode, derive_pair, evaluate
+from motes.formulas.expression import expression_parameters, parse
+from motes.formulas.formula import Expression
 
 Run = Callable[..., tuple[float, float]]
 ALL = frozenset({"a", "b", "cutoff"})
@@ -188,8 +188,8 @@ def test_no_energy_at_all_is_no_code() -> None:
 
 
 PROGRAM = """
-from motes.forces.derive import derive_pair
-from motes.forces.expression import parse
+from motes.formulas.derive import derive_pair
+from motes.formulas.expression import parse
 text = "a*erfc(b*r)/r + c*exp(-r/d)*(r - a)**3 + where(r < d, min(a, r)**2.5, 0) + a*b*c*d*cos(r)/r**7"
 print(derive_pair(parse(text, "rabcd"), frozenset("ab"), "force"))
 """

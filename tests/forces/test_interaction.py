@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from motes.errors import InputError
-from motes.forces.derive import evaluate
 from motes.forces.interaction import BoundPair, Pair, mix
 from motes.forces.potentials import lennard_jones, mie, soft_cosine
+from motes.formulas.derive import evaluate
 
 TYPES = ("A", "B")
 ATTRIBUTES = {"sigma": np.array([1.0, 1.5, 2.0]), "charge": np.array([1.0, -1.0, 2.0])}

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import motes
-from motes.forces.derive import evaluate
 from motes.forces.pair import share
+from motes.formulas.derive import evaluate
 from motes.neighbors.brute import brute_pairs
 from motes.state import Chunk
 

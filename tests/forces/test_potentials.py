@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 import motes.forces.potentials as potentials
-from motes.forces.derive import derive_pair
 from motes.forces.interaction import Pair
-from motes.forces.trace import erfc
+from motes.formulas.derive import derive_pair
+from motes.formulas.trace import erfc
 
 Measure = Callable[[Pair, float], tuple[float, float]]
 

@@ -111,7 +111,8 @@ def test_lennard_jones_is_exact_in_any_units(units, dimensions):
 
     check()
     start = simulation.potential_energy + simulation.kinetic_energy
-    simulation.run(100)
+    simulation.run(300)
+    assert simulation.describe()["list_builds"] > 1
     check()
     drift = simulation.potential_energy + simulation.kinetic_energy - start
     assert abs(drift) < 1e-2 * simulation.kinetic_energy

@@ -171,7 +171,5 @@ def test_a_frame_of_the_past_says_so(simulation):
     positions = frame.positions
     simulation.step = 10
     assert frame.positions is positions
-    with pytest.raises(
-        RunError, match=r"this frame is of step 0, but the simulation is at step 10.*'forces'"
-    ):
+    with pytest.raises(RunError, match=r"this frame is of step 0, but the simulation is at step 10.*'forces'"):
         frame.forces  # noqa: B018  # reading is the point

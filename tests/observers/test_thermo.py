@@ -104,9 +104,7 @@ def test_missing_folder_and_folder_as_file(simulation, tmp_path):
         Thermo(tmp_path, overwrite=True).start(Frame(simulation))
 
 
-@pytest.mark.skipif(
-    not Path("/dev/full").exists(), reason="only Linux has /dev/full, the disk that is always full"
-)
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full, the disk that is always full")
 def test_full_disk_stops_the_run(simulation):
     thermo = Thermo("/dev/full", overwrite=True)
     simulation.step = 40

@@ -143,9 +143,7 @@ except RunError as error:
 def test_full_disk_stops_the_run_and_what_was_written_stays(tmp_path):
     path = tmp_path / "melt.gsd"
     script = textwrap.dedent(FULL_DISK)
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert f"cannot write {path} at step " in done.stdout

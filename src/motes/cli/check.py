@@ -15,8 +15,8 @@ from motes.cli.build import check_outputs, read_job
 from motes.cli.report import count, duration, interaction_rows, outputs, particle_rows, size, table
 from motes.cli.survey import closest_pair, mean_neighbours
 from motes.errors import InputError
-from motes.forces.derive import evaluate
 from motes.forces.interaction import BoundPair
+from motes.formulas.derive import evaluate
 from motes.state import CLUSTER
 
 PARTICLE_BYTES = 300  # positions, velocities, forces, and their copies by slot and by thread

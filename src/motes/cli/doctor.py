@@ -12,7 +12,7 @@ from llvmlite import binding
 
 from motes.cli.report import table
 from motes.cli.versions import version
-from motes.forces.compile import cache_folder
+from motes.formulas.compile import cache_folder
 from motes.threads import available_cores
 
 PACKAGES = ("motes", "numpy", "numba", "llvmlite", "sympy", "gsd")

@@ -56,13 +56,15 @@ def rank_words(seen: Mapping[str, Any]) -> dict[str, str]:
 
 def particle_rows(particles: motes.Particles) -> dict[str, str]:
     """Who is there, and where."""
-    numbers = np.bincount(particles.types, minlength=len(particles.type_names))
-    kinds = ", ".join(f"{n} of type {name}" for name, n in zip(particles.type_names, numbers, strict=True))
+    kinds = ""
+    if len(particles.type_names) > 1:
+        numbers = np.bincount(particles.types, minlength=len(particles.type_names))
+        kinds = ", ".join(f"{n} of type {name}" for name, n in zip(particles.type_names, numbers, strict=True))
     box = particles.box
     edges = " x ".join(f"{length:.6g}" for length in box.lengths)
     words = box.boundary[:1] if len(set(box.boundary)) == 1 else box.boundary
     return {
-        "particles": f"{len(particles)} ({kinds})" if len(numbers) > 1 else str(len(particles)),
+        "particles": f"{len(particles)} ({kinds})" if kinds else str(len(particles)),
         "box": f"{edges}, {', '.join(words)}",
         "density": f"{particles.density:.6g}",
     }

@@ -25,8 +25,8 @@ LOOK_AT_ONCE = 2e-3
 LONGEST_NAP = 2e-3
 
 
-def connect(expected: int | None) -> Any:
-    """The communicator of all ranks.
+def connect(expected: int | None) -> tuple[Any, int]:
+    """The communicator of all ranks, and how many of them share this machine; all ranks must call this.
 
     Raises:
         InputError: without mpi4py or an MPI library, or if there are not as many ranks as expected.
@@ -46,7 +46,10 @@ def connect(expected: int | None) -> Any:
             f"than mpi4py ({MPI.Get_library_version().splitlines()[0]}); use the mpiexec of that one"
         )
     sys.excepthook = _abort_on_failure
-    return world.Dup()
+    here = world.Split_type(MPI.COMM_TYPE_SHARED)
+    sharing: int = here.size
+    here.Free()
+    return world.Dup(), sharing
 
 
 def _abort_on_failure(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -57,16 +60,6 @@ def _abort_on_failure(kind: type[BaseException], error: BaseException, trace: Tr
     sys.stderr.flush()
     if MPI.COMM_WORLD.rank != 0:  # rank 0 says goodbye to the others when it ends
         MPI.COMM_WORLD.Abort(1)
-
-
-def cores_per_rank(world: Any, cores: int) -> int:
-    """This machine's cores, shared among the ranks that run on it."""
-    from mpi4py import MPI
-
-    here = world.Split_type(MPI.COMM_TYPE_SHARED)
-    share: int = max(1, cores // here.size)
-    here.Free()
-    return share
 
 
 class MpiLink:
@@ -158,6 +151,14 @@ class Channel:
         data = np.frombuffer(pickle.dumps(message, protocol=5), np.uint8)
         self._world.Ibcast(np.array([len(data)], np.int64), 0).Wait()
         self._world.Bcast(data.copy(), 0)
+
+    def dismiss(self) -> None:
+        """Tell the others to leave, and leave (rank 0). Whoever joined as late as at exit must say so himself."""
+        from mpi4py import MPI
+
+        self.tell(None)
+        sys.stdout.flush()
+        MPI.Finalize()
 
     def listen(self) -> Any:
         """Wait for what rank 0 says (other ranks)."""

@@ -7,7 +7,6 @@ attributes of the two particles.
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,10 +17,11 @@ from numpy.typing import NDArray
 
 from motes.checks import number, numbers
 from motes.errors import InputError
-from motes.forces.derive import FUNCTIONS, evaluate
-from motes.forces.expression import expression_parameters, parse
-from motes.forces.formula import HOLD, Expression, apply, constant, symbol, walk
-from motes.forces.trace import describe, parameters, trace
+from motes.formulas.bind import nearest, numbers_as_exponents
+from motes.formulas.derive import FUNCTIONS, evaluate
+from motes.formulas.expression import expression_parameters, parse
+from motes.formulas.formula import HOLD, Expression, apply, symbol
+from motes.formulas.trace import describe, parameters, trace
 
 Array = NDArray[np.float64]
 Shift = Literal["energy", "force"]
@@ -172,7 +172,7 @@ class Pair:
             raise InputError(f"{self.name}: shift must be None, 'energy' or 'force', not {shift!r}")
         for name in given:
             if name not in needed:
-                raise InputError(f"{self.name}: the parameter {name!r} is not used{_nearest(name, needed)}")
+                raise InputError(f"{self.name}: the parameter {name!r} is not used{nearest(name, needed)}")
         self.cutoff = cutoff
         self.shift = shift
         self.parameters = given
@@ -197,7 +197,9 @@ class Pair:
             variable = _free_name(name, taken | (set(self.parameters) - {name}))
             symbols[name] = symbol(variable)
             values[variable] = _by_type(f"{self.name}: {name}", value, type_names)
-        return self._resolved(_with_numbers_as_exponents(self._trace(symbols), values), values, attributes, cutoff)
+        single = {name: value for name, value in values.items() if isinstance(value, float)}
+        energy = numbers_as_exponents(self._trace(symbols), single)
+        return self._resolved(energy, values, attributes, cutoff)
 
     def _require_all(self, attributes: Mapping[str, Array]) -> None:
         for name in self._missing:
@@ -206,7 +208,7 @@ class Pair:
 
     def _mixed(self, name: str, value: Mix, attributes: Mapping[str, Array]) -> Expression:
         if value.attribute not in attributes:
-            hint = _nearest(value.attribute, attributes) or "; they have none"
+            hint = nearest(value.attribute, attributes) or "; they have none"
             raise InputError(f"{self.name}: {name}: the particles have no attribute {value.attribute!r}{hint}")
         value.check(attributes[value.attribute])
         return value.expression()
@@ -235,17 +237,6 @@ def _free_name(name: str, taken: Iterable[str]) -> str:
     while name in taken:
         name += "_"
     return name
-
-
-def _with_numbers_as_exponents(energy: Expression, values: Mapping[str, float | Array]) -> Expression:
-    """The energy with parameters that stand in exponents replaced by their numbers.
-
-    Then (sigma/r)**n becomes a few multiplications where n is 12, rather than a general power.
-    """
-    exponents = [node.operands[1] for node in walk(energy) if node.operation == "power"]
-    numbers_of = {name: value for name, value in values.items() if isinstance(value, float)}
-    names: set[str] = set().union(*(exponent.symbols for exponent in exponents if exponent.symbols <= set(numbers_of)))
-    return energy.substitute({name: constant(numbers_of[name]) for name in sorted(names)})
 
 
 def _by_type(name: str, value: Any, type_names: Sequence[Label]) -> float | Array:
@@ -290,11 +281,3 @@ def _check_table(name: str, table: Array, type_names: Sequence[Label]) -> None:
         if np.any(wrong):
             a, b = np.argwhere(wrong)[0]
             raise InputError(f"{name}: the table {what} for the types ({type_names[a]!r}, {type_names[b]!r})")
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    """The ending of a message: the known name that is most alike, or all of them."""
-    close = difflib.get_close_matches(name, list(known), 1, cutoff=0.5)
-    if close:
-        return f"; did you mean {close[0]!r}?"
-    return f"; known are {', '.join(map(repr, sorted(known)))}" if known else ""

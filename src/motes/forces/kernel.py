@@ -18,8 +18,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from motes.forces.derive import FUNCTIONS, PairCode, derive_pair
 from motes.forces.interaction import BoundPair
+from motes.formulas.derive import FUNCTIONS, PairCode, derive_pair
 from motes.state import CLUSTER
 
 SELECTED_TYPES = 4

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from motes.forces.trace import erfc
+from motes.formulas.trace import erfc
 
 
 def lennard_jones(r: Any, epsilon: Any, sigma: Any) -> Any:

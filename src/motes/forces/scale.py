@@ -13,14 +13,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from motes.errors import InputError
-from motes.forces.derive import evaluate
 from motes.forces.interaction import BoundPair
+from motes.formulas.derive import evaluate
 from motes.state import Floats
 
 BITS = 48
 """The largest number is 2**BITS quanta."""
 
-MARGIN = 64.0
+MARGIN = 16.0
 REACH = 4.0
 SHARPEST = 2.0**16
 

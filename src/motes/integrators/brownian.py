@@ -2,7 +2,7 @@
 
 dx = F dt / (m friction) + sqrt(2 T dt / (m friction)) noise: the limit of Langevin dynamics for large friction, so
 the diffusion coefficient of a free particle is T / (m friction). There are no velocities: they stay as they were
-given and mean nothing. The disadvantage: errors of first order in dt.
+given (but for walls, which turn them round) and mean nothing. The disadvantage: errors of first order in dt.
 """
 
 from __future__ import annotations

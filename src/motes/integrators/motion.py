@@ -19,6 +19,7 @@ from numba import njit
 
 from motes.arithmetic import fma, from_bits, to_bits
 from motes.errors import InputError, RunError
+from motes.formulas.bind import World
 from motes.state import ROUND, Floats, Integers, State
 from motes.threads import Team
 
@@ -70,9 +71,22 @@ class Integrator(ABC):
     """A way to step: first_half moves the particles, then forces are computed, then second_half ends the step."""
 
     conserves_momentum: ClassVar[bool] = False
+    independent: ClassVar[bool] = False
+    """Whether particles feel nothing, so that each can be carried through many steps on its own."""
     dt: float
     temperature: float = 0.0
     """That of the heat bath, 0 without one."""
+
+    def bind(self, world: World) -> Integrator:  # noqa: ARG002
+        """The same, without any of the user's code, so that it can travel to other ranks."""
+        return self
+
+    def start(self, state: State, team: Team) -> None:  # noqa: B027
+        """Look at the particles before the first step."""
+
+    def carry(self, state: State, team: Team, steps: int) -> None:
+        """Take particles that feel nothing through many steps at once."""
+        raise NotImplementedError
 
     @abstractmethod
     def first_half(self, state: State, team: Team) -> None:

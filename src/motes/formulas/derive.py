@@ -1,12 +1,12 @@
-"""From a traced energy to straight-line source code for energy and force."""
+"""From traced formulas to straight-line source code: for values, energies and forces."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from motes.forces.formula import Expression, compute, walk
+from motes.formulas.formula import Expression, compute, walk
 
 FUNCTIONS = ("exp", "log", "power", "sin", "cos", "tanh", "sinh", "cosh", "arctan", "erf", "erfc")
 
@@ -42,7 +42,7 @@ def derive_pair(energy: Expression, uniform: frozenset[str], shift: str | None =
 
     The lines read `s`, the parameters by name and, where it occurs, `cutoff`.
     """
-    from motes.forces import algebra, emit  # SymPy takes half a second to import, and a warm start needs none of it
+    from motes.formulas import algebra, emit  # SymPy takes half a second to import, and a warm start needs none of it
 
     potential = algebra.shifted(algebra.pair_energy(energy), shift)
     slope = algebra.force_over_distance(potential)
@@ -56,8 +56,55 @@ def derive_pair(energy: Expression, uniform: frozenset[str], shift: str | None =
         body_both=_body(emitter.lines, used),
         force=force,
         energy=value,
-        functions=tuple(f for f in FUNCTIONS if any(f" {f}(" in emitter.lines[name].text for name in used)),
+        functions=functions_in([emitter.lines[name].text for name in used]),
     )
+
+
+@dataclass(frozen=True)
+class Code:
+    """Assignments that compute several values.
+
+    Attributes:
+        lines: the assignments; they read the formulas' symbols by name.
+        results: names or literals of the values, one for each formula.
+        functions: names from motes.functions that the lines call (besides sqrt, abs and fma).
+    """
+
+    lines: tuple[str, ...]
+    results: tuple[str, ...]
+    functions: tuple[str, ...]
+
+
+def derive_values(formulas: Sequence[Expression]) -> Code:
+    """Source code for the values of formulas, rearranged to be fast."""
+    from motes.formulas import algebra
+
+    return _code([algebra.with_selects_outside(algebra.converted(formula, {})) for formula in formulas])
+
+
+def derive_field(energy: Expression, coordinates: Sequence[str]) -> Code:
+    """Source code for an energy and the forces along these coordinates, in this order."""
+    from motes.formulas import algebra
+
+    potential = algebra.with_selects_outside(algebra.converted(energy, {}))
+    return _code([potential, *(algebra.force_along(potential, name) for name in coordinates)])
+
+
+def _code(expressions: Sequence[Any]) -> Code:
+    from motes.formulas import emit
+
+    symbols = {symbol.name for expression in expressions for symbol in expression.free_symbols}
+    emitter = emit.Emitter(frozenset(), frozenset(symbols))
+    emitter.share_exponentials(expressions)
+    results = tuple(emitter.emit(expression) for expression in expressions)
+    used = _needed(emitter.lines, *results)
+    lines = tuple(line.text for name, line in emitter.lines.items() if name in used)
+    return Code(lines, results, functions_in(lines))
+
+
+def functions_in(lines: Sequence[str]) -> tuple[str, ...]:
+    """The names from motes.functions that lines of code call."""
+    return tuple(name for name in FUNCTIONS if any(f" {name}(" in line for line in lines))
 
 
 def _body(lines: Mapping[str, Any], names: set[str]) -> tuple[str, ...]:

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from motes.errors import InputError
-from motes.forces import place
-from motes.forces.formula import ERROR_FUNCTIONS, Expression, call, is_condition, operand, symbol
+from motes.formulas import place
+from motes.formulas.formula import ERROR_FUNCTIONS, Expression, call, is_condition, operand, symbol
 
 
 def erf(x: Any) -> Any:
@@ -48,23 +48,45 @@ def trace(
             given[name] = _symbol_or(symbols[name], name)
         elif parameter.default is inspect.Parameter.empty:
             raise InputError(f"{describe(function)} needs a value for {name!r}.")
+    return _result(function, _called(function, [*map(symbol, coordinates)], given), "one energy")
+
+
+def trace_values(
+    function: Callable[..., Any], arguments: Sequence[str], wanted: str, keywords: bool = False
+) -> tuple[Expression, ...]:
+    """The formulas of a function that returns one number, or several in a tuple.
+
+    Args:
+        function: of any numbers.
+        arguments: the symbols that it is called with: by their names with `keywords`, otherwise in this order.
+        wanted: what it should return, for messages: "one number or several".
+    """
+    symbols = {name: symbol(name) for name in arguments}
+    result = _called(function, (), symbols) if keywords else _called(function, list(symbols.values()), {})
+    results = result if isinstance(result, tuple | list) else (result,)
+    if not results:
+        raise InputError(f"{describe(function)} must return {wanted}, but returns nothing.")
+    return tuple(_result(function, value, wanted) for value in results)
+
+
+def _called(function: Callable[..., Any], arguments: Sequence[Expression], given: Mapping[str, Expression]) -> Any:
     try:
-        result = function(*map(symbol, coordinates), **given)
+        return function(*arguments, **given)
     except InputError:
         raise
     except Exception as error:  # whatever a user's function may raise is the user's to read, with its place
         raise InputError(f"{place.of(error)}{type(error).__name__}: {error}") from error
-    return _result(function, result)
 
 
 def _symbol_or(expression: Expression | None, name: str) -> Expression:
     return symbol(name) if expression is None else expression
 
 
-def parameters(function: Callable[..., Any], coordinates: tuple[str, ...]) -> dict[str, inspect.Parameter]:
+def parameters(function: Callable[..., Any], coordinates: tuple[str, ...] = ()) -> dict[str, inspect.Parameter]:
     """What a user's function takes after its coordinates, by name."""
     if not callable(function):
-        raise InputError(f"an energy must be a function of {', '.join(coordinates)}, not {function!r}.")
+        of = f" of {', '.join(coordinates)}" if coordinates else ""
+        raise InputError(f"this must be a function{of}: {function!r}.")
     found = list(inspect.signature(function).parameters.values())
     names = tuple(parameter.name for parameter in found)
     if names[: len(coordinates)] != coordinates:
@@ -86,8 +108,8 @@ def describe(function: Callable[..., Any]) -> str:
     return f"{name} ({place.short(code.co_filename)}:{code.co_firstlineno})" if code else str(name)
 
 
-def _result(function: Callable[..., Any], result: Any) -> Expression:
-    wanted = f"{describe(function)} must return one energy"
+def _result(function: Callable[..., Any], result: Any, what: str) -> Expression:
+    wanted = f"{describe(function)} must return {what}"
     if result is None:
         raise InputError(f"{wanted}, but returns nothing: is a `return` missing?")
     if isinstance(result, tuple | list | dict | set | str | bool) or getattr(result, "shape", ()) != ():

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from motes.errors import InputError
-from motes.forces import place
+from motes.formulas import place
 
 UNARY = ("negative", "absolute", "exp", "log", "sqrt", "sin", "cos", "tanh", "sinh", "cosh", "arctan", "erf", "erfc")
 BINARY = ("add", "subtract", "multiply", "divide", "power", "minimum", "maximum")
@@ -22,8 +22,8 @@ CONDITIONS = ("less", "less_equal", "equal", "not_equal", "logical_and", "logica
 
 # What a message recommends: the functions of NumPy that can be traced, by the names that users write.
 SUPPORTED = (
-    "abs, arctan, cbrt, clip, cos, cosh, erf, erfc, exp, exp2, expm1, hypot, log, log10, log1p, log2, logical_and, "
-    "logical_not, logical_or, maximum, minimum, power, reciprocal, sign, sin, sinh, sqrt, square, tan, tanh, where"
+    "abs, arctan, arctan2, cbrt, clip, cos, cosh, erf, erfc, exp, exp2, expm1, hypot, log, log10, log1p, log2, "
+    "logical_and, logical_not, logical_or, maximum, minimum, power, reciprocal, sign, sin, sinh, sqrt, square, tan, tanh, where"
 )
 
 
@@ -285,6 +285,16 @@ def _where(condition: Any, this: Any, otherwise: Any) -> Any:
     return apply("where", condition, this, otherwise)
 
 
+def _arctan2(y: Expression, x: Expression) -> Expression:
+    """The angle of the point (x, y), by the arctangent of the smaller over the larger: smooth but for the cut."""
+    steep = abs(y) > abs(x)
+    ratio = _where(steep, -x, y) / _where(steep, y, _where(x == constant(0.0), constant(1.0), x))
+    upwards = _where(y < 0.0, constant(-1.0), constant(1.0))
+    quarter, half = upwards * (0.5 * math.pi), upwards * math.pi
+    angle: Expression = apply("arctan", ratio) + _where(steep, quarter, _where(x < 0.0, half, constant(0.0)))
+    return angle
+
+
 # NumPy functions that are said in terms of the operations above.
 _REWRITTEN: dict[str, Callable[..., Any]] = {
     "greater": lambda a, b: apply("less", b, a),
@@ -300,6 +310,7 @@ _REWRITTEN: dict[str, Callable[..., Any]] = {
     "fmin": lambda a, b: apply("minimum", a, b),
     "fmax": lambda a, b: apply("maximum", a, b),
     "clip": lambda a, low, high: apply("minimum", apply("maximum", a, low), high),
+    "arctan2": _arctan2,
     "hypot": lambda a, b: apply("sqrt", a * a + b * b),
     "tan": lambda a: apply("sin", a) / apply("cos", a),
     "cbrt": lambda a: a ** (1.0 / 3.0),

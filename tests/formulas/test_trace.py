@@ -13,9 +13,9 @@ import pytest
 from scipy import special
 
 from motes.errors import InputError
-from motes.forces.derive import evaluate
-from motes.forces.formula import constant, symbol, walk
-from motes.forces.trace import erf, erfc, trace
+from motes.formulas.derive import evaluate
+from motes.formulas.formula import constant, symbol, walk
+from motes.formulas.trace import erf, erfc, trace
 
 
 def traced(function: Callable[..., Any], **values: Any) -> Any:

@@ -13,6 +13,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import cache
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
@@ -29,18 +30,26 @@ def cache_folder() -> Path:
     return Path(base) / "motes"
 
 
-GENERATORS = ("arithmetic", "functions", "forces/algebra", "forces/derive", "forces/emit", "forces/kernel")
+EVERY_GENERATOR = ("arithmetic", "functions", "formulas/algebra", "formulas/derive", "formulas/emit")
 
 
-def load(key: str, generate: Callable[[], str]) -> ModuleType:
+@cache
+def _code_behind(generator: str) -> bytes:
+    """A digest of the code that generates, and of what the generated code calls."""
+    package = Path(__file__).parent.parent
+    files = [*(package / f"{name}.py" for name in EVERY_GENERATOR), Path(generator)]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).digest()
+
+
+def load(key: str, generate: Callable[[], str], generator: str) -> ModuleType:
     """The module for key, compiled functions and all; its source is generated only if it is not in the cache.
 
-    The key is all that the source depends on, besides the code that generates it and that it calls.
+    Args:
+        key: all that the source depends on, besides the code that generates it.
+        generate: gives the source.
+        generator: the file of the module that writes the source; when it changes, the source is generated anew.
     """
-    digest = hashlib.sha256(key.encode())
-    package = Path(__file__).parent.parent
-    for generator in GENERATORS:
-        digest.update((package / f"{generator}.py").read_bytes())
+    digest = hashlib.sha256(key.encode() + _code_behind(generator))
     name = f"motes_generated_{digest.hexdigest()[:24]}"
     if name in sys.modules:
         return sys.modules[name]

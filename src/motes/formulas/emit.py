@@ -16,7 +16,7 @@ from sympy import Add, Expr, Mul, Pow, Rational
 from sympy.core.sorting import default_sort_key
 
 from motes.errors import InputError
-from motes.forces import algebra
+from motes.formulas import algebra
 
 _FUNCTIONS = {"atan": "arctan", "magnitude": "abs"}
 _INFIX = {"less": "<", "less_equal": "<=", "equal": "==", "not_equal": "!=", "logical_and": "&", "logical_or": "|"}
@@ -189,9 +189,11 @@ class Emitter:
         if isinstance(factor, sympy.exp):
             base, exponent = self._exponentials.get(factor, (factor, 1))
             return base, sympy.Integer(exponent)
-        if isinstance(factor, Pow) and factor.exp.is_Rational and 4 % factor.exp.q == 0:
+        if _is_plain_power(factor):
             base, inner = self._base(factor.base)
-            return base, inner * factor.exp
+            if factor.exp.q == 1 or inner.p % 2 or base.is_nonnegative:
+                return base, inner * factor.exp
+            return factor.base, factor.exp  # the root of x**2 is not x where x is negative
         return factor, sympy.Integer(1)
 
     def _sum(self, terms: list[Term]) -> str:
@@ -249,7 +251,7 @@ class Emitter:
 
     def _power(self, base: Expr, exponent: Expr) -> str:
         """base ** exponent with one reciprocal and one square root of the base, shared by all its powers."""
-        if base.is_Pow:
+        if base.is_Pow and not _is_plain_power(base):
             value = self.assign("power({}, {})", self.emit(base.base), self.emit(base.exp))
         elif isinstance(base, sympy.exp):
             value = self.assign("exp({})", self.emit(base.args[0]))
@@ -281,6 +283,11 @@ def _natural(operand: str) -> tuple[int, int, str]:
     return int(operand.isidentifier()), 0, operand
 
 
+def _is_plain_power(expression: Expr) -> bool:
+    """Whether multiplications and square roots suffice for it."""
+    return isinstance(expression, Pow) and bool(expression.exp.is_Rational) and 4 % expression.exp.q == 0
+
+
 def _is_number(expression: Expr) -> bool:
     return bool(expression.is_number) and not expression.has(algebra.Opaque)
 
@@ -289,9 +296,9 @@ def _literal(number: Expr) -> str:
     try:
         value = number.p / number.q if number.is_Rational else float(number.evalf(30))
     except (TypeError, OverflowError):
-        raise InputError(f"the energy contains {str(number)[:60]}, which is not a real number of float64.") from None
+        raise InputError(f"a formula contains {str(number)[:60]}, which is not a real number of float64.") from None
     if not math.isfinite(value):
-        raise InputError("the energy contains a number that is too large for float64.")
+        raise InputError("a formula contains a number that is too large for float64.")
     return repr(float(value))
 
 

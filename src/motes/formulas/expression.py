@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from motes.errors import InputError
-from motes.forces.formula import Expression, call, constant, is_condition, symbol
+from motes.formulas.formula import Expression, call, constant, is_condition, symbol
 
 LONGEST_TEXT = 2000
 DEEPEST_NESTING = 100
@@ -22,8 +22,8 @@ DEEPEST_NESTING = 100
 FUNCTIONS = {
     name: name
     for name in (
-        "arctan", "cbrt", "clip", "cos", "cosh", "erf", "erfc", "exp", "exp2", "expm1", "hypot", "log", "log10",
-        "log1p", "log2", "maximum", "minimum", "sign", "sin", "sinh", "sqrt", "square", "tan", "tanh", "where",
+        "arctan", "arctan2", "cbrt", "clip", "cos", "cosh", "erf", "erfc", "exp", "exp2", "expm1", "hypot", "log",
+        "log10", "log1p", "log2", "maximum", "minimum", "sign", "sin", "sinh", "sqrt", "square", "tan", "tanh", "where",
     )
 } | {"abs": "absolute", "max": "maximum", "min": "minimum", "pow": "power"}  # fmt: skip
 

@@ -29,7 +29,7 @@ def of(error: BaseException) -> str:
     trail = error.__traceback__
     while trail is not None:
         name = trail.tb_frame.f_code.co_filename
-        if not name.startswith(_NOT_THE_USERS) and Path(name).parent != _FOLDER:
+        if not name.startswith(_NOT_THE_USERS) and _FOLDER.parent not in Path(name).parents:
             place = f"{short(name)}:{trail.tb_lineno}: "
         trail = trail.tb_next
     return place

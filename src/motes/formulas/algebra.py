@@ -8,13 +8,14 @@ only once, when it is written into the source.
 from __future__ import annotations
 
 import types
+from collections.abc import Mapping
 from typing import Any
 
 import sympy
 from sympy import Expr, Function, Integer, Rational, Symbol
 
 from motes.errors import InputError
-from motes.forces.formula import CONDITIONS, Expression, walk
+from motes.formulas.formula import CONDITIONS, Expression, walk
 
 # Powers beyond this are left to motes.functions.power: chains of multiplications grow, exact fractions explode.
 LARGEST_POWER = 256
@@ -90,16 +91,24 @@ _FUNCTIONS = {
 
 def pair_energy(energy: Expression) -> Expr:
     """The energy of a pair as SymPy's expression in SQUARE, CUTOFF and the parameters' symbols."""
+    return converted(energy, {"r": sympy.sqrt(SQUARE), "cutoff": CUTOFF})
+
+
+def converted(formula: Expression, meanings: Mapping[str, Expr]) -> Expr:
+    """The formula as SymPy's expression; symbols without another meaning stand for themselves."""
     made: dict[int, Any] = {}
-    for node in walk(energy):
-        made[id(node)] = _convert(node, [made[id(operand)] for operand in node.operands])
-    result = made[id(energy)]
-    return _defined(result)
+    for node in walk(formula):
+        if node.operation == "symbol":
+            name = str(node.value)
+            made[id(node)] = meanings[name] if name in meanings else Symbol(name)
+        else:
+            made[id(node)] = _convert(node, [made[id(operand)] for operand in node.operands])
+    return _defined(made[id(formula)])
 
 
 def _defined(expression: Expr) -> Expr:
     if _is_undefined(expression):
-        raise InputError("the energy is not a real, finite number: it divides by zero or takes the root of one below.")
+        raise InputError("a formula is not a real, finite number: it divides by zero or takes the root of one below.")
     return expression
 
 
@@ -111,8 +120,6 @@ def _convert(node: Expression, operands: list[Any]) -> Any:
     match node.operation:
         case "constant":
             return Rational(float(node.value))  # type: ignore[arg-type]
-        case "symbol":
-            return _symbol(str(node.value))
         case "add":
             return operands[0] + operands[1]
         case "subtract":
@@ -134,12 +141,6 @@ def _convert(node: Expression, operands: list[Any]) -> Any:
         case name if name in _CONDITIONS:
             return _CONDITIONS[name](*operands)
     return _FUNCTIONS[node.operation](*operands)
-
-
-def _symbol(name: str) -> Expr:
-    if name == "r":
-        return sympy.sqrt(SQUARE)
-    return CUTOFF if name == "cutoff" else Symbol(name)
 
 
 def _power(base: Expr, exponent: Expr) -> Expr:
@@ -192,6 +193,11 @@ def _given(condition: Expr, expression: Expr, branch: int) -> Expr:
     return expression.replace(
         lambda part: isinstance(part, select) and part.args[0] == condition, lambda part: part.args[branch]
     )
+
+
+def force_along(energy: Expr, coordinate: str) -> Expr:
+    """The force along a coordinate, minus the derivative of the energy."""
+    return with_selects_outside(-sympy.diff(energy, Symbol(coordinate)))
 
 
 def shifted(energy: Expr, shift: str | None) -> Expr:

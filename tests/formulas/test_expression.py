@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from motes.errors import InputError
-from motes.forces.derive import evaluate
-from motes.forces.expression import LONGEST_TEXT, expression_parameters, parse
-from motes.forces.formula import Expression
+from motes.formulas.derive import evaluate
+from motes.formulas.expression import LONGEST_TEXT, expression_parameters, parse
+from motes.formulas.formula import Expression
 
 NAMES = ("r", "epsilon", "sigma")
 VALUES = {"r": 1.3, "epsilon": 0.7, "sigma": 1.1}

@@ -1,0 +1,191 @@
+"""What the names in a user's function of place and time stand for.
+
+First the coordinates x, y, z and the time t, then what was given by keyword, then what every particle has of its own.
+In the formulas each name gets a prefix, so that no name of a user's can hide a word of the generated code.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motes.checks import number, numbers
+from motes.errors import InputError
+from motes.formulas.formula import Expression, constant, symbol, walk
+from motes.formulas.trace import parameters, trace_values
+
+Array = NDArray[np.float64]
+Label = int | str
+
+PREFIX = "p_"
+COORDINATES = ("x", "y", "z", "t")
+MASS = "mass"
+"""Every particle has one, so its name can be used like that of an attribute."""
+
+
+@dataclass(frozen=True)
+class World:
+    """What a function can be about: the boundary along each axis, types, the names of the particles' attributes."""
+
+    boundary: tuple[str, ...]
+    type_names: tuple[Label, ...]
+    attributes: tuple[str, ...]
+
+    @property
+    def dimensions(self) -> int:
+        """2 or 3."""
+        return len(self.boundary)
+
+    @property
+    def coordinates(self) -> tuple[str, ...]:
+        """Along the axes, and the time."""
+        return (*COORDINATES[: self.dimensions], "t")
+
+
+@dataclass(frozen=True)
+class Bound:
+    """Formulas with every name resolved; symbols are the names with PREFIX.
+
+    Attributes:
+        name: of the function, for messages.
+        formulas: what the function returns.
+        numbers: what is the same for all particles, by name.
+        tables: what depends on the type, shape (T,), by name.
+        attributes: the names of what each particle has of its own, sorted.
+    """
+
+    name: str
+    formulas: tuple[Expression, ...]
+    numbers: dict[str, float]
+    tables: dict[str, Array]
+    attributes: tuple[str, ...]
+
+    @property
+    def symbols(self) -> frozenset[str]:
+        """The names in the formulas, without the prefix."""
+        found: frozenset[str] = frozenset().union(*(formula.symbols for formula in self.formulas))
+        return frozenset(name.removeprefix(PREFIX) for name in found)
+
+    @property
+    def key(self) -> str:
+        """All that generated code may depend on but the values of parameters."""
+        names = sorted(self.numbers), sorted(self.tables), self.attributes
+        return "\n".join([*(formula.key for formula in self.formulas), repr(names)])
+
+
+def names_of(function: Callable[..., Any]) -> dict[str, bool]:
+    """The names a function takes, and whether it needs them, having no default."""
+    found = parameters(function).items()
+    return {name: parameter.default is inspect.Parameter.empty for name, parameter in found}
+
+
+def check_given(name: str, needed: Collection[str], given: Iterable[str]) -> None:
+    """Raise an InputError for a parameter that is not used, or that is a coordinate."""
+    for word in given:
+        if word in COORDINATES:
+            raise InputError(f"{name}: {word!r} is a coordinate, so it cannot be given as a parameter")
+        if word not in needed:
+            raise InputError(f"{name}: the parameter {word!r} is not used{nearest(word, needed)}")
+
+
+def trace_named(function: Callable[..., Any], names: Sequence[str], wanted: str) -> tuple[Expression, ...]:
+    """The formulas of a function called by these names; the others have their defaults."""
+    return trace_values(function, names, wanted, keywords=True)
+
+
+def bind(
+    name: str,
+    needed: Mapping[str, bool],
+    formulas: Callable[[Sequence[str]], tuple[Expression, ...]],
+    given: Mapping[str, Any],
+    world: World,
+) -> Bound:
+    """Resolve the names of a function.
+
+    Args:
+        name: of the function, for messages.
+        needed: the names it takes, and whether it needs them.
+        formulas: traces the function with these names as symbols.
+        given: numbers, and tables by type, by name.
+        world: what else there is.
+    """
+    own = (MASS, *world.attributes)
+    known = [word for word in needed if word in given or word in world.coordinates or word in own]
+    for word, needs in needed.items():
+        if needs and word not in known:
+            raise InputError(f"{name}: {_unknown(word, world, (*world.coordinates, *given, *own))}")
+    traced = formulas(known)
+    values = {word: by_type(f"{name}: {word}", value, world.type_names) for word, value in given.items()}
+    single = {word: value for word, value in values.items() if isinstance(value, float)}
+    symbols = {word: symbol(PREFIX + word) for word in known}
+    # Those that were given go before attributes of the same name.
+    left = frozenset().union(*(formula.symbols for formula in traced)) - set(given) - set(world.coordinates)
+    return Bound(
+        name=name,
+        formulas=tuple(numbers_as_exponents(formula, single).substitute(symbols) for formula in traced),
+        numbers=single,
+        tables={word: value for word, value in values.items() if not isinstance(value, float)},
+        attributes=tuple(sorted(left)),
+    )
+
+
+def _unknown(word: str, world: World, known: Sequence[str]) -> str:
+    if word == "z" and world.dimensions == 2:
+        return "there is no z in two dimensions"
+    return (
+        f"unknown name {word!r}: it is no coordinate ({', '.join(world.coordinates)}), was not given as "
+        f"{word}=..., and the particles have no attribute of this name{nearest(word, known)}"
+    )
+
+
+def by_type(name: str, value: Any, type_names: Sequence[Label]) -> float | Array:
+    """A number, or one for each type, shape (T,); if all are the same, a number."""
+    if isinstance(value, Mapping):
+        for label in value:
+            if label not in type_names:
+                raise InputError(f"{name}: unknown type {label!r}; the particles have {_list(type_names)}")
+        for label in type_names:
+            if label not in value:
+                raise InputError(f"{name}: the table has no value for the type {label!r}")
+        table = np.array([number(f"{name} of {label!r}", value[label]) for label in type_names])
+    elif np.ndim(value) == 0:
+        return number(name, value)
+    else:
+        table = numbers(name, value)
+        if table.shape != (len(type_names),):
+            raise InputError(
+                f"{name}: expected one number, or one for each of the {len(type_names)} types; got shape {table.shape}"
+                " (what differs from particle to particle is an attribute of motes.Particles)"
+            )
+        if not np.isfinite(table).all():
+            raise InputError(f"{name}: expected finite numbers, got {table.tolist()}")
+    return float(table[0]) if np.all(table == table[0]) else table
+
+
+def numbers_as_exponents(formula: Expression, values: Mapping[str, float]) -> Expression:
+    """The formula with parameters that stand in exponents replaced by their numbers.
+
+    Then (sigma/r)**n becomes a few multiplications where n is 12, rather than a general power.
+    """
+    exponents = [node.operands[1].symbols for node in walk(formula) if node.operation == "power"]
+    names: set[str] = set().union(*(symbols for symbols in exponents if symbols <= set(values)))
+    return formula.substitute({name: constant(values[name]) for name in sorted(names)})
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The ending of a message: the known name that is most alike, or all of them."""
+    known = sorted(set(known))
+    close = difflib.get_close_matches(name, known, 1, cutoff=0.5)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; known are {_list(known)}" if known else ""
+
+
+def _list(words: Iterable[Label]) -> str:
+    return ", ".join(map(repr, words))

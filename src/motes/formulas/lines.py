@@ -1,0 +1,23 @@
+"""What generated modules have in common: their imports, and lines that are indented or renamed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+HEADER = """from math import inf, nan, sqrt
+
+import numpy as np
+from numba import njit
+
+from motes.arithmetic import fma, from_bits, to_bits
+"""
+
+
+def header(functions: Sequence[str]) -> str:
+    """The imports of a module that calls these functions of motes.functions."""
+    return HEADER + (f"from motes.functions import {', '.join(sorted(functions))}\n" if functions else "")
+
+
+def indent(levels: int, lines: Iterable[str]) -> list[str]:
+    """The lines, so many levels deeper."""
+    return [" " * 4 * levels + line for line in lines]

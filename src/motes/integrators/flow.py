@@ -1,0 +1,177 @@
+"""Particles that never meet: each follows a velocity that depends on its place, the time, and what it is.
+
+Algorithm: Euler's step x += v(x, t) dt, or that of Runge and Kutta with four velocities (Kutta, Z. Math. Phys. 46, 435,
+1901). Since no particle needs another, a loop carries a block of them through many steps at once: positions stay in
+the first-level cache, and the step of a block is one straight vector loop (flow_source.py).
+
+Invariant: every step rounds the positions to their grid and wraps or reflects them, and the time of a step is its
+number times dt. So a trajectory does not depend on how many steps are taken at once, on blocks, threads or ranks.
+
+Disadvantage: Euler's error grows with dt, and circles become spirals; "rk4" costs four times as much and is far better
+where the velocity is smooth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from motes.errors import InputError, RunError
+from motes.formulas.bind import MASS, Bound, World, bind, check_given, names_of, trace_named
+from motes.formulas.compile import load
+from motes.formulas.trace import describe
+from motes.integrators import flow_source
+from motes.integrators.flow_source import METHODS, flow_source_of
+from motes.integrators.motion import Integrator, positive
+from motes.state import ROUND, Floats, State
+from motes.threads import Team
+
+SEVERAL = {2: "two velocities, along x and y", 3: "three velocities, along x, y and z"}
+
+
+class Flow(Integrator):
+    """Particles that go with a flow, without meeting each other.
+
+    Args:
+        function: returns the velocity, a tuple with one number for each axis. It may take the coordinates x, y (and
+            z) and the time t, the parameters given here, and the particles' attributes (and mass), all by name. NumPy
+            functions work inside; it is compiled, so it must be a formula. Along periodic axes it is called with
+            coordinates inside the box.
+        dt: time step, in the user's unit of time.
+        method: "euler" or "rk4".
+        **parameters: numbers, or one number for each type, {"A": 1.0, "B": 2.0}.
+
+    The particles' own `velocities` play no part and stay as they were given.
+
+    >>> Flow(lambda x, y, speed: (-speed * y, speed * x), dt=0.01, speed=2.0)
+    Flow(<lambda>, dt=0.01, method='euler', speed=2.0)
+    """
+
+    independent: ClassVar[bool] = True
+
+    def __init__(self, function: Callable[..., Any], dt: float, method: str = "euler", **parameters: Any) -> None:
+        self._needed = names_of(function)
+        self.name = describe(function)
+        self.dt = positive("dt", dt)
+        if method not in METHODS:
+            raise InputError(f"{self.name}: method is {method!r}; it must be {' or '.join(map(repr, METHODS))}")
+        check_given(self.name, self._needed, parameters)
+        self.function = function
+        self.method = method
+        self.parameters = parameters
+
+    def __repr__(self) -> str:
+        settings = {"dt": self.dt, "method": self.method, **self.parameters}
+        name = getattr(self.function, "__name__", type(self.function).__name__)
+        return f"Flow({name}, {', '.join(f'{key}={value!r}' for key, value in settings.items())})"
+
+    def bind(self, world: World) -> Integrator:
+        """The same without the user's code: its formulas as source, and the numbers it needs."""
+        wanted = SEVERAL[world.dimensions]
+        bound = bind(
+            self.name,
+            self._needed,
+            lambda names: trace_named(self.function, names, wanted),
+            self.parameters,
+            world,
+        )
+        if len(bound.formulas) != world.dimensions:
+            raise InputError(f"{self.name} must return {wanted}, but returns {_count(len(bound.formulas))}")
+        return _planned(self, bound, world.boundary)
+
+    def first_half(self, state: State, team: Team) -> None:
+        """Only what `bind` returns can run."""
+        raise NotImplementedError
+
+    second_half = first_half
+
+
+def _count(number: int) -> str:
+    return "one number" if number == 1 else f"{number} numbers"
+
+
+def _planned(flow: Flow, bound: Bound, boundary: tuple[str, ...]) -> BoundFlow:
+    key = f"{bound.key}\nflow method={flow.method} boundary={boundary}"
+    source: list[str] = []
+
+    def generate() -> str:
+        source.append(flow_source_of(bound, flow.method, boundary))
+        return source[0]
+
+    module = load(key, generate, str(flow_source.__file__))
+    text = source[0] if source else flow_source.read(module)
+    numbers = np.array([bound.numbers[name] for name in sorted(bound.numbers)] or [0.0])
+    tables = np.array([bound.tables[name] for name in sorted(bound.tables)] or [[0.0]])
+    return BoundFlow(flow.dt, repr(flow), key, text, numbers, tables, bound.attributes)
+
+
+@dataclass
+class BoundFlow(Integrator):
+    """A flow as source and numbers, which can travel to another rank.
+
+    numbers (n,), tables (n, T) and attributes stand in the order in which the source reads them.
+    """
+
+    dt: float
+    name: str
+    key: str
+    source: str
+    numbers: Floats
+    tables: Floats
+    attributes: tuple[str, ...]
+
+    independent: ClassVar[bool] = True
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def start(self, state: State, team: Team) -> None:
+        """Raise an InputError if a particle has no finite velocity where it is."""
+        bad = [place for place in team.split(self._module().bad, state.owned, *self._what(state)) if place >= 0]
+        if bad:
+            raise InputError(f"{self.name}: the velocity of {_who(state, bad[0])} at the start is not finite")
+
+    def carry(self, state: State, team: Team, steps: int) -> None:
+        """Take all particles through so many steps."""
+        lost = [
+            place for place in team.split(self._module().carry, state.owned, *self._how(state, steps)) if place >= 0
+        ]
+        if lost:
+            self._report(state, min(lost))
+        state.step += steps
+
+    def first_half(self, state: State, team: Team) -> None:
+        """One step."""
+        self.carry(state, team, 1)
+        state.step -= 1  # who asks for half a step counts the steps
+
+    def second_half(self, state: State, team: Team) -> None:
+        """There is nothing left to do."""
+
+    def _module(self) -> Any:
+        return load(self.key, lambda: self.source, str(flow_source.__file__))
+
+    def _what(self, state: State) -> tuple[Any, ...]:
+        """What velocities depend on, as the loops take it."""
+        columns = tuple(state.mass if name == MASS else state.attributes[name] for name in self.attributes)
+        own = columns or (state.mass,)  # Numba wants at least one
+        return (state.positions, state.box.origin, self.numbers, self.tables, state.types, own, self.dt, state.step)
+
+    def _how(self, state: State, steps: int) -> tuple[Any, ...]:
+        return (*self._what(state), steps, state.box.lengths, ROUND * state.quanta.position)
+
+    def _report(self, state: State, place: int) -> None:
+        """Follow the particle that was lost, which has not been moved, to the step at which that happens."""
+        while self._module().carry(place, place + 1, *self._how(state, 1)) < 0:
+            state.step += 1
+        raise RunError(
+            f"step {state.step}: {_who(state, place)} moves out of reach in one step: farther than the edge of the box, "
+            f"beyond twice the longest edge where it is open, or nowhere finite; use a smaller dt, or a larger box"
+        )
+
+
+def _who(state: State, place: int) -> str:
+    return f"particle {state.ids[place]} at {(state.positions[:, place] + state.box.origin).tolist()}"
