@@ -35,8 +35,9 @@ def job(script: str, case: str, ranks: int | None, **options: object) -> Result:
 
 def turns(threads: int, rounds: int, copies: int = 0) -> Result:
     """The best of several turns, and the share of time in halo and waiting: of the liquid, or of 64,000 molten."""
-    import motes
     from ours import DENSITY, liquid, simulation
+
+    import motes
 
     lattice = partial(motes.fcc, cells=(40, 20, 20), density=DENSITY, temperature=1.44, seed=1)
     sim = simulation(liquid(copies=copies) if copies else lattice(), threads=threads)
@@ -54,8 +55,9 @@ def turns(threads: int, rounds: int, copies: int = 0) -> Result:
 
 def melt(warm: int, steps: int) -> Result:
     """The melt of 32,000 particles."""
-    import motes
     from ours import clock, simulation
+
+    import motes
 
     return clock(simulation(motes.read(str(MELT))), warm, steps)
 
@@ -87,9 +89,10 @@ def lammps(warm: int, steps: int) -> Result:
 
 def droplet(steps: int) -> Result:
     """Largest over mean work on the ranks, before borders move and at the end."""
-    import motes
     import numpy as np
     from ours import simulation
+
+    import motes
 
     data = np.load(DROPLET)
     box = motes.Box(data["box"][3:6] - data["box"][:3], boundary="open", origin=data["box"][:3])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +50,34 @@ def read_lammps() -> Callable[[str], dict[str, Any]]:
         return found
 
     return read
+
+
+@pytest.fixture(scope="session")
+def work() -> Iterator[Any]:
+    """The functions of sweep_work.py, where worker processes find them as well."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(Path(__file__).parent))
+        yield import_module("sweep_work")
+
+
+@pytest.fixture(scope="session")
+def time_limit() -> Callable[[float], AbstractContextManager[None]]:
+    """Fail what takes longer than so many seconds, also if it waits for something that never comes."""
+
+    @contextmanager
+    def limit(seconds: float) -> Iterator[None]:
+        def stop(*_: object) -> None:
+            pytest.fail(f"not done within {seconds:g} s")
+
+        before = signal.signal(signal.SIGALRM, stop)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+
+    return limit
 
 
 @pytest.fixture(scope="module")

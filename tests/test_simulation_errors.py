@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -186,15 +187,21 @@ def test_a_force_out_of_range_is_an_error_about_the_closest_pair():
 
 
 def test_an_energy_out_of_range_is_an_error_not_a_wrong_number():
-    """The energy of this plateau is far above all that its slope suggests."""
+    """The energy of this plateau is far above all that its slope suggests, and that the quanta are made to hold."""
     simulation = two(1.5, [motes.Pair(lambda r: 1e12 + r, cutoff=2.0)])
+    assert simulation.potential_energy == pytest.approx(1e12 + 1.5, rel=1e-14)
+    state = simulation._engine.here.state
+    state.quanta = replace(state.quanta, energy=2.0**-48)
+    simulation.run(1)
     with pytest.raises(motes.RunError, match="out of range"):
         _ = simulation.potential_energy
 
 
 def test_a_speed_that_the_grid_cannot_hold_is_an_error_before_anything_moves_on():
-    simulation = fluid(motes.VelocityVerlet(0.1))
-    with pytest.raises(motes.RunError, match=r"^step 1: particle \d+ reached velocity \[.*\] at \[.*smaller dt"):
+    simulation = fluid(motes.VelocityVerlet(0.01))
+    state = simulation._engine.here.state
+    state.quanta = replace(state.quanta, velocity=2.0**-51 * np.abs(simulation.velocities).max())
+    with pytest.raises(motes.RunError, match=r"^step 0: particle \d+ reached velocity \[.*\] at \[.*smaller dt"):
         simulation.run(1)
 
 

@@ -11,17 +11,20 @@ from motes.launch import join
 join()
 
 if TYPE_CHECKING:
+    from motes.arrays import elementwise as elementwise
     from motes.box import Box as Box
     from motes.builders import fcc as fcc
     from motes.builders import random as random
     from motes.errors import InputError as InputError
     from motes.errors import RunError as RunError
     from motes.forces import potentials as potentials
+    from motes.forces.field import Field as Field
     from motes.forces.interaction import Pair as Pair
     from motes.forces.interaction import mix as mix
     from motes.formulas.trace import erf as erf
     from motes.formulas.trace import erfc as erfc
     from motes.integrators import Brownian as Brownian
+    from motes.integrators import Flow as Flow
     from motes.integrators import Langevin as Langevin
     from motes.integrators import VelocityVerlet as VelocityVerlet
     from motes.observers import Thermo as Thermo
@@ -29,10 +32,13 @@ if TYPE_CHECKING:
     from motes.particles import Particles as Particles
     from motes.readers import read as read
     from motes.simulation import Simulation as Simulation
+    from motes.sweeps import sweep as sweep
 
 _HOMES = {
     "Box": "motes.box",
     "Brownian": "motes.integrators",
+    "Field": "motes.forces.field",
+    "Flow": "motes.integrators",
     "InputError": "motes.errors",
     "Langevin": "motes.integrators",
     "Pair": "motes.forces.interaction",
@@ -42,6 +48,7 @@ _HOMES = {
     "Thermo": "motes.observers",
     "Trajectory": "motes.observers",
     "VelocityVerlet": "motes.integrators",
+    "elementwise": "motes.arrays",
     "erf": "motes.formulas.trace",
     "erfc": "motes.formulas.trace",
     "fcc": "motes.builders",
@@ -49,6 +56,7 @@ _HOMES = {
     "potentials": "motes.forces",
     "random": "motes.builders",
     "read": "motes.readers",
+    "sweep": "motes.sweeps",
 }
 
 __all__ = sorted(_HOMES)  # noqa: PLE0605  # a list of strings, made from the one table above

@@ -16,6 +16,7 @@ from motes.decomposition.balance import Balancer
 from motes.decomposition.domain import Domain, Link, total_of
 from motes.decomposition.grid import Regions
 from motes.errors import RunError
+from motes.forces.field import FieldForces, FieldPlan
 from motes.forces.pair import PairForces, PairSums
 from motes.forces.plan import PairPlan
 from motes.forces.scale import BITS
@@ -40,6 +41,7 @@ class Plan:
     box: Box
     integrator: Integrator
     forces: PairPlan
+    fields: tuple[FieldPlan, ...]
     skin: float
     threads: int
 
@@ -60,6 +62,8 @@ class Extremes:
 
     force: float
     energy: float
+    field: tuple[float, float]
+    """Force and energy."""
     kinetic: float
     heaviest: float
     lightest: float
@@ -97,6 +101,7 @@ class Engine:
         self.team = Team(plan.threads)
         self.integrator = plan.integrator
         self.forces = PairForces(plan.forces, self.team)
+        self.fields = FieldForces(plan.fields, plan.integrator.dt, self.team)
         self.neighbors = NeighborList(plan.forces.cutoff, plan.skin, self.team)
         halo = self.neighbors.radius if plan.forces.cutoff else 0.0
         self.domain = Domain(Regions.even(plan.box, link.size, halo), halo, link, self.team)
@@ -153,7 +158,7 @@ class Engine:
         sums = self.forces.compute(self.state, self.neighbors.pairs, energy)
         self.work += process_time() - begun
         self._check_range(sums)
-        self.sums = sums
+        self.sums = self.fields.add(self.state, sums)
         self.clock.lap("pair")
         self.domain.fold_forces(self.state)
         self.clock.lap("halo")
@@ -161,8 +166,8 @@ class Engine:
     def _check_range(self, sums: PairSums) -> None:
         """A number out of range would be a wrong number."""
         quanta = self.state.quanta
-        force_limit = 2.0**BITS * quanta.force / max(self.forces.cutoff, np.finfo(float).tiny)
-        if not (sums.largest_force <= force_limit and sums.largest_energy <= 2.0**BITS * quanta.energy):
+        force = sums.largest_force * self.forces.cutoff
+        if not (force <= 2.0**BITS * quanta.force and sums.largest_energy <= 2.0**BITS * quanta.energy):
             raise RunError(
                 f"step {self.state.step}: a force is out of range: {self.closest_pair()}; "
                 "use a smaller dt, or remove overlaps at the start"
@@ -178,14 +183,15 @@ class Engine:
         state, owned = self.state, self.state.owned
         sums = self.forces.compute(state, self.neighbors.pairs, energy=True)
         kinetic = 0.5 * state.mass[:owned] * (state.velocities[:, :owned] ** 2).sum(axis=0)
-        values = [sums.largest_force, sums.largest_energy, kinetic.max(initial=0.0)]
+        values = [sums.largest_force, sums.largest_energy, *self.fields.largest(state), kinetic.max(initial=0.0)]
         for column in (state.mass, *state.attributes.values()):
             values += [column[:owned].max(initial=-np.inf), (-column[:owned]).max(initial=-np.inf)]
         largest = self.link.maximum(np.array(values)).tolist()
         ranges = {
-            name: (-low, high) for name, high, low in zip(state.attributes, largest[5::2], largest[6::2], strict=True)
+            name: (-low, high) for name, high, low in zip(state.attributes, largest[7::2], largest[8::2], strict=True)
         }
-        return Extremes(largest[0], largest[1], largest[2], largest[3], -largest[4], ranges)
+        force, energy, field_force, field_energy, fastest, heaviest, lightest = largest[:7]
+        return Extremes(force, energy, (field_force, field_energy), fastest, heaviest, -lightest, ranges)
 
     def begin(self, quanta: Quanta) -> None:
         """Put the velocities on their grid and compute the first forces."""

@@ -7,6 +7,7 @@ server before it does anything else.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import multiprocessing
 import os
 import sys
@@ -21,10 +22,14 @@ RANK_AND_SIZE = (
 )
 EXPECTED = "MOTES_RANKS"
 SERVING = "MOTES_SERVING"
+LEADER = "MOTES_LEADER"
+"""The process that is rank 0: programs which it starts inherit what the launcher said, and are no ranks."""
 
 
 def launched_ranks(environment: Mapping[str, str]) -> tuple[int, int] | None:
     """Rank and number of ranks, or None where no launcher speaks."""
+    if _inherited(environment):
+        return None
     for rank, size in RANK_AND_SIZE:
         if environment.get(rank, "").isdecimal() and environment.get(size, "").isdecimal():
             if rank == "SLURM_PROCID" and "SLURM_STEP_ID" not in environment:
@@ -33,9 +38,13 @@ def launched_ranks(environment: Mapping[str, str]) -> tuple[int, int] | None:
     return None
 
 
+def _inherited(environment: Mapping[str, str]) -> bool:
+    return environment.get(LEADER, str(os.getpid())) != str(os.getpid())
+
+
 def expected_ranks(environment: Mapping[str, str]) -> int | None:
     """How many ranks `motes run --ranks` asked for, or else the launcher says there are."""
-    if environment.get(EXPECTED, "").isdecimal():
+    if environment.get(EXPECTED, "").isdecimal() and not _inherited(environment):
         return int(environment[EXPECTED])
     launched = launched_ranks(environment)
     return launched[1] if launched else None
@@ -47,6 +56,7 @@ def join() -> None:
     if launched is None or launched[1] == 1 or SERVING in os.environ or not is_main():
         return
     if launched[0] == 0:
+        os.environ[LEADER] = str(os.getpid())
         atexit.register(_release)
     else:
         _become_server()
@@ -62,8 +72,10 @@ def _release() -> None:
     if "motes.ranks" in sys.modules and sys.modules["motes.ranks"].connected():
         return
     from motes.decomposition.mpi import Channel, connect
+    from motes.errors import InputError
 
-    Channel(connect(None)[0]).dismiss()
+    with contextlib.suppress(InputError):  # without MPI, or with fewer ranks than expected, they have left already
+        Channel(connect(expected_ranks(os.environ))[0]).dismiss()
 
 
 def _become_server() -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from motes.checks import whole_number
 from motes.errors import InputError
 from motes.functions import cos, log, sin
 from motes.state import Floats, Integers
@@ -77,7 +78,8 @@ def draw_uniforms(begin: int, end: int, seed: int, purpose: int, ids: Integers, 
 
 
 def check_seed(seed: object) -> int:
-    """A seed must be a whole number of 64 bits."""
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
-        raise InputError(f"seed is {seed!r}; it must be a whole number from 0 to 2**63 - 1")
-    return int(seed)
+    """A seed must be a whole number of 63 bits."""
+    number = whole_number("seed", seed, minimum=0)
+    if number >= 2**63:
+        raise InputError(f"seed: expected a whole number below 2**63, got {number}")
+    return number

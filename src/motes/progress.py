@@ -5,6 +5,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+
+_silent: ContextVar[bool] = ContextVar("silent", default=False)
+
+
+@contextmanager
+def no_progress_bar() -> Iterator[None]:
+    """No bars in this task: it is one of many, which have a bar together."""
+    before = _silent.set(True)
+    try:
+        yield
+    finally:
+        _silent.reset(before)
 
 
 @contextmanager
@@ -13,7 +26,7 @@ def progress_bar(total: int) -> Iterator[Callable[[int], None]]:
 
     The bar is drawn on standard error if that is a terminal, and vanishes at the end.
     """
-    if not sys.stderr.isatty():
+    if _silent.get() or not sys.stderr.isatty():
         yield _ignore
         return
     from rich.console import Console

@@ -10,6 +10,7 @@ others with it, since they wait for messages that will never come.
 from __future__ import annotations
 
 import atexit
+import itertools
 import os
 import sys
 import weakref
@@ -20,7 +21,7 @@ from typing import Any
 from motes.decomposition.single import SingleLink
 from motes.engine import Engine, Plan, Start
 from motes.errors import InputError, RunError
-from motes.launch import expected_ranks, is_main, launched_ranks
+from motes.launch import expected_ranks, is_main
 from motes.state import State
 from motes.threads import available_cores
 
@@ -45,7 +46,7 @@ class Ranks:
         self._link = link
         self._engines: dict[int, Engine] = {}
         self._discarded: list[int] = []
-        self._made = 0
+        self._numbers = itertools.count()  # threads of a sweep may build at the same time, and each needs its own
         self._busy = False
         if channel is not None:
             atexit.register(self._dismiss)
@@ -57,8 +58,7 @@ class Ranks:
 
     def build(self, plan: Plan, start: Start) -> EngineOfAll:
         """Make an engine on every rank; the particles are handed to their owners."""
-        number = self._made
-        self._made += 1
+        number = next(self._numbers)
         engine = Engine(plan, start, self._link)  # here first: what it compiles, the others then find in the cache
         if self._channel is not None:
             elsewhere = start.emptied() if isinstance(start, State) else start
@@ -85,7 +85,10 @@ class Ranks:
     def _forget(self) -> None:
         """Let engines go whose simulation nobody holds any more."""
         while self._discarded:
-            number = self._discarded.pop()
+            try:
+                number = self._discarded.pop()
+            except IndexError:  # another thread was here first
+                return
             self._engines.pop(number, None)
             if self._channel is not None:
                 self._channel.tell(Command(number, "_forgotten"))
@@ -153,7 +156,7 @@ def world() -> Ranks:
 def _connect(environment: Mapping[str, str]) -> Ranks:
     """Join the others, if a launcher started any, and this process is not a worker with a job of its own."""
     cores = available_cores()
-    if launched_ranks(environment) is None or not is_main():
+    if expected_ranks(environment) is None or not is_main():
         return Ranks(None, SingleLink(), cores)
     from motes.decomposition.mpi import Channel, MpiLink, connect
 

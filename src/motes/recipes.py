@@ -63,7 +63,8 @@ class Lattice(Recipe):
         cell, atom = np.divmod(ids, 4)
         rest, x = np.divmod(cell, self.cells[0])
         z, y = np.divmod(rest, self.cells[1])
-        return (np.stack([x, y, z], axis=1) + FCC_BASIS[atom]) * self.edge
+        places: Floats = (np.stack([x, y, z], axis=1) + FCC_BASIS[atom]) * self.edge
+        return places
 
 
 @dataclass(frozen=True)

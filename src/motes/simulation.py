@@ -14,15 +14,16 @@ from motes.box import Box
 from motes.checks import numbers
 from motes.engine import PHASES, Extremes, Plan, Start
 from motes.errors import InputError
+from motes.forces.field import Field
 from motes.forces.interaction import BoundPair, Pair
 from motes.forces.plan import plan_pairs
-from motes.forces.scale import BITS, MARGIN, force_limit, power_above
-from motes.formulas.bind import World
+from motes.formulas.bind import Bound, World
 from motes.integrators import Integrator
 from motes.observers.frame import Frame
 from motes.observers.schedule import Schedule
 from motes.particles import Particles
 from motes.progress import progress_bar
+from motes.quanta import choose_quanta
 from motes.ranks import world
 from motes.state import Array, Floats, Integers, Quanta, State
 from motes.threads import Team
@@ -33,8 +34,6 @@ SKIN = 0.14
 SHOW_EVERY = 0.2
 """Seconds between two signs of progress."""
 
-SPEED_MARGIN = 4096.0
-
 
 class Simulation:
     """Particles, how they move, and what they feel.
@@ -42,7 +41,7 @@ class Simulation:
     Args:
         particles: where they start; they are copied.
         integrator: for example VelocityVerlet(dt=0.005).
-        interactions: Pair objects; none means free particles.
+        interactions: Pair and Field objects; none means free particles.
         threads: how many; None takes all cores.
         skin: width beyond the cutoff up to which neighbours are listed; it changes the speed, never a result.
 
@@ -54,7 +53,7 @@ class Simulation:
         self,
         particles: Particles,
         integrator: Integrator,
-        interactions: Sequence[Pair] = (),
+        interactions: Sequence[Pair | Field] = (),
         threads: int | None = None,
         skin: float | None = None,
     ) -> None:
@@ -66,22 +65,25 @@ class Simulation:
         self._count = len(particles)
         self._step = 0
         ranks = world()
-        bound = [pair.bind(particles.type_names, _samples(particles)) for pair in interactions]
+        pairs = [one for one in interactions if isinstance(one, Pair)]
+        bound = [pair.bind(particles.type_names, _samples(particles)) for pair in pairs]
         forces = plan_pairs(bound, max(1, len(particles.type_names)), self._box.dimensions)
         self._skin = _skin(skin, forces.cutoff, self._box)
         self._threads = Team(threads, ranks.cores).threads
         around = World(self._box.boundary, particles.type_names, tuple(_samples(particles)))
-        plan = Plan(self._box, integrator.bind(around), forces, self._skin, self._threads)
+        fields = [one.bind(around) for one in interactions if isinstance(one, Field)]
+        plans = tuple(field.plan for field in fields)
+        plan = Plan(self._box, integrator.bind(around), forces, plans, self._skin, self._threads)
         self._ranks = ranks.size
         self._cutoff = forces.cutoff
         self._engine = ranks.build(plan, _start(particles))
-        self._quanta = self._begin(bound, particles.velocities)
+        self._quanta = self._begin(bound, [field.bound for field in fields], particles.velocities)
         self._order: Integers | None = None
         self._attribute_names = tuple(_samples(particles))
         self._schedule = Schedule()
         self._output = 0.0
 
-    def _begin(self, pairs: Sequence[BoundPair], velocities: Floats) -> Quanta:
+    def _begin(self, pairs: Sequence[BoundPair], fields: Sequence[Bound], velocities: Floats) -> Quanta:
         """Neighbours, then the quanta that fit what the particles feel, then the first forces."""
         extremes: Extremes = self._engine.call("extremes")
         if not (math.isfinite(extremes.force) and math.isfinite(extremes.energy)):
@@ -89,7 +91,7 @@ class Simulation:
                 f"a force or an energy at the start is not finite: {self._engine.here.closest_pair()}; "
                 "give particles places of their own, and a function that is finite there"
             )
-        quanta = _choose_quanta(self._box, pairs, self._integrator, extremes)
+        quanta = choose_quanta(self._box, pairs, fields, self._integrator, extremes)
         _check_speeds(velocities, quanta.velocity)
         self._engine.call("begin", quanta)
         return quanta
@@ -168,7 +170,7 @@ class Simulation:
         return self._integrator
 
     @property
-    def interactions(self) -> tuple[Pair, ...]:
+    def interactions(self) -> tuple[Pair | Field, ...]:
         """What the particles feel."""
         return self._interactions
 
@@ -264,7 +266,8 @@ class Simulation:
     @property
     def degrees_of_freedom(self) -> int:
         """d (N - 1) where total momentum is conserved, d N elsewhere."""
-        conserved = self._integrator.conserves_momentum and "reflecting" not in self._box.boundary
+        outside = "reflecting" in self._box.boundary or any(isinstance(one, Field) for one in self._interactions)
+        conserved = self._integrator.conserves_momentum and not outside
         return self._box.dimensions * (len(self) - conserved)
 
     @property
@@ -331,11 +334,11 @@ def _check_types(particles: object, integrator: object, interactions: object) ->
         raise InputError(
             f"the integrator is {type(integrator).__name__}; give for example motes.VelocityVerlet(dt=0.005)"
         )
-    if isinstance(interactions, Pair) or not isinstance(interactions, Sequence):
+    if isinstance(interactions, Pair | Field) or not isinstance(interactions, Sequence):
         raise InputError("interactions must be a list, for example [motes.Pair(...)]")
     for interaction in interactions:
-        if not isinstance(interaction, Pair):
-            raise InputError(f"an interaction is {type(interaction).__name__}; it must be motes.Pair")
+        if not isinstance(interaction, Pair | Field):
+            raise InputError(f"an interaction is {type(interaction).__name__}; it must be motes.Pair or motes.Field")
     if integrator.independent and interactions:
         raise InputError(
             f"{integrator!r} moves particles that never meet, so interactions would be without effect: leave them out, "
@@ -377,22 +380,3 @@ def _start(particles: Particles) -> Start:
     velocities = particles.velocities[order]
     ids, types, mass = particles.ids[order], particles.types[order], particles.mass[order]
     return State.of(particles.box, ids, types, mass, positions, velocities, columns)
-
-
-def _choose_quanta(box: Box, pairs: Sequence[BoundPair], integrator: Integrator, extremes: Extremes) -> Quanta:
-    """Grids fine enough for the motion at hand, with room above it."""
-    energy = max(extremes.kinetic, 10 * integrator.temperature)
-    force = force_limit(pairs, extremes.attributes, energy, extremes.force)
-    cutoff = max((pair.max_cutoff for pair in pairs), default=1.0)
-    farthest = float(box.lengths.max()) / integrator.dt
-    usual = math.sqrt(max(2 * energy, force * cutoff / MARGIN) / extremes.lightest)
-    velocity = power_above(min(SPEED_MARGIN * usual, farthest) if usual else farthest) * 2.0**-51
-    heaviest = max(extremes.heaviest, 0.0) or 1.0
-    kinetic = power_above(0.5 * heaviest * box.dimensions * (2.0**51 * velocity) ** 2)
-    return Quanta(
-        position=box.spacing,
-        velocity=velocity,
-        force=force * 2.0**-BITS,
-        energy=power_above(max(force * cutoff / 4, 4 * extremes.energy)) * 2.0**-BITS,
-        kinetic=kinetic * 2.0**-62,
-    )

@@ -8,8 +8,10 @@ disadvantage: handing out work costs about 20 microseconds a stage, so small sys
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import pairwise
 from typing import Any
 
@@ -27,13 +29,34 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+_share: ContextVar[int | None] = ContextVar("share", default=None)
+
+
+@contextmanager
+def share_of_threads(threads: int) -> Iterator[None]:
+    """For this task alone, so many threads stand in for all cores: other tasks run beside it."""
+    before = _share.set(threads)
+    try:
+        yield
+    finally:
+        _share.reset(before)
+
+
+def usual_threads(cores: int | None = None) -> int:
+    """How many threads there are for a program that does not say how many it wants."""
+    share = _share.get()
+    if share is not None:
+        return share
+    chosen = os.environ.get(VARIABLE, "")
+    return int(chosen) if chosen.isdecimal() and int(chosen) else cores or available_cores()
+
+
 class Team:
     """threads threads, or as many as there are cores; the calling thread is one of them."""
 
     def __init__(self, threads: int | None = None, cores: int | None = None) -> None:
         if threads is None:
-            chosen = os.environ.get(VARIABLE, "")
-            threads = int(chosen) if chosen.isdecimal() and int(chosen) else cores or available_cores()
+            threads = usual_threads(cores)
         if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
             raise InputError(f"threads is {threads!r}; it must be a whole number of at least 1")
         self.threads = threads

@@ -167,11 +167,11 @@ class OnRanks:
     def start(self, ranks: int | None, *arguments: Any, environment: Any = None) -> Iterator[subprocess.Popen[str]]:
         """A running `mpiexec -n ranks python arguments`; without ranks, only `python arguments`."""
         launcher = [] if ranks is None else [self._mpiexec, "-n", str(ranks)]
-        paths = [str(self.source), os.environ.get("PYTHONPATH", "")]
+        paths = os.pathsep.join(filter(None, [str(self.source), os.environ.get("PYTHONPATH")]))
         process = subprocess.Popen(
             [*launcher, sys.executable, *map(str, arguments)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), MARK: self._mark, **(environment or {})},
+            env={**os.environ, "PYTHONPATH": paths, MARK: self._mark, **(environment or {})},
         )  # fmt: skip
         try:
             yield process

@@ -106,7 +106,7 @@ def run(make: Callable[[], System], threads: int, folder: Path) -> dict[str, Any
         "energy, virial": [sim.potential_energy.hex(), sim.virial.hex()],
         "thermo": thermo.read_text(),
         "trajectory": digest(trajectory.read_bytes()),
-        "how": {key: how[key] for key in ("ranks", "regions", "threads", "list_builds")},
+        "how": {"imbalance": sim.imbalance, **{key: how[key] for key in ("ranks", "threads", "list_builds")}},
     }
 
 

@@ -151,9 +151,11 @@ def test_other_processes_of_a_script_keep_to_themselves(both: Any) -> None:
             with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
                 print(list(pool.map(measure, [20, 30])))
             sim.run(2)
-            print(sim.step, subprocess.run([sys.executable, "-c", "import motes; print('child')"], capture_output=True).stdout)
+            child = "import motes; print(motes.Simulation(motes.fcc(2, 1.0), motes.VelocityVerlet(0.01)))"
+            done = subprocess.run([sys.executable, "-c", child], capture_output=True)
+            print(sim.step, done.stdout, done.stderr)
         """
     )
     assert (alone.returncode, alone.stderr) == (0, "")
-    assert alone.stdout == "[(20, 1), (30, 1)]\n2 b'child\\n'\n"
+    assert alone.stdout == "[(20, 1), (30, 1)]\n2 b'Simulation(32 particles, VelocityVerlet(dt=0.01), step 0)\\n' b''\n"
     assert (together.stdout, together.stderr, together.returncode) == (alone.stdout, "", 0)

@@ -57,6 +57,12 @@ def test_any_number_of_ranks(outcome: Any, ranks: int, threads: int) -> None:
     assert not any(different.values()), different
 
 
+@pytest.mark.parametrize("ranks", [3, 6])
+def test_borders_move_during_the_run(outcome: Any, ranks: int) -> None:
+    """The droplet lies within the middle third, which is why the planes are moved at the first look."""
+    assert outcome(ranks, 1)["droplet"]["how"]["imbalance"][0] > 1.5
+
+
 def test_two_threads_without_ranks(outcome: Any) -> None:
     for system, results in outcome(None, 1).items():
         assert outcome(None, 2)[system]["fingerprint"] == results["fingerprint"]

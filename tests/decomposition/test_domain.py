@@ -323,11 +323,10 @@ def check_divided(system: Any, regions: Regions, halo: float, threads: int = 1) 
 
 
 @pytest.mark.parametrize("boundary", ["periodic", "open"])
-def test_a_hundred_and_twenty_regions_of_a_liquid(regional: Any, boundary: str) -> None:
-    lattice = motes.fcc(cells=5, density=1.0)
+def test_eighty_regions_of_a_liquid(regional: Any, boundary: str) -> None:
+    lattice = motes.fcc(cells=4, density=1.0)
     box = motes.Box(lattice.box.lengths, boundary)
-    shape = (6, 4, 5)
-    regions = Regions(box, Regions.even(box, 1, 0.0).borders)
+    shape = (5, 4, 4)
     regions = Regions(box, tuple(weighted_borders(box, a, parts, np.ones(1), 0.0) for a, parts in enumerate(shape)))
     shaken = lattice.positions + np.random.default_rng(1).uniform(0.0, 0.2, lattice.positions.shape)
     check_everything(regional(regions, 1.3, box.snap(shaken)), 1.3, seed=2)

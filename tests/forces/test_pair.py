@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import motes
+import motes.forces.pair
 from motes.forces.pair import share
 from motes.formulas.derive import evaluate
 from motes.neighbors.brute import brute_pairs
@@ -192,6 +194,23 @@ def test_beyond_the_cutoff_nothing_is_felt_and_at_it_neither() -> None:
         sim = motes.Simulation(motes.Particles([[1, 1, 1], [1 + distance, 1, 1]], box), VERLET, [pair], skin=0.0)
         assert (sim.potential_energy > 0) == felt
         assert (sim.forces != 0).any() == felt
+
+
+@pytest.mark.parametrize("threads", [2, 3, 5])
+def test_overlaps_are_handed_on_through_threads_that_meet_no_one(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a thin box most clusters are ghosts, which meet no one: their threads only pass on what others felt."""
+
+    def one_part_each(chunks: list[Chunk], threads: int) -> list[list[Chunk]]:
+        edges = np.linspace(0, len(chunks), threads + 1).astype(int)
+        return [chunks[begin:end] for begin, end in pairwise(edges) if end > begin]
+
+    monkeypatch.setattr(motes.forces.pair, "share", one_part_each)
+    box = motes.Box([0.25, 2.0], ["periodic", "open"])
+    positions = box.snap(np.random.default_rng(4).random((150, 2)) * box.lengths)
+    types = np.zeros(150, np.int64)
+    chosen = model("plain", types, types, types)
+    sim = motes.Simulation(motes.Particles(positions, box), VERLET, chosen.pairs, threads=threads, skin=0.4)
+    assert_sums(sim, brute_sums(positions, box, chosen, types))
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 7])

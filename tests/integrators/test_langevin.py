@@ -165,7 +165,7 @@ def test_axes_particles_and_steps_are_independent(integrator, dimensions):
         ({"temperature": math.nan}, "temperature is nan"),
         ({"friction": 0}, "friction is 0;"),
         ({"friction": math.inf}, "friction is inf"),
-        ({"seed": -3}, "seed is -3"),
+        ({"seed": -3}, "seed: expected a whole number"),
     ],
 )
 def test_a_bad_argument_is_refused(integrator, wrong, words):

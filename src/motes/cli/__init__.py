@@ -83,6 +83,31 @@ def check(file: File, threads: Threads = None, settings: Settings = None) -> Non
 
 
 @app.command()
+def sweep(
+    file: File,
+    vary: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUES", help="run all of these values, e.g. integrator.dt=0.001,0.002; repeatable"),
+    ] = None,
+    repeats: Annotated[int, typer.Option(help="runs of each set of values, each with its own seed")] = 1,
+    seed: Annotated[int, typer.Option(help="where the seeds of the runs come from")] = 0,
+    workers: Annotated[int | None, typer.Option(help="runs at the same time  [default: as many as cores]")] = None,
+    threads: Annotated[int | None, typer.Option(help="threads of each run  [default: its share of the cores]")] = None,
+    steps: Annotated[int | None, typer.Option(help="steps of each run, instead of the file's")] = None,
+    settings: Settings = None,
+    output: Annotated[
+        Path | None, typer.Option(help="a .csv or .jsonl file for the rows; finished rows in it are not run again")
+    ] = None,
+) -> None:
+    """Run FILE for many values, side by side: one row for each run, and no other output."""
+    with _exit_status():
+        from motes.cli.sweep import Options, sweep
+
+        chosen = tuple(settings or ())
+        sweep(file, Options(tuple(vary or ()), repeats, seed, workers, threads, steps, chosen, output))
+
+
+@app.command()
 def doctor() -> None:
     """Say what Motes sees of this machine."""
     with _exit_status():

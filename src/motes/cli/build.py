@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ from motes.cli.config import (
     BoxTable,
     BrownianTable,
     Config,
+    FieldTable,
     LangevinTable,
     LatticeParticles,
     Mix,
@@ -32,6 +33,7 @@ from motes.cli.config import (
 from motes.errors import InputError
 from motes.forces.interaction import BoundPair
 from motes.forces.potentials import BUILT_IN
+from motes.formulas.bind import World
 
 
 @dataclass
@@ -41,9 +43,9 @@ class Job:
     path: Path
     config: Config
     particles: motes.Particles
-    interactions: list[motes.Pair] = field(default_factory=list)
-    bound: list[BoundPair] = field(default_factory=list)
-    """The interactions with all their names resolved."""
+    interactions: list[motes.Pair | motes.Field] = field(default_factory=list)
+    bound: dict[int, BoundPair] = field(default_factory=dict)
+    """The pairs with all their names resolved, by their number in the file, counted from 0."""
 
     def simulation(self, threads: int | None = None) -> motes.Simulation:
         """A simulation of it; `threads` goes before the file's own."""
@@ -58,17 +60,15 @@ class Job:
             )
 
 
-def read_job(path: Path, settings: tuple[str, ...] = ()) -> Job:
+def read_job(path: Path, settings: tuple[str, ...] = (), changes: Mapping[str, Any] | None = None) -> Job:
     """Read an input file and all it names. Raises InputError that begins with the file's name."""
-    config = load(path, settings)
+    config = load(path, settings, changes)
     with blame(path, "[particles]"):
         particles = build_particles(config, path.parent)
     job = Job(path, config, particles)
-    for number, table in enumerate(config.interactions, start=1):
-        with blame(path, f"[[interactions]] number {number}"):
-            pair = build_pair(table, particles, path.parent)
-            job.bound.append(pair.bind(particles.type_names, particles.attributes))
-            job.interactions.append(pair)
+    for number, table in enumerate(config.interactions):
+        with blame(path, f"[[interactions]] number {number + 1}"):
+            job.interactions.append(build_interaction(job, number, table))
     return job
 
 
@@ -139,14 +139,38 @@ def _boundary(box: BoxTable) -> str | list[str]:
     return words[0] if len(words) == 1 else words
 
 
+def build_interaction(job: Job, number: int, table: PairTable | FieldTable) -> motes.Pair | motes.Field:
+    """The interaction of one [[interactions]], whose names must all have a meaning."""
+    particles, folder = job.particles, job.path.parent
+    if isinstance(table, FieldTable):
+        field = build_field(table, particles, folder)
+        field.bind(World(particles.box.boundary, particles.type_names, tuple(particles.attributes)))
+        return field
+    pair = build_pair(table, particles, folder)
+    job.bound[number] = pair.bind(particles.type_names, particles.attributes)
+    return pair
+
+
 def build_pair(table: PairTable, particles: motes.Particles, folder: Path) -> motes.Pair:
-    """The interaction of one [[interactions]]."""
+    """The pair interaction of one [[interactions]]."""
     given = {name: build_parameter(name, value, particles) for name, value in table.parameters.items()}
     cutoff = build_parameter("cutoff", table.cutoff, particles)
     if table.energy is not None:
         return motes.Pair.from_expression(table.energy, cutoff, shift=table.shift, **given)
     function = _function(table.function, folder) if table.function is not None else _built_in(str(table.name))
     return motes.Pair(function, cutoff, shift=table.shift, **given)
+
+
+def build_field(table: FieldTable, particles: motes.Particles, folder: Path) -> motes.Field:
+    """The field of one [[interactions]]."""
+    labels: dict[str, str | int] = {str(label): label for label in particles.type_names}
+    given = {
+        name: {labels.get(key, key): number for key, number in value.items()} if isinstance(value, dict) else value
+        for name, value in table.parameters.items()
+    }
+    if table.energy is not None:
+        return motes.Field.from_expression(table.energy, **given)
+    return motes.Field(_function(str(table.function), folder), **given)
 
 
 def build_parameter(name: str, value: Parameter, particles: motes.Particles) -> Any:

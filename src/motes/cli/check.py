@@ -30,21 +30,22 @@ def check(path: Path, threads: int | None = None, settings: tuple[str, ...] = ()
     """The report on an input file; InputError or RunError for whatever would stop its run."""
     job = read_job(path, settings)
     check_outputs(job)
-    reach = max((pair.max_cutoff for pair in job.bound), default=0.0)
+    reach = max((pair.max_cutoff for pair in job.bound.values()), default=0.0)
     rows = {"input": str(path), **particle_rows(job.particles), **neighbour_rows(job.particles, reach)}
     simulation = job.simulation(threads)
     rows |= interaction_rows(job)
     rows |= {"integrator": str(simulation.integrator), "threads": str(simulation.threads)}
     rows |= {"memory": memory(job.particles, reach + simulation.skin), **outputs(job)}
     rows |= {"time": trial(simulation, job.config.run.steps)}
-    lines = interaction_lines(job.particles, dict(zip(interaction_rows(job), job.bound, strict=False)))
+    names = list(interaction_rows(job))
+    lines = interaction_lines(job.particles, {names[number]: pair for number, pair in job.bound.items()})
     return "\n".join([table(rows), *lines])
 
 
 def neighbour_rows(particles: motes.Particles, reach: float) -> dict[str, str]:
     """How near they are to each other; InputError for two at the same place."""
     if not reach:
-        return {"neighbours": "none are felt: there is no interaction"}
+        return {"neighbours": "none are felt: there is no interaction of pairs"}
     dimensions = particles.box.dimensions
     expected = particles.density * sphere(reach, dimensions)
     measured = mean_neighbours(particles, reach)

@@ -83,7 +83,8 @@ def _place(location: tuple[str | int, ...]) -> tuple[str, str]:
     if table == "interactions":
         if not inside:
             return "[[interactions]]", ""
-        return f"[[interactions]] number {int(inside[0]) + 1}", ".".join(inside[1:])
+        # What follows the number is which of several models was chosen: no key of the file.
+        return f"[[interactions]] number {int(inside[0]) + 1}", ".".join(inside[2:])
     if table in ("particles", "integrator"):
         inside = inside[1:]  # which of several models was chosen: no key of the file
     return f"[{table}]", inside[0] if inside else ""

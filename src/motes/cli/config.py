@@ -7,7 +7,7 @@ is one line that names the file, the table and the key. Nothing here touches par
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from motes.cli.complaints import complain, first_complaint, known_or_nearest, nearest, reject
+from motes.cli.complaints import complain, first_complaint, known_or_nearest, nearest, reject, shown
 from motes.errors import InputError
 
 Positive = Annotated[float, Field(gt=0)]
@@ -179,18 +179,13 @@ def as_cutoff(value: Any) -> Parameter:
     return cutoff
 
 
-class PairTable(Table):
-    """One [[interactions]] of kind "pair"; keys that are not listed here are parameters of the function."""
+class InteractionTable(Table):
+    """One [[interactions]]; keys that are not listed here are parameters of the function."""
 
     model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, Annotated[Any, BeforeValidator(as_parameter)]]
 
-    kind: Literal["pair"]
     energy: str | None = None
     function: str | None = None
-    name: str | None = None
-    cutoff: Annotated[Any, BeforeValidator(as_cutoff)]
-    shift: Literal["energy", "force"] | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -206,18 +201,50 @@ class PairTable(Table):
         return data
 
     @model_validator(mode="after")
-    def _one_energy(self) -> PairTable:
-        given = [key for key in ("energy", "function", "name") if getattr(self, key) is not None]
+    def _one_energy(self) -> InteractionTable:
+        sources = [key for key in ("energy", "function", "name") if key in type(self).model_fields]
+        given = [key for key in sources if getattr(self, key) is not None]
         if len(given) == 1:
             return self
         found = "none of them is given" if not given else " and ".join(map(repr, given)) + " are given"
-        wanted = "'energy' (a formula), 'function' (\"file.py:name\") and 'name'"
+        wanted = "'energy' (a formula), 'function' (\"file.py:name\")" + (" and 'name'" if "name" in sources else "")
         raise complain(f"needs exactly one of {wanted}; {found}")
 
     @property
     def parameters(self) -> dict[str, Parameter]:
         """The function's parameters by name."""
         return dict(self.__pydantic_extra__ or {})
+
+
+class PairTable(InteractionTable):
+    """Between any two particles within a cutoff."""
+
+    __pydantic_extra__: dict[str, Annotated[Any, BeforeValidator(as_parameter)]]
+
+    kind: Literal["pair"]
+    name: str | None = None
+    cutoff: Annotated[Any, BeforeValidator(as_cutoff)]
+    shift: Literal["energy", "force"] | None = None
+
+
+def as_field_parameter(value: Any) -> float | dict[str, float]:
+    """A number, or one for each type."""
+    if _is_number(value):
+        return float(value)
+    if isinstance(value, dict) and value and all(map(_is_number, value.values())):
+        return {key: float(number) for key, number in value.items()}
+    raise reject("is neither a number nor a table by type like {A = 1.0, B = 2.0}")
+
+
+class FieldTable(InteractionTable):
+    """On every particle by itself."""
+
+    __pydantic_extra__: dict[str, Annotated[Any, BeforeValidator(as_field_parameter)]]
+
+    kind: Literal["field"]
+
+
+InteractionTables = Annotated[PairTable | FieldTable, Discriminator("kind")]
 
 
 class VelocityVerletTable(Table):
@@ -286,7 +313,7 @@ class Config(Table):
 
     particles: ParticlesTable
     box: BoxTable = BoxTable()
-    interactions: Annotated[list[PairTable], BeforeValidator(as_list_of_tables)] = []
+    interactions: Annotated[list[InteractionTables], BeforeValidator(as_list_of_tables)] = []
     integrator: IntegratorTable
     run: RunTable
     thermo: ThermoTable | None = None
@@ -301,14 +328,16 @@ class Config(Table):
         return data
 
 
-def load(path: Path, settings: Sequence[str] = ()) -> Config:
-    """Read a TOML file, with `key=value` settings on top (e.g. "integrator.dt=0.002").
+def load(path: Path, settings: Sequence[str] = (), changes: Mapping[str, Any] | None = None) -> Config:
+    """Read a TOML file, with `key=value` settings on top (e.g. "integrator.dt=0.002"), and then values by key.
 
     Raises InputError for a file that is missing, is not TOML or does not fit the tables above.
     """
     tables = _read_tables(path)
     for setting in settings:
-        _apply(tables, setting)
+        put(tables, *read_setting(setting), f"--set {setting}")
+    for key, value in (changes or {}).items():
+        put(tables, key, value, f"{path}: {key} = {shown(value)}")
     try:
         return Config.model_validate(tables)
     except ValidationError as error:
@@ -328,31 +357,42 @@ def _read_tables(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: this is not TOML: {error}") from error
 
 
-def _apply(tables: dict[str, Any], setting: str) -> None:
-    """Put one `table.key=value` into the tables; those of [[interactions]] are counted from 1."""
-    path, equals, text = setting.partition("=")
-    *names, key = path.strip().split(".")
-    if not equals or not names or not all([*names, key]):
+def read_setting(setting: str) -> tuple[str, Any]:
+    """Key and value of a `table.key=value`."""
+    key, equals, text = setting.partition("=")
+    if not equals or not _is_key(key.strip()):
         raise InputError(f"--set {setting}: write table.key=value, e.g. --set integrator.dt=0.002")
+    return key.strip(), read_value(text.strip())
+
+
+def _is_key(path: str) -> bool:
+    return "." in path and all(path.split("."))
+
+
+def put(tables: dict[str, Any], path: str, value: Any, said: str) -> None:
+    """Put a value at `table.key` into the tables; those of [[interactions]] are counted from 1."""
+    if not _is_key(path):
+        raise InputError(f"{said}: a key is written table.key, e.g. integrator.dt")
+    *names, key = path.split(".")
     place: Any = tables
     for name in names:
-        place = _inside(place, name, setting)
+        place = _inside(place, name, said)
     if isinstance(place, list):
-        raise InputError(f"--set {setting}: say which table, counted from 1, e.g. {names[0]}.1.{key}")
+        raise InputError(f"{said}: say which table, counted from 1, e.g. {names[0]}.1.{key}")
     if not isinstance(place, dict):
-        raise InputError(f"--set {setting}: {'.'.join(names)} is no table, so it has no {key}")
-    place[key] = _value(text.strip())
+        raise InputError(f"{said}: {'.'.join(names)} is no table, so it has no {key}")
+    place[key] = value
 
 
-def _inside(place: Any, name: str, setting: str) -> Any:
+def _inside(place: Any, name: str, said: str) -> Any:
     if isinstance(place, dict):
         return place.setdefault(name, {})
     if isinstance(place, list) and name.isdecimal() and 1 <= int(name) <= len(place):
         return place[int(name) - 1]
-    raise InputError(f"--set {setting}: there is no table {name} there; lists of tables are counted from 1")
+    raise InputError(f"{said}: there is no table {name} there; lists of tables are counted from 1")
 
 
-def _value(text: str) -> Any:
+def read_value(text: str) -> Any:
     """A value as TOML would read it; text that is not TOML is a string, so that quotes need no quoting."""
     try:
         return tomllib.loads(f"value = {text}")["value"]

@@ -10,7 +10,7 @@ import numpy as np
 
 import motes
 from motes.cli.build import Job
-from motes.cli.config import Mix, PairTable, Parameter
+from motes.cli.config import FieldTable, Mix, PairTable, Parameter
 from motes.cli.versions import version
 from motes.observers.thermo import Row
 
@@ -77,7 +77,10 @@ def interaction_rows(job: Job) -> dict[str, str]:
     return {name: _interaction_words(pair) for name, pair in zip(names, tables, strict=True)} or {"interaction": "none"}
 
 
-def _interaction_words(pair: PairTable) -> str:
+def _interaction_words(pair: PairTable | FieldTable) -> str:
+    if isinstance(pair, FieldTable):
+        given = [f"{key} = {_words(value)}" for key, value in pair.parameters.items()]
+        return ", ".join([f"field {pair.energy or pair.function}", *given])
     settings = {"cutoff": pair.cutoff, **pair.parameters}
     words = [str(pair.energy or pair.function or pair.name)]
     words += [f"{key} = {_words(value)}" for key, value in settings.items()]

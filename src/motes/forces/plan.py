@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -12,7 +11,7 @@ import numpy as np
 from motes.forces import kernel
 from motes.forces.interaction import BoundPair
 from motes.forces.kernel import layout, pair_key, pair_source
-from motes.formulas.compile import load
+from motes.formulas.compile import load, source_of
 from motes.state import Floats
 
 
@@ -47,7 +46,7 @@ def plan_pairs(pairs: Sequence[BoundPair], types: int, dimensions: int) -> PairP
     tables = [_parameter(pairs, name) for name in rows.tables]
     return PairPlan(
         key=key,
-        source=Path(str(module.__file__)).read_text(),
+        source=source_of(module),
         numbers=np.array([_parameter(pairs, name) for name in rows.numbers] or [0.0], float),
         tables=np.array(tables, float).reshape(len(tables), types, types),
         attributes=rows.attributes,

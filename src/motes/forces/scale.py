@@ -12,8 +12,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from motes.box import Box
 from motes.errors import InputError
 from motes.forces.interaction import BoundPair
+from motes.formulas.bind import PREFIX, Bound
 from motes.formulas.derive import evaluate
 from motes.state import Floats
 
@@ -23,6 +25,9 @@ BITS = 48
 MARGIN = 16.0
 REACH = 4.0
 SHARPEST = 2.0**16
+
+SAMPLES = {2: 33, 3: 17}
+"""Points along an axis where a field is looked at."""
 
 
 def power_above(value: float) -> float:
@@ -56,6 +61,58 @@ def force_limit(
             "overlap; give them more room, for example motes.random(..., minimum_distance=...)"
         )
     return power_above(MARGIN * max(reached, initial / MARGIN * 4)) if reached or initial else 1.0
+
+
+def field_limits(
+    fields: Sequence[Bound],
+    box: Box,
+    attributes: Mapping[str, tuple[float, float]],
+    energy: float,
+    start: tuple[float, float],
+    dt: float,
+) -> tuple[float, float]:
+    """The largest force and energy that fields are likely to have where particles go.
+
+    Args:
+        fields: their energies.
+        box: where particles are.
+        attributes: smallest and largest value of each, and of the mass.
+        energy: the largest that a particle brings along.
+        start: the largest force and energy at the start.
+        dt: the time of a step; a field that changes in time is looked at over a million steps.
+    """
+    force, highest = start
+    for field in fields:
+        u, f = _landscape(field, box, attributes, dt)
+        lowest = float(np.min(u, initial=np.inf, where=np.isfinite(u)))
+        climb = max(energy, highest - lowest if np.isfinite(lowest) else 0.0)
+        within = np.isfinite(u) & np.isfinite(f) & (u <= highest + REACH * climb)
+        force = max(force, float(np.max(f, initial=0.0, where=within)))
+        highest = max(highest, float(np.max(np.abs(u), initial=0.0, where=within)))
+    return force, highest
+
+
+def _landscape(
+    field: Bound, box: Box, attributes: Mapping[str, tuple[float, float]], dt: float
+) -> tuple[Floats, Floats]:
+    """Energies and forces on a lattice in the box, for all types, small, middle and large attributes, and times."""
+    axes = [np.linspace(0.0, 1.0, SAMPLES[box.dimensions]) * length for length in box.lengths]
+    # Two more dimensions than the box has: of cases (types, attributes) and of times.
+    types = max((len(table) for table in field.tables.values()), default=1)
+    times = np.concatenate([[0.0], np.geomspace(dt, 1e6 * dt, 24)]) if "t" in field.symbols else np.zeros(1)
+    values: dict[str, object] = {PREFIX + "t": times}
+    for name, places, origin, a in zip("xyz", axes, box.origin, range(3), strict=False):
+        shape = [1] * (box.dimensions + 2)
+        shape[a] = -1
+        values[PREFIX + name] = (places + origin).reshape(shape)
+    values |= {PREFIX + name: value for name, value in field.numbers.items()}
+    values |= {PREFIX + name: np.repeat(table, 3)[:, None] for name, table in field.tables.items()}
+    values |= {PREFIX + name: np.tile(np.linspace(*attributes[name], 3), types)[:, None] for name in field.attributes}
+    with np.errstate(all="ignore"):
+        u = np.asarray(evaluate(field.formulas[0], values), float)
+        u = np.broadcast_to(u, (*map(len, axes), 3 * types, len(times)))
+        slopes = [np.gradient(u, places, axis=a) for a, places in enumerate(axes)]
+        return u, np.max(np.abs(slopes), axis=0)
 
 
 def _profile(pair: BoundPair, attributes: Mapping[str, tuple[float, float]]) -> tuple[Floats, Floats, Floats]:

@@ -73,6 +73,13 @@ class Bound:
         return frozenset(name.removeprefix(PREFIX) for name in found)
 
     @property
+    def rows(self) -> tuple[Array, Array]:
+        """The numbers (n,) and tables (n, T) in the order of their names, as generated code reads them."""
+        numbers = [self.numbers[name] for name in sorted(self.numbers)] or [0.0]
+        tables = [self.tables[name] for name in sorted(self.tables)] or [np.zeros(1)]
+        return np.array(numbers), np.array(tables)
+
+    @property
     def key(self) -> str:
         """All that generated code may depend on but the values of parameters."""
         names = sorted(self.numbers), sorted(self.tables), self.attributes
@@ -91,12 +98,13 @@ def check_given(name: str, needed: Collection[str], given: Iterable[str]) -> Non
         if word in COORDINATES:
             raise InputError(f"{name}: {word!r} is a coordinate, so it cannot be given as a parameter")
         if word not in needed:
-            raise InputError(f"{name}: the parameter {word!r} is not used{nearest(word, needed)}")
+            raise InputError(f"{name}: the parameter {word!r} is not used{nearest(word, set(needed) - set(COORDINATES))}")
 
 
 def trace_named(function: Callable[..., Any], names: Sequence[str], wanted: str) -> tuple[Expression, ...]:
     """The formulas of a function called by these names; the others have their defaults."""
-    return trace_values(function, names, wanted, keywords=True)
+    traced = trace_values(function, names, wanted, keywords=True)
+    return (traced,) if isinstance(traced, Expression) else traced
 
 
 def bind(

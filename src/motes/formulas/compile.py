@@ -12,6 +12,7 @@ import hashlib
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
 from functools import cache
 from importlib.machinery import SourceFileLoader
@@ -41,6 +42,10 @@ def _code_behind(generator: str) -> bytes:
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).digest()
 
 
+_one_at_a_time = threading.RLock()
+"""Else another thread could find a module in sys.modules that is not complete yet."""
+
+
 def load(key: str, generate: Callable[[], str], generator: str) -> ModuleType:
     """The module for key, compiled functions and all; its source is generated only if it is not in the cache.
 
@@ -51,6 +56,11 @@ def load(key: str, generate: Callable[[], str], generator: str) -> ModuleType:
     """
     digest = hashlib.sha256(key.encode() + _code_behind(generator))
     name = f"motes_generated_{digest.hexdigest()[:24]}"
+    with _one_at_a_time:
+        return _module(name, generate)
+
+
+def _module(name: str, generate: Callable[[], str]) -> ModuleType:
     if name in sys.modules:
         return sys.modules[name]
     path = cache_folder() / f"{name}.py"
@@ -66,6 +76,11 @@ def load(key: str, generate: Callable[[], str], generator: str) -> ModuleType:
         del sys.modules[name]
         raise
     return module
+
+
+def source_of(module: ModuleType) -> str:
+    """The source of a generated module."""
+    return Path(str(module.__file__)).read_text()
 
 
 def _write(path: Path, source: str) -> None:

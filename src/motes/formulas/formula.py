@@ -23,7 +23,8 @@ CONDITIONS = ("less", "less_equal", "equal", "not_equal", "logical_and", "logica
 # What a message recommends: the functions of NumPy that can be traced, by the names that users write.
 SUPPORTED = (
     "abs, arctan, arctan2, cbrt, clip, cos, cosh, erf, erfc, exp, exp2, expm1, hypot, log, log10, log1p, log2, "
-    "logical_and, logical_not, logical_or, maximum, minimum, power, reciprocal, sign, sin, sinh, sqrt, square, tan, tanh, where"
+    "logical_and, logical_not, logical_or, maximum, minimum, "
+    "power, reciprocal, sign, sin, sinh, sqrt, square, tan, tanh, where"
 )
 
 

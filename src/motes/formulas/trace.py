@@ -53,8 +53,8 @@ def trace(
 
 def trace_values(
     function: Callable[..., Any], arguments: Sequence[str], wanted: str, keywords: bool = False
-) -> tuple[Expression, ...]:
-    """The formulas of a function that returns one number, or several in a tuple.
+) -> Expression | tuple[Expression, ...]:
+    """The formula of a function that returns one number, or the formulas of one that returns several in a tuple.
 
     Args:
         function: of any numbers.
@@ -63,10 +63,11 @@ def trace_values(
     """
     symbols = {name: symbol(name) for name in arguments}
     result = _called(function, (), symbols) if keywords else _called(function, list(symbols.values()), {})
-    results = result if isinstance(result, tuple | list) else (result,)
-    if not results:
+    if not isinstance(result, tuple | list):
+        return _result(function, result, wanted)
+    if not result:
         raise InputError(f"{describe(function)} must return {wanted}, but returns nothing.")
-    return tuple(_result(function, value, wanted) for value in results)
+    return tuple(_result(function, value, wanted) for value in result)
 
 
 def _called(function: Callable[..., Any], arguments: Sequence[Expression], given: Mapping[str, Expression]) -> Any:
@@ -85,8 +86,7 @@ def _symbol_or(expression: Expression | None, name: str) -> Expression:
 def parameters(function: Callable[..., Any], coordinates: tuple[str, ...] = ()) -> dict[str, inspect.Parameter]:
     """What a user's function takes after its coordinates, by name."""
     if not callable(function):
-        of = f" of {', '.join(coordinates)}" if coordinates else ""
-        raise InputError(f"this must be a function{of}: {function!r}.")
+        raise InputError(f"this must be a function of {', '.join(coordinates) or 'numbers'}: {function!r}.")
     found = list(inspect.signature(function).parameters.values())
     names = tuple(parameter.name for parameter in found)
     if names[: len(coordinates)] != coordinates:

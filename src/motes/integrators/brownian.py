@@ -12,8 +12,8 @@ import math
 from numba import njit
 
 from motes.arithmetic import round_with
-from motes.integrators.motion import Integrator, positive
-from motes.noise import BROWNIAN, check_seed, normals
+from motes.integrators.bath import HeatBath
+from motes.noise import BROWNIAN, normals
 from motes.state import ROUND, Floats, Integers, State
 from motes.threads import Team
 
@@ -37,7 +37,7 @@ def wander(
     return longest
 
 
-class Brownian(Integrator):
+class Brownian(HeatBath):
     """Particles pushed by forces and noise through a medium that stops them at once.
 
     Args:
@@ -46,15 +46,6 @@ class Brownian(Integrator):
         friction: rate, in inverse time; the drag coefficient of a particle is its mass times this.
         seed: of the noise, which depends on it, the step and the particle's id alone.
     """
-
-    def __init__(self, dt: float, temperature: float, friction: float, seed: int) -> None:
-        self.dt = positive("dt", dt)
-        self.temperature = positive("temperature", temperature)
-        self.friction = positive("friction", friction)
-        self.seed = check_seed(seed)
-
-    def __repr__(self) -> str:
-        return f"Brownian(dt={self.dt}, temperature={self.temperature}, friction={self.friction}, seed={self.seed})"
 
     def first_half(self, state: State, team: Team) -> None:
         """Move by force and noise."""

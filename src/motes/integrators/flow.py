@@ -17,11 +17,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-
 from motes.errors import InputError, RunError
 from motes.formulas.bind import MASS, Bound, World, bind, check_given, names_of, trace_named
-from motes.formulas.compile import load
+from motes.formulas.compile import load, source_of
 from motes.formulas.trace import describe
 from motes.integrators import flow_source
 from motes.integrators.flow_source import METHODS, flow_source_of
@@ -95,17 +93,8 @@ def _count(number: int) -> str:
 
 def _planned(flow: Flow, bound: Bound, boundary: tuple[str, ...]) -> BoundFlow:
     key = f"{bound.key}\nflow method={flow.method} boundary={boundary}"
-    source: list[str] = []
-
-    def generate() -> str:
-        source.append(flow_source_of(bound, flow.method, boundary))
-        return source[0]
-
-    module = load(key, generate, str(flow_source.__file__))
-    text = source[0] if source else flow_source.read(module)
-    numbers = np.array([bound.numbers[name] for name in sorted(bound.numbers)] or [0.0])
-    tables = np.array([bound.tables[name] for name in sorted(bound.tables)] or [[0.0]])
-    return BoundFlow(flow.dt, repr(flow), key, text, numbers, tables, bound.attributes)
+    module = load(key, lambda: flow_source_of(bound, flow.method, boundary), str(flow_source.__file__))
+    return BoundFlow(flow.dt, repr(flow), key, source_of(module), *bound.rows, bound.attributes)
 
 
 @dataclass
@@ -168,8 +157,8 @@ class BoundFlow(Integrator):
         while self._module().carry(place, place + 1, *self._how(state, 1)) < 0:
             state.step += 1
         raise RunError(
-            f"step {state.step}: {_who(state, place)} moves out of reach in one step: farther than the edge of the box, "
-            f"beyond twice the longest edge where it is open, or nowhere finite; use a smaller dt, or a larger box"
+            f"step {state.step}: {_who(state, place)} moves out of reach in one step: farther than an edge of "
+            "the box, beyond twice the longest edge where it is open, or nowhere finite; use a smaller dt"
         )
 
 

@@ -12,8 +12,6 @@ so, and shows then as well.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from types import ModuleType
 
 from motes.formulas.bind import PREFIX, Bound
 from motes.formulas.derive import Code, derive_values
@@ -28,17 +26,12 @@ AXES = "xyz"
 ARGUMENTS = "begin, end, positions, origin, numbers, tables, types, attributes, dt, first"
 
 
-def read(module: ModuleType) -> str:
-    """The source of a generated module."""
-    return Path(str(module.__file__)).read_text()
-
-
 def flow_source_of(bound: Bound, method: str, boundary: Sequence[str]) -> str:
     """Source of a module with the functions carry and bad."""
     code = derive_values(bound.formulas)
     writer = _Writer(bound, code, method, boundary)
     parts = [writer.velocity(), writer.carry(), writer.bad()]
-    return "\n\n".join([header(code.functions), *("\n".join(part) for part in parts)]) + "\n"
+    return "\n\n".join([header(code.functions), *("\n".join(part) + "\n" for part in parts)])
 
 
 class _Writer:
@@ -134,8 +127,7 @@ class _Writer:
         """The velocity at a place such as "{}" or "s{}", with the axis for the braces."""
         values = {axis: place.format(axis) for axis in self.axes} | {"t": time}
         values |= {name: f"number_{name}" for name in self.numbers} | {name: f"own_{name}" for name in self.own}
-        call = f"velocity({', '.join(values[name] for name in self.arguments)})"
-        return call
+        return f"velocity({', '.join(values[name] for name in self.arguments)})"
 
     def _step(self) -> Iterator[str]:
         for axis in self.axes:

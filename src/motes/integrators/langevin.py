@@ -13,8 +13,8 @@ from numba import njit
 
 from motes.arithmetic import round_with
 from motes.functions import exp
-from motes.integrators.motion import Integrator, positive
-from motes.noise import LANGEVIN, check_seed, normals
+from motes.integrators.bath import HeatBath
+from motes.noise import LANGEVIN, normals
 from motes.state import ROUND, Floats, Integers, State
 from motes.threads import Team
 
@@ -34,7 +34,7 @@ def exchange_heat(
             velocities[2, i] = round_with(kept * velocities[2, i] + width * noise[2], magic)
 
 
-class Langevin(Integrator):
+class Langevin(HeatBath):
     """A heat bath that every particle feels: constant number, volume and temperature.
 
     Args:
@@ -43,15 +43,6 @@ class Langevin(Integrator):
         friction: rate at which velocities forget, in inverse time.
         seed: of the noise, which depends on it, the step and the particle's id alone.
     """
-
-    def __init__(self, dt: float, temperature: float, friction: float, seed: int) -> None:
-        self.dt = positive("dt", dt)
-        self.temperature = positive("temperature", temperature)
-        self.friction = positive("friction", friction)
-        self.seed = check_seed(seed)
-
-    def __repr__(self) -> str:
-        return f"Langevin(dt={self.dt}, temperature={self.temperature}, friction={self.friction}, seed={self.seed})"
 
     def first_half(self, state: State, team: Team) -> None:
         """B, A, O, A."""

@@ -1,0 +1,199 @@
+"""External fields: the energy of each particle from its place, the time, and what it is.
+
+A field pulls at particles from outside, so total momentum is not conserved, and it adds nothing to the virial: the
+pressure stays that of the pairs and the motion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from motes.errors import InputError, RunError
+from motes.forces import field_kernel
+from motes.forces.field_kernel import field_key, field_source
+from motes.forces.pair import PairSums
+from motes.forces.scale import BITS
+from motes.formulas.bind import COORDINATES, MASS, Bound, World, bind, check_given, names_of, trace_named
+from motes.formulas.compile import load, source_of
+from motes.formulas.expression import expression_parameters, parse
+from motes.formulas.formula import Expression
+from motes.formulas.trace import describe
+from motes.state import ROUND, Floats, State
+from motes.threads import Team
+
+
+class Field:
+    """A field that acts on every particle, from its energy as a function of the place.
+
+    Args:
+        function: energy(x, y, ...) of one particle, of any of the coordinates x, y (and z), the time t, the parameters
+            given here, and the particles' attributes (and mass), all matched by name. NumPy functions work inside. It
+            is differentiated and compiled, so it must be a formula. Along periodic axes it is called with coordinates
+            inside the box, and should be as periodic as the box.
+        **parameters: numbers, or one number for each type, {"A": 1.0, "B": 2.0}.
+
+    The force is minus the derivative by the place. The virial does not contain it.
+
+    Raises:
+        InputError: for a name that is unknown, unused or not finite.
+
+    >>> Field(lambda z, mass, g: mass * g * z, g=9.81)
+    Field(<lambda>, g=9.81)
+    """
+
+    def __init__(self, function: Callable[..., Any], **parameters: Any) -> None:
+        if isinstance(function, str):
+            raise InputError(f"Field takes a function; for the text {function!r} use Field.from_expression")
+        self._set(
+            describe(function),
+            getattr(function, "__name__", type(function).__name__),
+            names_of(function),
+            lambda names: trace_named(function, names, "one energy"),
+            parameters,
+        )
+
+    @classmethod
+    def from_expression(cls, text: str, **parameters: Any) -> Field:
+        """The same from text such as "k*(x**2 + y**2)/2", of which nothing is ever executed."""
+        field = cls.__new__(cls)
+        names = expression_parameters(text, ())
+        shown = text if len(text) <= 60 else text[:57] + "..."
+        field._set(shown, shown, dict.fromkeys(names, True), lambda known: (parse(text, known),), parameters)
+        return field
+
+    def _set(
+        self,
+        name: str,
+        short: str,
+        needed: dict[str, bool],
+        formulas: Callable[[Sequence[str]], tuple[Expression, ...]],
+        parameters: dict[str, Any],
+    ) -> None:
+        check_given(name, needed, parameters)
+        self.name = name
+        self.parameters = parameters
+        self._short = short
+        self._needed = needed
+        self._formulas = formulas
+
+    def __repr__(self) -> str:
+        return f"Field({', '.join([self._short, *(f'{key}={value!r}' for key, value in self.parameters.items())])})"
+
+    def bind(self, world: World) -> BoundField:
+        """The field in this world: every name resolved, and compiled."""
+        bound = bind(self.name, self._needed, self._formulas, self.parameters, world)
+        if len(bound.formulas) != 1:
+            raise InputError(f"{self.name} must return one energy, but returns {len(bound.formulas)} numbers")
+        key = field_key(bound, world.boundary)
+        module = load(key, lambda: field_source(bound, world.boundary), str(field_kernel.__file__))
+        plan = FieldPlan(self.name, key, source_of(module), *bound.rows, bound.attributes)
+        return BoundField(bound, plan)
+
+
+@dataclass(frozen=True)
+class FieldPlan:
+    """A field as source and numbers, which can travel to another rank.
+
+    numbers (n,), tables (n, T) and attributes stand in the order in which the source reads them.
+    """
+
+    name: str
+    key: str
+    source: str
+    numbers: Floats
+    tables: Floats
+    attributes: tuple[str, ...]
+
+    def load(self) -> ModuleType:
+        """The module of the kernel."""
+        return load(self.key, lambda: self.source, str(field_kernel.__file__))
+
+
+@dataclass(frozen=True)
+class BoundField:
+    """A field with every name resolved (of which rank 0 chooses the quanta), and what travels."""
+
+    bound: Bound
+    plan: FieldPlan
+
+    @property
+    def depends_on_time(self) -> bool:
+        """Whether t occurs in the energy."""
+        return COORDINATES[-1] in self.bound.symbols
+
+
+class FieldForces:
+    """All fields of a run. dt is the time of a step: positions of step n are those at n dt."""
+
+    def __init__(self, plans: Sequence[FieldPlan], dt: float, team: Team) -> None:
+        self.plans = tuple(plans)
+        self.team = team
+        self._dt = dt
+        self._modules = [plan.load() for plan in plans]
+
+    def add(self, state: State, sums: PairSums) -> PairSums:
+        """Add the forces of the fields to those of the owned particles, and their energies, if known, to the sums."""
+        for index, plan in enumerate(self.plans):
+            results = self._feel(index, state, state.quanta.force, state.quanta.energy)
+            largest = _largest(results)
+            limits = 2.0**BITS * state.quanta.force, 2.0**BITS * state.quanta.energy
+            if not (largest[0] <= limits[0] and largest[1] <= limits[1]):
+                place = self._find(index, state, limits)
+                raise RunError(
+                    f"step {state.step}: the force or energy of the field {plan.name} is out of range for "
+                    f"{_who(state, place)}; use a smaller dt, or a field that is finite wherever particles go"
+                )
+            if sums.energy is not None:
+                energy = sum((high << 32) + low for _, _, high, low in results)
+                sums = replace(sums, energy=sums.energy + energy)
+        return sums
+
+    def largest(self, state: State) -> tuple[float, float]:
+        """The largest force component and energy of any field here. Overwrites the forces.
+
+        Raises:
+            InputError: if one is not finite, naming the particle.
+        """
+        found = (0.0, 0.0)
+        for index, plan in enumerate(self.plans):
+            largest = _largest(self._feel(index, state, 1.0, 1.0))
+            if not (largest[0] < np.inf and largest[1] < np.inf):
+                who = _who(state, self._find(index, state, (np.finfo(float).max, np.finfo(float).max)))
+                raise InputError(f"the force or energy of the field {plan.name} is not finite for {who}")
+            found = max(found[0], largest[0]), max(found[1], largest[1])
+        return found
+
+    def _feel(
+        self, index: int, state: State, quantum: float, energy_quantum: float, only: tuple[int, int] | None = None
+    ) -> list[Any]:
+        plan, kernel = self.plans[index], self._modules[index].feel
+        columns = tuple(state.mass if name == MASS else state.attributes[name] for name in plan.attributes)
+        what = (
+            state.positions, state.box.origin, state.box.lengths, plan.numbers, plan.tables, state.types,
+            columns or (state.mass,), state.step * self._dt, ROUND * quantum, ROUND * energy_quantum, state.forces,
+        )  # fmt: skip
+        return [kernel(*only, *what)] if only else self.team.split(kernel, state.owned, *what)
+
+    def _find(self, index: int, state: State, limits: tuple[float, float]) -> int:
+        """The first particle that is beyond the limits, by halving."""
+        first, last = 0, state.owned
+        while last - first > 1:
+            middle = (first + last) // 2
+            force, energy = _largest(self._feel(index, state, 1.0, 1.0, (first, middle)))
+            inside = force <= limits[0] and energy <= limits[1]
+            first, last = (middle, last) if inside else (first, middle)
+        return first
+
+
+def _largest(results: Sequence[tuple[int, ...]]) -> tuple[float, float]:
+    force, energy = (np.int64(max(row[column] for row in results)).view(np.float64) for column in (0, 1))
+    return float(force), float(energy)
+
+
+def _who(state: State, place: int) -> str:
+    return f"particle {state.ids[place]} at {(state.positions[:, place] + state.box.origin).tolist()}"

@@ -1,0 +1,90 @@
+"""The source of a field's kernel: what each particle feels where it is, in one straight loop that LLVM vectorises.
+
+As for pairs, every force component and energy is rounded to a whole number of quanta by adding magic and summed as an
+int64, so neither threads nor ranks can be seen in the result; the largest of each is returned, so that the caller can
+stop the run when it is out of range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from motes.formulas.bind import COORDINATES, PREFIX, Bound
+from motes.formulas.derive import derive_field
+from motes.formulas.lines import header, indent
+
+AXES = COORDINATES[:3]
+ARGUMENTS = "begin, end, positions, origin, lengths, numbers, tables, types, attributes, t, magic, energy_magic, forces"
+
+
+def field_key(bound: Bound, boundary: Sequence[str]) -> str:
+    """What the source depends on: to be known without deriving anything."""
+    return f"{bound.key}\nfield boundary={tuple(boundary)}"
+
+
+def field_source(bound: Bound, boundary: Sequence[str]) -> str:
+    """Source of a module with the function feel."""
+    axes = AXES[: len(boundary)]
+    code = derive_field(bound.formulas[0], [PREFIX + axis for axis in axes])
+    used = bound.symbols
+    numbers, own = sorted(bound.numbers), [*sorted(bound.tables), *bound.attributes]
+    arguments = [*axes, "t", *(name for name in [*numbers, *own] if name in used)]
+    call = ", ".join(name if name in (*axes, "t") else f"own_{name}" for name in arguments)
+    lines = [
+        header(code.functions),
+        "",
+        '@njit(error_model="numpy", forceinline=True)',
+        f"def energy_and_force({', '.join(PREFIX + name for name in arguments)}):",
+        *indent(1, code.lines),
+        f"    return {', '.join(code.results)}",
+        "",
+        "",
+        '@njit(cache=True, nogil=True, error_model="numpy")',
+        f"def feel({ARGUMENTS}):",
+        *indent(1, _before(bound, numbers, axes)),
+        "    for i in range(end - begin):",
+        *indent(2, _one(bound, axes, boundary, call)),
+        "    return biggest, biggest_energy, high, low",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _before(bound: Bound, numbers: Sequence[str], axes: Sequence[str]) -> Iterator[str]:
+    yield "magic_bits = to_bits(magic)"
+    yield "energy_bits = to_bits(energy_magic)"
+    yield "biggest = biggest_energy = high = low = 0"
+    for row, name in enumerate(numbers):
+        yield f"own_{name} = numbers[{row}]"
+    for a, axis in enumerate(axes):
+        yield f"{axis}s, f{axis}s = positions[{a}, begin:end], forces[{a}, begin:end]"
+        yield f"edge_{axis}, origin_{axis} = lengths[{a}], origin[{a}]"
+    if bound.tables:
+        yield "kinds = types[begin:end]"
+    for row, _ in enumerate(bound.attributes):
+        yield f"column_{row} = attributes[{row}][begin:end]"
+
+
+def _one(bound: Bound, axes: Sequence[str], boundary: Sequence[str], call: str) -> Iterator[str]:
+    for axis, word in zip(axes, boundary, strict=True):
+        yield f"{axis} = {axis}s[i]"
+        if word == "periodic":  # between two migrations a particle may be a little outside
+            yield f"{axis} = {axis} - edge_{axis} if {axis} >= edge_{axis} else {axis}"
+            yield f"{axis} = {axis} + edge_{axis} if {axis} < 0.0 else {axis}"
+        yield f"{axis} = {axis} + origin_{axis}"
+    for row, name in enumerate(sorted(bound.tables)):
+        yield f"own_{name} = tables[{row}, kinds[i]]"
+    for row, name in enumerate(bound.attributes):
+        yield f"own_{name} = column_{row}[i]"
+    yield f"u, {', '.join(f'f{axis}' for axis in axes)} = energy_and_force({call})"
+    # One chain of maxima over i alone is what LLVM recognises as a reduction.
+    yield "big = 0"
+    for axis in axes:
+        yield f"bits = to_bits(f{axis}) & 0x7FFFFFFFFFFFFFFF"
+        yield "big = bits if bits > big else big"
+        yield f"f{axis}s[i] += to_bits(f{axis} + magic) - magic_bits"
+    yield "biggest = big if big > biggest else biggest"
+    yield "bits = to_bits(u) & 0x7FFFFFFFFFFFFFFF"
+    yield "biggest_energy = bits if bits > biggest_energy else biggest_energy"
+    yield "e = to_bits(u + energy_magic) - energy_bits"
+    yield "high += e >> 32"
+    yield "low += e & 0xFFFFFFFF"

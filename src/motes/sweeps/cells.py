@@ -1,0 +1,117 @@
+"""Rows as lines of text, in two forms: CSV and JSON lines. One row is one line, and reads back as what it was.
+
+In CSV, text stands as it is unless it could be taken for something else (a number, nothing, several lines); then, and
+for everything that is no text, a cell holds JSON. So `0.1`, `true`, `null`, `[1, 2]` and `melt` all look natural.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+from motes.sweeps.runs import Row
+
+
+class Form(ABC):
+    """How rows are written."""
+
+    has_head: bool
+
+    @abstractmethod
+    def head(self, columns: Sequence[str]) -> str:
+        """What comes before the rows."""
+
+    @abstractmethod
+    def line(self, row: Row, columns: Sequence[str]) -> str:
+        """A row, with its line break."""
+
+    @abstractmethod
+    def columns(self, head: str) -> list[str]:
+        """The columns that the first line tells."""
+
+    @abstractmethod
+    def row(self, line: str, columns: Sequence[str]) -> Row:
+        """The row of a line without its line break. Raises ValueError if it is none."""
+
+
+class Csv(Form):
+    """Comma-separated values with a line of names on top; an empty cell means that the row has no such value."""
+
+    has_head = True
+
+    def head(self, columns: Sequence[str]) -> str:
+        """The line of names."""
+        return _joined(columns)
+
+    def line(self, row: Row, columns: Sequence[str]) -> str:
+        """One cell a column."""
+        return _joined([encode(row[name]) if name in row else "" for name in columns])
+
+    def columns(self, head: str) -> list[str]:
+        """The names."""
+        return _split(head)
+
+    def row(self, line: str, columns: Sequence[str]) -> Row:
+        """The values that the row has."""
+        return {name: decode(cell) for name, cell in zip(columns, _split(line), strict=True) if cell}
+
+
+class JsonLines(Form):
+    """One JSON object a line."""
+
+    has_head = False
+
+    def head(self, columns: Sequence[str]) -> str:  # noqa: ARG002  # as the base class has it
+        """Nothing."""
+        return ""
+
+    def line(self, row: Row, columns: Sequence[str]) -> str:
+        """The object, its names in the order of the columns."""
+        return json.dumps({name: row[name] for name in columns if name in row}, ensure_ascii=False) + "\n"
+
+    def columns(self, head: str) -> list[str]:  # noqa: ARG002  # as the base class has it
+        """None: each row tells its own."""
+        return []
+
+    def row(self, line: str, columns: Sequence[str]) -> Row:  # noqa: ARG002  # as the base class has it
+        """The object."""
+        row = json.loads(line)
+        if not isinstance(row, dict):
+            raise ValueError("this is no object")  # what a line that is no row raises
+        return row
+
+
+FORMS: dict[str, Form] = {".csv": Csv(), ".jsonl": JsonLines()}
+"""The forms by the ending of the file's name."""
+
+
+def encode(value: Any) -> str:
+    """A value as the text of a cell."""
+    if isinstance(value, str) and value.isprintable() and decode(value) == value:
+        return value
+    return json.dumps(value)
+
+
+def decode(cell: str) -> Any:
+    """The value of a cell that is not empty."""
+    try:
+        return json.loads(cell) if cell else None
+    except json.JSONDecodeError:
+        return cell
+
+
+def _joined(cells: Sequence[str]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(cells)
+    return line.getvalue()
+
+
+def _split(line: str) -> list[str]:
+    try:
+        return next(csv.reader([line], strict=True), [])
+    except csv.Error as error:
+        raise ValueError(str(error)) from error

@@ -1,0 +1,154 @@
+"""What a sweep runs: a function, or an input file."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from inspect import Parameter
+from pathlib import Path
+from typing import Any
+
+from motes.errors import InputError
+from motes.sweeps.executors import name_of
+from motes.sweeps.runs import Row, Run
+
+OUTPUTS = ("thermo", "trajectory", "checkpoint")
+
+
+class Subject(ABC):
+    """Something that can be run with parameters and a seed."""
+
+    function: Callable[..., Any]
+    """What a worker calls."""
+
+    @abstractmethod
+    def check(self, runs: Sequence[Run]) -> None:
+        """Raise InputError for parameters that do not fit, before anything runs."""
+
+    @abstractmethod
+    def arguments(self, run: Run) -> Row:
+        """What a worker calls the function with."""
+
+    @abstractmethod
+    def identity(self) -> str:
+        """What tells it from others, as far as that can be told."""
+
+
+def subject_of(function_or_file: Any) -> Subject:
+    """The function or file that a sweep was given."""
+    if isinstance(function_or_file, str | Path):
+        return InputFile(Path(function_or_file))
+    if callable(function_or_file):
+        return Function(function_or_file)
+    raise InputError(f"a sweep is over a function or a TOML file, not over {type(function_or_file).__name__}")
+
+
+class Function(Subject):
+    """A function of keyword arguments; if it has one called seed, that is given the seed of the run."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self._arguments = _arguments_of(function)
+
+    def check(self, runs: Sequence[Run]) -> None:
+        """Every argument that has no default must be there, and no other."""
+        if self._arguments is None:
+            return
+        known = {name for name, one in self._arguments.items() if one.kind is not Parameter.VAR_KEYWORD}
+        open_ended = len(known) < len(self._arguments)
+        needed = {name for name in known if self._arguments[name].default is Parameter.empty}
+        for names in dict.fromkeys(tuple(run.parameters) for run in runs):
+            self._check_names(names, known, needed, open_ended)
+
+    def _check_names(self, names: Sequence[str], known: set[str], needed: set[str], open_ended: bool) -> None:
+        called = name_of(self.function)
+        for name in [] if open_ended else names:
+            if name not in known:
+                raise InputError(f"{called} has no parameter {name}; {_nearest(name, known - {'seed'})}")
+        missing = sorted(needed - {*names, "seed"})
+        if missing:
+            raise InputError(f"{called} needs {', '.join(missing)} as well: give its values, or a default")
+
+    def arguments(self, run: Run) -> Row:
+        """The parameters, and the seed if it takes one."""
+        takes_seed = self._arguments is not None and "seed" in self._arguments
+        return {**run.parameters, "seed": run.seed} if takes_seed else run.parameters
+
+    def identity(self) -> str:
+        """Its name; that its code is what it was, nobody can tell for sure."""
+        return name_of(self.function)
+
+
+def _arguments_of(function: Callable[..., Any]) -> dict[str, Parameter] | None:
+    """Those that can be given by name; None where Python does not know."""
+    try:
+        parameters = inspect.signature(function).parameters
+    except ValueError:  # some functions that were not written in Python
+        return None
+    without = [name for name, one in parameters.items() if one.kind is Parameter.POSITIONAL_ONLY]
+    if without:
+        raise InputError(f"{name_of(function)} takes {without[0]} by place only; a sweep gives parameters by name")
+    return {name: one for name, one in parameters.items() if one.kind is not Parameter.VAR_POSITIONAL}
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), 1)
+    return f"did you mean {close[0]}?" if close else f"it has {', '.join(sorted(known)) or 'none'}"
+
+
+class InputFile(Subject):
+    """A TOML file whose keys are varied as by `--set`.
+
+    Its outputs are left out: the row of a run holds its last line of thermo, the change of total energy since step 0,
+    and the fingerprint. Each `seed` that the file has, and that is not a parameter itself, becomes the seed of the run.
+
+    Args:
+        path: the file.
+        settings: `key=value` for all runs.
+    """
+
+    def __init__(self, path: Path, settings: tuple[str, ...] = ()) -> None:
+        from motes.sweeps.measure import measure
+
+        self.function = measure
+        self.path = path
+        self.settings = settings
+
+    def check(self, runs: Sequence[Run]) -> None:
+        """Every key must be known, and every value one that the file could have."""
+        from motes.cli.config import load
+
+        if self.path.suffix == ".py":
+            raise InputError(f"{self.path}: a sweep is over a TOML file or a function, not over a script")
+        for run in runs:
+            for name in run.parameters:
+                table = name.partition(".")[0]
+                if table in OUTPUTS:
+                    raise InputError(f"{name} cannot be varied: a sweep writes rows, and leaves [{table}] out")
+            load(self.path, self.settings, run.parameters)
+
+    def arguments(self, run: Run) -> Row:
+        """Where the file is, and what this run changes in it."""
+        return {
+            "path": str(self.path.resolve()),
+            "settings": self.settings,
+            "parameters": run.parameters,
+            "seed": run.seed,
+        }
+
+    def identity(self) -> str:
+        """A digest of what the file says with its settings; comments and outputs may change."""
+        from motes.cli.config import load
+
+        tables = dict(load(self.path, self.settings))
+        return hashlib.sha256(repr({key: tables[key] for key in tables if key not in OUTPUTS}).encode()).hexdigest()
+
+    def has_seed(self, run: Run) -> bool:
+        """Whether runs differ by their seed at all."""
+        from motes.cli.config import load
+        from motes.sweeps.measure import seeds
+
+        return bool(seeds(load(self.path, self.settings, run.parameters), run.parameters))
