@@ -40,7 +40,7 @@ TABLE = LONG[:600].reshape(20, 30)
         (LONG, LONG[::-1]),
         (LONG, 2.5),
         (3, 4),
-        (LONG[::2], LONG[1::2]),
+        (LONG[:-1:2], LONG[1::2]),
         (TABLE, TABLE.T.copy().T),
         (TABLE.T, TABLE.T),
         (TABLE, TABLE[0]),

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from motes.decomposition.balance import WORTHWHILE
+
 SCRIPT = Path(__file__).with_name("systems_on_ranks.py")
 Outcome = dict[str, dict[str, Any]]
 
@@ -55,12 +57,8 @@ def test_any_number_of_ranks(outcome: Any, ranks: int, threads: int) -> None:
         )
     }
     assert not any(different.values()), different
-
-
-@pytest.mark.parametrize("ranks", [3, 6])
-def test_borders_move_during_the_run(outcome: Any, ranks: int) -> None:
-    """The droplet lies within the middle third, which is why the planes are moved at the first look."""
-    assert outcome(ranks, 1)["droplet"]["how"]["imbalance"][0] > 1.5
+    if ranks == 3:  # the droplet lies in the middle third, so the planes were moved at the first look
+        assert found["droplet"]["how"]["imbalance"][0] > WORTHWHILE
 
 
 def test_two_threads_without_ranks(outcome: Any) -> None:

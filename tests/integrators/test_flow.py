@@ -146,7 +146,7 @@ def test_observers_see_every_step_they_ask_for():
 UNKNOWN = r"unknown name 'sped'.*did you mean 'speed'"
 WRONG: list[tuple[Any, dict[str, Any], str]] = [
     (lambda x, y, sped: (sped * x, y), {}, UNKNOWN),
-    (lambda x, y, z: (x, y), {}, "there is no z in two dimensions"),
+    (lambda x, y, z: (x, y * z), {}, "there is no z in two dimensions"),
     (lambda x, y: (x, y, x), {}, "must return two velocities, along x and y, but returns 3 numbers"),
     (lambda x, y: x * y, {}, "returns one number"),
     (lambda x, y: None, {}, "returns nothing"),  # noqa: ARG005
@@ -193,6 +193,10 @@ def test_a_particle_that_is_lost_is_named_with_its_step(boundary: str, parts: tu
 
     particles = around([(-1.0, 0.0), (0.125, 1.0)], boundary, ids=[2, 5])
     simulation = motes.Simulation(particles, motes.Flow(flee, dt=1.0))
-    with pytest.raises(motes.RunError, match=r"step [1-9]: particle 5 at \[.*\] moves out of reach"):
+
+    def run() -> None:
         for steps in parts:
             simulation.run(steps)
+
+    with pytest.raises(motes.RunError, match=r"step [1-9]: particle 5 at \[.*\] moves out of reach"):
+        run()

@@ -38,13 +38,18 @@ def factorizations(count: int, axes: int) -> list[tuple[int, ...]]:
 
 
 def best_shape(regions: int, lengths: Sequence[float]) -> tuple[int, ...]:
-    """Cuts across each axis that give the regions the least surface to one another; if equal, along the first axis."""
+    """Cuts across each axis that give the regions the least surface to one another.
 
-    def surface(shape: tuple[int, ...]) -> float:
+    If equal, those with the least surface in all, images included; if equal again, those across the first axis.
+    """
+
+    def order(shape: tuple[int, ...]) -> tuple[object, ...]:
         edges = [length / cuts for length, cuts in zip(lengths, shape, strict=True)]
-        return sum(math.prod(edges) / edge for edge, cuts in zip(edges, shape, strict=True) if cuts > 1)
+        faces = [math.prod(edges) / edge for edge in edges]
+        cut = sum(face for face, cuts in zip(faces, shape, strict=True) if cuts > 1)
+        return round(cut, 9), round(sum(faces), 9), [-cuts for cuts in shape]
 
-    return min(factorizations(regions, len(lengths)), key=lambda shape: (round(surface(shape), 9), [-n for n in shape]))
+    return min(factorizations(regions, len(lengths)), key=order)
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ BITS = 48
 MARGIN = 16.0
 REACH = 4.0
 SHARPEST = 2.0**16
+SOFT = 16.0
 
 SAMPLES = {2: 33, 3: 17}
 """Points along an axis where a field is looked at."""
@@ -49,10 +50,9 @@ def force_limit(
     """
     profiles = [_profile(pair, attributes) for pair in pairs]
     depth = max((_depth(u) for _, u, _ in profiles), default=0.0)
-    energy = max(energy, depth)
+    # At rest and without a well, what pairs feel at half the cutoff must do.
+    energy = max(energy, depth) or max((_half_way(u) for _, u, _ in profiles), default=0.0)
     reached = max((_reached(u, f, energy) for _, u, f in profiles), default=0.0)
-    if reached == 0.0:
-        reached = max((float(np.nanmax(np.abs(f[len(f) // 2 :]), initial=0.0)) for _, _, f in profiles), default=0.0)
     cutoff = max((pair.max_cutoff for pair in pairs), default=1.0)
     initial = largest * cutoff
     if reached > 0 and not initial <= SHARPEST * reached:
@@ -79,7 +79,7 @@ def field_limits(
         attributes: smallest and largest value of each, and of the mass.
         energy: the largest that a particle brings along.
         start: the largest force and energy at the start.
-        dt: the time of a step; a field that changes in time is looked at over a million steps.
+        dt: the time of a step; a field that changes in time is looked at over 100,000 steps.
     """
     force, highest = start
     for field in fields:
@@ -99,7 +99,7 @@ def _landscape(
     axes = [np.linspace(0.0, 1.0, SAMPLES[box.dimensions]) * length for length in box.lengths]
     # Two more dimensions than the box has: of cases (types, attributes) and of times.
     types = max((len(table) for table in field.tables.values()), default=1)
-    times = np.concatenate([[0.0], np.geomspace(dt, 1e6 * dt, 24)]) if "t" in field.symbols else np.zeros(1)
+    times = np.concatenate([[0.0], np.geomspace(dt, 1e5 * dt, 24)]) if "t" in field.symbols else np.zeros(1)
     values: dict[str, object] = {PREFIX + "t": times}
     for name, places, origin, a in zip("xyz", axes, box.origin, range(3), strict=False):
         shape = [1] * (box.dimensions + 2)
@@ -143,8 +143,17 @@ def _depth(energies: Floats) -> float:
     return float(max(0.0, np.where(np.isfinite(depths), depths, 0.0).max()))
 
 
+def _half_way(energies: Floats) -> float:
+    """The largest energy at half the cutoff."""
+    there = np.abs(energies[len(energies) // 6])
+    return float(there.max(initial=0.0, where=np.isfinite(there)))
+
+
 def _reached(energies: Floats, forces: Floats, energy: float) -> float:
-    """The largest force on the way inwards to where a pair has several times this energy."""
+    """The largest force on the way inwards to where a pair has several times this energy, or at all, if that is not
+    much more than outside a quarter of the cutoff."""
+    sizes = np.where(np.isfinite(forces), np.abs(forces), np.inf)
+    soft = sizes.max(axis=0) <= SOFT * sizes[: len(sizes) // 3].max(axis=0)
     with np.errstate(invalid="ignore"):
-        within = np.logical_and.accumulate(np.abs(energies) <= REACH * energy, axis=0)
+        within = np.logical_and.accumulate(np.abs(energies) <= REACH * energy, axis=0) | soft
     return float(np.nanmax(np.where(within & np.isfinite(forces), np.abs(forces), 0.0)))
