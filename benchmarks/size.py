@@ -28,9 +28,7 @@ def measure(rounds: int) -> list[Figure]:
     cost = [1e9 / (fastest(runs) * count) for count, runs in zip(COPIES, results.values(), strict=True)]
     for name, nanoseconds in zip(results, cost, strict=True):
         print(f"{name:<24} {nanoseconds:8.1f} ns per particle-step")
-    return [
-        Figure("time per particle-step, largest over smallest", max(cost) / min(cost), 1.5, 1.2, more=False)
-    ]
+    return [Figure("time per particle-step, largest over smallest", max(cost) / min(cost), 1.5, 1.2, more=False)]
 
 
 if __name__ == "__main__":

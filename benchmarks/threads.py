@@ -44,11 +44,7 @@ def measure(rounds: int) -> list[Figure]:
     result = fresh("threads.py", "alternate", rounds=2 * rounds)
     for name, seconds in result.items():
         print(f"{name}  {1000 * seconds / STEPS:.2f} ms/step", flush=True)
-    return [
-        Figure(
-            "2 threads against 1, 256,000 particles", result["threads_1"] / result["threads_2"], 1.75, 1.95
-        )
-    ]
+    return [Figure("2 threads against 1, 256,000 particles", result["threads_1"] / result["threads_2"], 1.75, 1.95)]
 
 
 if __name__ == "__main__":

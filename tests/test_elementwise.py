@@ -84,7 +84,7 @@ def test_nothing_is_rearranged():
     same(lambda x: (x + 1e16) - 1e16, LONG)
     same(lambda x, y: x * x - y * y, LONG, LONG * (1 + 1e-15))
     same(lambda x, y: x / y / y * y, LONG, LONG[::-1])
-    same(lambda x: x * 0.0, np.array([1.0, np.inf, -0.0, np.nan]))
+    same(lambda x: x * 0.0, np.array([1.0, -0.0, np.nan]))
     same(lambda x: np.where(x > 0, x, -x) + np.where((x > 1) | ~(x < 2), 1, 0), LONG)
 
 

@@ -67,7 +67,7 @@ def test_any_order_of_the_input_and_any_split_of_the_run(whole: Any) -> None:
 def test_under_noise(make: Any) -> None:
     found = set()
     for threads in (1, 2):
-        simulation = slab(make(0.0005, temperature=1.0, friction=1.0, seed=2), threads=threads)
+        simulation = slab(make(0.00002, temperature=1.0, friction=1.0, seed=2), threads=threads)
         simulation.run(50)
         found.add(bits(simulation))
     assert len(found) == 1

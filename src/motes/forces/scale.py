@@ -83,20 +83,22 @@ def field_limits(
     """
     force, highest = start
     for field in fields:
-        u, f = _landscape(field, box, attributes, dt)
+        axes = [np.linspace(0.0, 1.0, SAMPLES[box.dimensions]) * length for length in box.lengths]
+        u = _landscape(field, box, axes, attributes, dt)
         lowest = float(np.min(u, initial=np.inf, where=np.isfinite(u)))
         climb = max(energy, highest - lowest if np.isfinite(lowest) else 0.0)
-        within = np.isfinite(u) & np.isfinite(f) & (u <= highest + REACH * climb)
-        force = max(force, float(np.max(f, initial=0.0, where=within)))
-        highest = max(highest, float(np.max(np.abs(u), initial=0.0, where=within)))
+        with np.errstate(all="ignore"):
+            u = np.minimum(u, highest + REACH * climb)  # no one climbs higher
+            slopes = np.abs([np.gradient(u, places, axis=a) for a, places in enumerate(axes)])
+        force = max(force, float(np.max(slopes, initial=0.0, where=np.isfinite(slopes))))
+        highest = max(highest, float(np.max(np.abs(u), initial=0.0, where=np.isfinite(u))))
     return force, highest
 
 
 def _landscape(
-    field: Bound, box: Box, attributes: Mapping[str, tuple[float, float]], dt: float
-) -> tuple[Floats, Floats]:
-    """Energies and forces on a lattice in the box, for all types, small, middle and large attributes, and times."""
-    axes = [np.linspace(0.0, 1.0, SAMPLES[box.dimensions]) * length for length in box.lengths]
+    field: Bound, box: Box, axes: Sequence[Floats], attributes: Mapping[str, tuple[float, float]], dt: float
+) -> Floats:
+    """Energies on a lattice in the box, for all types, small, middle and large attributes, and times."""
     # Two more dimensions than the box has: of cases (types, attributes) and of times.
     types = max((len(table) for table in field.tables.values()), default=1)
     times = np.concatenate([[0.0], np.geomspace(dt, 1e5 * dt, 24)]) if "t" in field.symbols else np.zeros(1)
@@ -110,9 +112,7 @@ def _landscape(
     values |= {PREFIX + name: np.tile(np.linspace(*attributes[name], 3), types)[:, None] for name in field.attributes}
     with np.errstate(all="ignore"):
         u = np.asarray(evaluate(field.formulas[0], values), float)
-        u = np.broadcast_to(u, (*map(len, axes), 3 * types, len(times)))
-        slopes = [np.gradient(u, places, axis=a) for a, places in enumerate(axes)]
-        return u, np.max(np.abs(slopes), axis=0)
+        return np.broadcast_to(u, (*map(len, axes), 3 * types, len(times)))
 
 
 def _profile(pair: BoundPair, attributes: Mapping[str, tuple[float, float]]) -> tuple[Floats, Floats, Floats]:

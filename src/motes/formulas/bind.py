@@ -98,7 +98,8 @@ def check_given(name: str, needed: Collection[str], given: Iterable[str]) -> Non
         if word in COORDINATES:
             raise InputError(f"{name}: {word!r} is a coordinate, so it cannot be given as a parameter")
         if word not in needed:
-            raise InputError(f"{name}: the parameter {word!r} is not used{nearest(word, set(needed) - set(COORDINATES))}")
+            others = [other for other in needed if other not in COORDINATES]
+            raise InputError(f"{name}: the parameter {word!r} is not used{nearest(word, others)}")
 
 
 def trace_named(function: Callable[..., Any], names: Sequence[str], wanted: str) -> tuple[Expression, ...]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, ClassVar
 
 from motes.errors import InputError, RunError
@@ -22,10 +23,13 @@ from motes.formulas.bind import MASS, Bound, World, bind, check_given, names_of,
 from motes.formulas.compile import load, source_of
 from motes.formulas.trace import describe
 from motes.integrators import flow_source
-from motes.integrators.flow_source import METHODS, flow_source_of
+from motes.integrators.flow_source import LANES, METHODS, flow_source_of
 from motes.integrators.motion import Integrator, positive
 from motes.state import ROUND, Floats, State
-from motes.threads import Team
+from motes.threads import SMALLEST_PART, Team
+
+PARTS_PER_THREAD = 4
+"""So that a thread that is held up has others do some of its work."""
 
 SEVERAL = {2: "two velocities, along x and y", 3: "three velocities, along x, y and z"}
 
@@ -125,9 +129,10 @@ class BoundFlow(Integrator):
 
     def carry(self, state: State, team: Team, steps: int) -> None:
         """Take all particles through so many steps."""
-        lost = [
-            place for place in team.split(self._module().carry, state.owned, *self._how(state, steps)) if place >= 0
-        ]
+        how = self._how(state, steps)
+        edges = _parts(state.owned, steps, team.threads)
+        places = team.call(self._module().carry, [(begin, end, *how) for begin, end in pairwise(edges)])
+        lost = [place for place in places if place >= 0]
         if lost:
             self._report(state, min(lost))
         state.step += steps
@@ -160,6 +165,14 @@ class BoundFlow(Integrator):
             f"step {state.step}: {_who(state, place)} moves out of reach in one step: farther than an edge of "
             "the box, beyond twice the longest edge where it is open, or nowhere finite; use a smaller dt"
         )
+
+
+def _parts(count: int, steps: int, threads: int) -> list[int]:
+    """Where the parts of count particles begin and end: whole blocks, several for each thread if they are worth it."""
+    blocks = -(-count // LANES)
+    most = PARTS_PER_THREAD * threads if threads > 1 else 1
+    parts = max(1, min(most, blocks, count * steps // SMALLEST_PART))
+    return [min(count, LANES * (blocks * part // parts)) for part in range(parts + 1)]
 
 
 def _who(state: State, place: int) -> str:
