@@ -164,3 +164,24 @@ def test_a_second_process_needs_no_sympy_and_gets_the_same():
     ]
     assert runs[0].stdout == runs[1].stdout
     assert runs[1].stdout.split()[1] == "False"
+
+
+def test_over_the_particles_of_a_simulation_in_the_order_of_their_ids():
+    box = motes.Box([9.0, 9.0], ["periodic", "reflecting"], origin=[-1.0, 3.0])
+    ids = np.random.default_rng(4).permutation(500) * 3
+    particles = motes.random(500, box, seed=2)
+    particles = motes.Particles(particles.positions, box, charge=ids / 7, ids=ids, mass=1.0 + ids)
+    particles.thermalize(100.0, seed=1)
+    simulation = motes.Simulation(particles, motes.VelocityVerlet(0.05))
+    simulation.run(40)
+
+    def density(charge: Any, x: Any, y: Any, t: Any, mass: Any) -> Any:
+        return charge * x + y * t, mass
+
+    found, mass = simulation.elementwise(density)
+    x, y = simulation.positions.T
+    np.testing.assert_array_equal(found, simulation.attributes["charge"] * x + y * simulation.time)
+    np.testing.assert_array_equal(mass, simulation.mass)
+    np.testing.assert_array_equal(simulation.elementwise(lambda y: y), y)
+    with pytest.raises(motes.InputError, match=r"unknown name 'charg'.*did you mean 'charge'"):
+        simulation.elementwise(lambda charg: charg)

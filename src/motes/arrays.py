@@ -17,6 +17,7 @@ import itertools
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -24,7 +25,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from motes.errors import InputError
-from motes.formulas.compile import load
+from motes.formulas.bind import PREFIX, World, bind, names_of
+from motes.formulas.compile import load, source_of
 from motes.formulas.formula import Expression
 from motes.formulas.lines import header, indent
 from motes.formulas.trace import describe, parameters, trace_values
@@ -38,6 +40,7 @@ Place = tuple[slice, ...]
 PIECE = 2**14
 """Elements of a piece that is copied: three or four such pieces fit into the second-level cache."""
 
+SEVERAL = "one number, or several in a tuple"
 DIRECT = {np.dtype(kind) for kind in ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f4", "f8")}
 """Kinds of numbers that the loop reads as they are; others are converted first."""
 
@@ -67,13 +70,48 @@ def elementwise(function: Callable[..., Any], *arrays: ArrayLike, threads: int |
     given = [_numbers(name, array) for name, array in zip(names, arrays, strict=True)]
     shape = _shape(names, given)
     symbols = [f"p_{number}" for number in range(len(given))]
-    traced = trace_values(function, symbols, "one number, or several in a tuple")
+    traced = trace_values(function, symbols, SEVERAL)
     formulas = (traced,) if isinstance(traced, Expression) else traced
-    single = [array.size == 1 for array in given]
-    key = "\n".join([*(formula.key for formula in formulas), f"elementwise {single}"])
-    module = load(key, lambda: _source(formulas, symbols, single), __file__)
-    results = _run(module.fill, given, shape, len(formulas), _team(threads, os.getpid()))
+    work = record(formulas, symbols, [array.size == 1 for array in given])
+    results = work.run(given, shape, _team(threads, os.getpid()))
     return results[0] if isinstance(traced, Expression) else results
+
+
+@dataclass(frozen=True)
+class Work:
+    """A loop over elements as source, which can travel to another rank; it gives `count` results."""
+
+    key: str
+    source: str
+    count: int
+
+    def run(self, arrays: Sequence[Array], shape: tuple[int, ...], team: Team) -> tuple[Floats, ...]:
+        """The results for arrays that broadcast to a shape."""
+        module = load(self.key, lambda: self.source, __file__)
+        return _run(module.fill, arrays, shape, self.count, team)
+
+
+def record(formulas: Sequence[Expression], symbols: Sequence[str], single: Sequence[bool]) -> Work:
+    """The loop that computes formulas from arrays in the order of these symbols, of which some are single numbers."""
+    key = "\n".join([*(formula.key for formula in formulas), f"elementwise {list(symbols)} {list(single)}"])
+    module = load(key, lambda: _source(formulas, symbols, single), __file__)
+    return Work(key, source_of(module), len(formulas))
+
+
+def record_named(function: Callable[..., Any], world: World) -> tuple[Work, tuple[str, ...], bool]:
+    """The loop for a function of a particle, the names of what it takes, and whether it returns several results."""
+    several = False
+
+    def formulas(names: Sequence[str]) -> tuple[Expression, ...]:
+        nonlocal several
+        traced = trace_values(function, names, SEVERAL, keywords=True)
+        several = not isinstance(traced, Expression)
+        return (traced,) if isinstance(traced, Expression) else traced
+
+    bound = bind(describe(function), names_of(function), formulas, {}, world)
+    names = tuple(sorted(bound.symbols))
+    work = record(bound.formulas, [PREFIX + name for name in names], [name == "t" for name in names])
+    return work, names, several
 
 
 @lru_cache(maxsize=8)

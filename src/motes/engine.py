@@ -6,12 +6,14 @@ the same time; what they answer is for rank 0.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter, process_time
 
 import numpy as np
 
-from motes.box import Box
+from motes.arrays import Work
+from motes.box import AXES, Box
 from motes.decomposition.balance import Balancer
 from motes.decomposition.domain import Domain, Link, total_of
 from motes.decomposition.grid import Regions
@@ -20,6 +22,7 @@ from motes.forces.field import FieldForces, FieldPlan
 from motes.forces.pair import PairForces, PairSums
 from motes.forces.plan import PairPlan
 from motes.forces.scale import BITS
+from motes.formulas.bind import MASS
 from motes.integrators.kinetic import kinetic_quanta
 from motes.integrators.motion import Integrator
 from motes.neighbors.list import NeighborList
@@ -224,6 +227,25 @@ class Engine:
         values = attributes[name] if name in attributes else getattr(self.state, name)
         parts = self.link.gather(np.asarray(values[..., : self.state.owned]))
         return np.concatenate(parts, axis=-1) if parts else np.empty(0)
+
+    def evaluate(self, work: Work, names: Sequence[str]) -> Array:
+        """Results (k, N) of a function of what the particles have; see gather for their order."""
+        own = [self._column(name) for name in names]
+        results = work.run(own, (self.state.owned,), self.team)
+        parts = self.link.gather(np.stack(results))
+        return np.concatenate(parts, axis=-1) if parts else np.empty(0)
+
+    def _column(self, name: str) -> Array:
+        """A coordinate inside the box, the time, the mass, or an attribute, of the owned particles."""
+        state = self.state
+        if name == "t":
+            return np.array(state.step * self.integrator.dt)
+        if name in AXES:
+            axis = AXES.index(name)
+            x = state.positions[axis, : state.owned]
+            inside: Floats = np.mod(x, state.box.lengths[axis]) if state.box.periodic[axis] else x
+            return inside + float(state.box.origin[axis])
+        return (state.mass if name == MASS else state.attributes[name])[: state.owned]
 
     def timings(self) -> list[dict[str, float]]:
         """For each rank, seconds per phase, and what it sent."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from motes.arrays import record_named
 from motes.box import Box
 from motes.checks import numbers
 from motes.engine import PHASES, Extremes, Plan, Start
@@ -236,6 +237,17 @@ class Simulation:
     def forces(self) -> Floats:
         """Forces, (N, d)."""
         return self._sorted("forces") * self._quanta.force
+
+    def elementwise(self, function: Callable[..., Any]) -> Any:
+        """What a function of one particle gives for each: (N,), or a tuple of such arrays, in the order of ids.
+
+        The function takes any of x, y, z, t, the attributes and the mass by name, as that of a Field does. Every rank
+        computes it for its own particles; only the results are gathered.
+        """
+        world = World(self._box.boundary, self._type_names, self._attribute_names)
+        work, names, several = record_named(function, world)
+        results = self._engine.call("evaluate", work, names)[:, self._ranking()]
+        return tuple(results) if several else results[0]
 
     def _ranking(self) -> Integers:
         """Where the particles lie in the state, in the order of their ids."""

@@ -184,7 +184,11 @@ WRONG = [
         'kind = "x"',
         "[integrator]: kind = 'x' is unknown; known are 'velocity-verlet', 'langevin', 'brownian'",
     ),
-    ('kind = "pair"', 'kind = "bond"', "[[interactions]] number 1: kind = 'bond' is unknown; known: 'pair'"),
+    (
+        'kind = "pair"',
+        'kind = "bond"',
+        "[[interactions]] number 1: kind = 'bond' is unknown; known are 'pair', 'field'",
+    ),
     (
         "epsilon = 1.0",
         'shift = "both"',

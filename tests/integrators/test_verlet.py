@@ -178,3 +178,18 @@ def test_a_good_dt_is_a_float(dt):
     assert type(motes.VelocityVerlet(dt).dt) is float
     assert motes.VelocityVerlet(dt).dt == dt
     assert repr(motes.VelocityVerlet(dt)) == f"VelocityVerlet(dt={float(dt)})"
+
+
+@pytest.mark.parametrize("velocity", [-1.0, 1.0, -0.25, 0.25])
+@pytest.mark.parametrize("place", [0.0, 0.25, 1.75, 2.0])
+def test_a_start_exactly_on_a_wall_can_be_undone(velocity, place):
+    """Steps of a quarter of the box: particles also land exactly on the walls."""
+    particles = motes.Particles([[place, 1.0]], motes.Box([2.0, 2.0], "reflecting"), velocities=[[velocity, 0.0]])
+    simulation = motes.Simulation(particles, motes.VelocityVerlet(0.25), threads=1)
+    simulation.run(37)
+    simulation.velocities = -simulation.velocities
+    simulation.run(37)
+    assert simulation.positions[0, 0] == place
+    on_wall = place in {0.0, 2.0}
+    assert abs(simulation.velocities[0, 0]) == abs(velocity)
+    assert on_wall or simulation.velocities[0, 0] == -velocity

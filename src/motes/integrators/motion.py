@@ -56,6 +56,8 @@ def reflect(begin: int, end: int, positions: Floats, velocities: Floats, axis: i
             x = -x if x < 0.0 else 2.0 * length - x
             velocities[axis, i] = -velocities[axis, i]
         positions[axis, i] = x
+        if (x == 0.0 and velocities[axis, i] < 0.0) or (x == length and velocities[axis, i] > 0.0):
+            velocities[axis, i] = -velocities[axis, i]  # on a wall all move inwards, so that every step can be undone
 
 
 def positive(name: str, value: object) -> float:
