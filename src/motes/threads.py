@@ -20,7 +20,7 @@ from motes.errors import InputError
 VARIABLE = "MOTES_THREADS"
 """Environment variable that stands in for all cores where a program does not say how many threads it wants."""
 
-SMALLEST_PART = 2048
+SMALLEST_PART = 16384
 """Items below which another thread costs more than it brings."""
 
 
@@ -85,8 +85,12 @@ class Team:
             helper.result()
         return results
 
+    def useful(self, count: int) -> int:
+        """How many threads are worth waking for so many items."""
+        return max(1, min(self.threads, count // SMALLEST_PART))
+
     def split(self, kernel: Callable[..., Any], count: int, *arguments: Any) -> list[Any]:
         """Call kernel(begin, end, *arguments) for parts of range(count); return the results in order."""
-        parts = max(1, min(self.threads, count // SMALLEST_PART))
+        parts = self.useful(count)
         edges = [count * part // parts for part in range(parts + 1)]
         return self.call(kernel, [(begin, end, *arguments) for begin, end in pairwise(edges)])

@@ -142,7 +142,7 @@ class PairForces:
             self.team.split(gather_slots, slots, pairs.particle, state.types, self._types)
         for row, name in enumerate(self._plan.attributes):
             self.team.split(gather_slots, slots, pairs.particle, state.attributes[name], self._attributes[row])
-        self._parts = share(pairs.chunks, self.team.threads)
+        self._parts = share(pairs.chunks, self.team.useful(WORK_PER_PARTNER * pairs.pairs))
         # A thread's own slots end where the next one's begin; beyond, up to its reach, it meets others' slots.
         # An overlap is handed on from thread to thread, so none may reach less far than the one before.
         self._starts = np.array([CLUSTER * chunks[0].first for chunks in self._parts])
@@ -155,6 +155,10 @@ class PairForces:
         longest = max((int(chunk.count.max()) for chunk in pairs.chunks if len(chunk.count)), default=0)
         self._room = longest + 2 * CLUSTER
         self._built = pairs.builds
+
+
+WORK_PER_PARTNER = 2
+"""A listed partner is as much work as so many items of other loops, at least."""
 
 
 def share(chunks: Sequence[Chunk], threads: int) -> list[list[Chunk]]:

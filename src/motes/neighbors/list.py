@@ -268,7 +268,8 @@ class NeighborList:
             pairs.positions, bounds, pairs.axes, column_of, column_box, self._first, grid.lower, grid.upper,
             grid.width, grid.inner, grid.outer, self.radius, longest, pairs.slots,
         )  # fmt: skip
-        parts = 1 if self.team.threads == 1 else CHUNKS_PER_THREAD * self.team.threads
+        threads = self.team.useful(int(self._per_cluster) * pairs.clusters)
+        parts = 1 if threads == 1 else CHUNKS_PER_THREAD * threads
         parts = max(1, min(parts, pairs.clusters // CLUSTER))
         edges = [pairs.clusters * part // parts for part in range(parts + 1)]
         pairs.chunks = [Chunk(first, last) for first, last in pairwise(edges)]
