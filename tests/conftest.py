@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 import motes
 import motes.neighbors.list
+import motes.neighbors.list
 import motes.threads
 
 # The first example of a test may compile a kernel, so none has a deadline; the same examples are tried every time.
@@ -85,6 +86,7 @@ def small_parts() -> Iterator[None]:
     """Let threads share out what is far too small to be worth it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(motes.threads, "SMALLEST_PART", 8)
+        patch.setattr(motes.neighbors.list, "SMALLEST_CHUNK", 8)
         yield
 
 

@@ -24,6 +24,9 @@ from motes.state import CLUSTER, Array, Chunk, Floats, Integers, PairList, State
 from motes.threads import Team
 
 CHUNKS_PER_THREAD = 16
+SMALLEST_CHUNK = 96
+"""Clusters below which a chunk costs more calls than its evenness brings."""
+
 REORDER_EVERY = 8
 FAR = 2.0**10
 """Empty slots lie this many (lengths + cutoffs) away, and a cutoff and more from one another."""
@@ -270,7 +273,7 @@ class NeighborList:
         )  # fmt: skip
         threads = self.team.useful(int(self._per_cluster) * pairs.clusters)
         parts = 1 if threads == 1 else CHUNKS_PER_THREAD * threads
-        parts = max(1, min(parts, pairs.clusters // CLUSTER))
+        parts = max(1, min(parts, pairs.clusters // SMALLEST_CHUNK))
         edges = [pairs.clusters * part // parts for part in range(parts + 1)]
         pairs.chunks = [Chunk(first, last) for first, last in pairwise(edges)]
         waiting = pairs.chunks
