@@ -161,9 +161,11 @@ def _connect(environment: Mapping[str, str]) -> Ranks:
     from motes.decomposition.mpi import Channel, MpiLink, connect
 
     world, sharing = connect(expected_ranks(environment))
+    if world.size == 1:
+        return Ranks(None, SingleLink(), cores)
     channel, link = Channel(world), MpiLink(world)
     cores = max(1, cores // sharing)
     if world.rank > 0:
         serve(channel, link)
         raise SystemExit(0)
-    return Ranks(channel if world.size > 1 else None, link, cores)
+    return Ranks(channel, link, cores)

@@ -200,10 +200,11 @@ class Chunk:
         return self.begin, self.count, self.partners
 
     def reserve(self, length: int) -> None:
-        """Make room for lists of this length together."""
+        """Make room for lists of this length together; fresh memory is slow, so what is there is used again."""
         self.begin = np.empty(self.last - self.first, np.int64)
         self.count = np.empty(self.last - self.first, np.int64)
-        self.partners = np.empty(length, np.int32)
+        if len(self.partners) < length:
+            self.partners = np.empty(length, np.int32)
 
 
 @dataclass

@@ -28,6 +28,7 @@ SMALLEST_CHUNK = 96
 """Clusters below which a chunk costs more calls than its evenness brings."""
 
 REORDER_EVERY = 8
+NOTHING = np.zeros(0, np.int32)
 FAR = 2.0**10
 """Empty slots lie this many (lengths + cutoffs) away, and a cutoff and more from one another."""
 
@@ -199,14 +200,17 @@ class NeighborList:
 
     def build(self, state: State, region: tuple[Floats, Floats]) -> None:
         """Lay all particles into slots and list the pairs; without a cutoff there are none to list."""
-        self._reference = state.positions[:, : state.owned].copy()
+        if self._reference.shape[1] != state.owned:
+            self._reference = np.empty((state.dimensions, state.owned))
+        self._reference[:] = state.positions[:, : state.owned]
         self.pairs.builds += 1
         if self.cutoff == 0.0:
             return
-        rows = np.array([0, 1, 2] if state.dimensions == 3 else [0, -1, 1])
-        points = np.zeros((3, state.total))
-        points[rows >= 0] = state.positions[:, : state.total]
-        grid = self._grid(state, points, rows, region)
+        points = state.positions
+        if state.dimensions == 2:
+            points = np.zeros((3, state.capacity))
+            points[[0, 2]] = state.positions
+        grid = self._grid(state, points[:, : state.total], region)
         self._fill(state, points, grid)
         self.place(state)
         self._search(grid)
@@ -223,22 +227,18 @@ class NeighborList:
             pairs.positions,
         )  # fmt: skip
 
-    def _grid(self, state: State, points: Floats, rows: Integers, region: tuple[Floats, Floats]) -> Grid:
+    def _grid(self, state: State, points: Floats, region: tuple[Floats, Floats]) -> Grid:
         """Bins up to the side of the region where there are ghosts beyond it, else just around the particles."""
         lower, upper, halo = np.zeros(3), np.zeros(3), np.zeros(3)
         if state.total == 0:
             return make_grid(points, lower, upper, halo, 0)
-        for a, row in enumerate(rows):
-            if row < 0:
-                continue
-            beyond = (state.ghost_axes[: state.total] & (1 << int(row))) != 0
-            if beyond.any():
+        own = points[:, : state.owned] if state.owned else points
+        lower[:], upper[:] = own.min(axis=1), own.max(axis=1)
+        for row, a in enumerate([0, 1, 2] if state.dimensions == 3 else [0, 2]):
+            if (state.ghost_axes[state.owned : state.total] & (1 << row)).any():
                 upper[a] = region[1][row]
+                lower[a] = min(lower[a], upper[a])
                 halo[a] = max(points[a].max() - upper[a], state.box.spacing)
-            inside = points[a, ~beyond]
-            lower[a] = inside.min(initial=upper[a] if beyond.any() else np.inf)
-            if not beyond.any():
-                upper[a] = inside.max()
         return make_grid(points, lower, upper, halo, state.owned)
 
     def _fill(self, state: State, points: Floats, grid: Grid) -> None:
@@ -275,7 +275,10 @@ class NeighborList:
         parts = 1 if threads == 1 else CHUNKS_PER_THREAD * threads
         parts = max(1, min(parts, pairs.clusters // SMALLEST_CHUNK))
         edges = [pairs.clusters * part // parts for part in range(parts + 1)]
-        pairs.chunks = [Chunk(first, last) for first, last in pairwise(edges)]
+        before = [chunk.partners for chunk in pairs.chunks] + [NOTHING] * parts
+        pairs.chunks = [
+            Chunk(first, last, partners=room) for (first, last), room in zip(pairwise(edges), before, strict=False)
+        ]
         waiting = pairs.chunks
         while waiting:
             for chunk in waiting:
