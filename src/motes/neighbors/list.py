@@ -200,7 +200,7 @@ class NeighborList:
 
     def build(self, state: State, region: tuple[Floats, Floats]) -> None:
         """Lay all particles into slots and list the pairs; without a cutoff there are none to list."""
-        if self._reference.shape[1] != state.owned:
+        if self._reference.shape != (state.dimensions, state.owned):
             self._reference = np.empty((state.dimensions, state.owned))
         self._reference[:] = state.positions[:, : state.owned]
         self.pairs.builds += 1
