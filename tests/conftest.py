@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 
 import motes
 import motes.neighbors.list
-import motes.neighbors.list
 import motes.threads
 
 # The first example of a test may compile a kernel, so none has a deadline; the same examples are tried every time.

@@ -241,3 +241,8 @@ def test_observers_are_told_that_a_run_failed():
     with pytest.raises(motes.RunError):
         simulation.run(1000)
     assert meter.ended
+
+
+def test_a_box_with_too_many_images_is_refused():
+    with pytest.raises(motes.InputError, match=r"cutoff and skin reach 2.85, through .* images .* larger box"):
+        motes.Simulation(motes.fcc(3, 1e9), motes.VelocityVerlet(0.001), [pair()], threads=1)

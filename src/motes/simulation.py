@@ -13,6 +13,7 @@ import numpy as np
 from motes.arrays import record_named
 from motes.box import Box
 from motes.checks import numbers
+from motes.decomposition.grid import check_images
 from motes.engine import PHASES, Extremes, Plan, Start
 from motes.errors import InputError
 from motes.forces.field import Field
@@ -70,6 +71,7 @@ class Simulation:
         bound = [pair.bind(particles.type_names, _samples(particles)) for pair in pairs]
         forces = plan_pairs(bound, max(1, len(particles.type_names)), self._box.dimensions)
         self._skin = _skin(skin, forces.cutoff, self._box)
+        check_images(self._box, forces.cutoff + self._skin if forces.cutoff else 0.0, len(particles))
         self._threads = Team(threads, ranks.cores).threads
         around = World(self._box.boundary, particles.type_names, tuple(_samples(particles)))
         fields = [one.bind(around) for one in interactions if isinstance(one, Field)]

@@ -25,6 +25,10 @@ MOST_HOPS = 8
 """A halo may reach through so many regions; beyond, the messages would outweigh the work by far."""
 
 
+MOST_IMAGES = 2.0**31
+"""Particles and images that lists can count."""
+
+
 def factorizations(count: int, axes: int) -> list[tuple[int, ...]]:
     """All ways to write count as a product of so many factors, in order."""
     if axes == 1:
@@ -50,6 +54,17 @@ def best_shape(regions: int, lengths: Sequence[float]) -> tuple[int, ...]:
         return round(cut, 9), round(sum(faces), 9), [-cuts for cuts in shape]
 
     return min(factorizations(regions, len(lengths)), key=order)
+
+
+def check_images(box: Box, reach: float, count: int) -> None:
+    """A box far thinner than the cutoff has more images than anyone can want."""
+    edges = box.lengths[box.periodic].tolist()
+    images = math.prod(math.ceil(reach / edge) + 1.0 for edge in edges)
+    if count * images > MOST_IMAGES:
+        raise InputError(
+            f"cutoff and skin reach {reach:g}, through {images:.3g} images of a box of {box.lengths.tolist()}: "
+            f"with {count} particles that is too much; give a larger box or a shorter cutoff"
+        )
 
 
 @dataclass(frozen=True)
