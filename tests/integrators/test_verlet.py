@@ -182,7 +182,7 @@ def test_a_good_dt_is_a_float(dt):
 
 @pytest.mark.parametrize("velocity", [-1.0, 1.0, -0.25, 0.25])
 @pytest.mark.parametrize("place", [0.0, 0.25, 1.75, 2.0])
-def test_a_start_exactly_on_a_wall_can_be_undone(velocity, place):
+def test_a_start_on_a_wall_is_undone_but_for_the_sign_of_its_velocity(velocity, place):
     """Steps of a quarter of the box: particles also land exactly on the walls."""
     particles = motes.Particles([[place, 1.0]], motes.Box([2.0, 2.0], "reflecting"), velocities=[[velocity, 0.0]])
     simulation = motes.Simulation(particles, motes.VelocityVerlet(0.25), threads=1)

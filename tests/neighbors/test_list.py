@@ -18,7 +18,7 @@ from motes.decomposition.grid import Regions
 from motes.decomposition.single import SingleLink
 from motes.neighbors.brute import brute_pairs
 from motes.neighbors.list import NeighborList
-from motes.state import CLUSTER, Quanta, State
+from motes.state import CLUSTER, Chunk, Quanta, State
 from motes.threads import Team
 
 pytestmark = pytest.mark.usefixtures("small_parts")
@@ -205,3 +205,13 @@ def test_a_cloud_in_a_vast_empty_box_takes_little_memory() -> None:
     listed = Listed(box, positions, 0.3, 0.05)
     assert listed.pairs(0.35) == expected_pairs(positions, box, 0.35)
     assert listed.neighbors.pairs.slots < 50 * 300
+
+
+def test_a_chunk_grows_when_it_must_and_uses_its_room_again_otherwise():
+    chunk = Chunk(0, 2)
+    chunk.reserve(10)
+    room = chunk.partners
+    chunk.reserve(5)
+    assert chunk.partners is room
+    chunk.reserve(20)
+    assert len(chunk.partners) == 20

@@ -119,7 +119,7 @@ def _is_undefined(expression: Expr) -> bool:
 def _convert(node: Expression, operands: list[Any]) -> Any:
     match node.operation:
         case "constant":
-            return Rational(float(node.value))  # type: ignore[arg-type]
+            return Rational(float(node.value))  # type: ignore[arg-type]  # constants hold numbers
         case "add":
             return operands[0] + operands[1]
         case "subtract":

@@ -178,10 +178,10 @@ class Expression:
     def __ge__(self, other: Any) -> Expression:
         return call("greater_equal", self, other)
 
-    def __eq__(self, other: object) -> Expression:  # type: ignore[override]
+    def __eq__(self, other: object) -> Expression:  # type: ignore[override]  # a comparison is a formula, as in NumPy
         return call("equal", self, other)
 
-    def __ne__(self, other: object) -> Expression:  # type: ignore[override]
+    def __ne__(self, other: object) -> Expression:  # type: ignore[override]  # a comparison is a formula, as in NumPy
         return call("not_equal", self, other)
 
     def __and__(self, other: Any) -> Expression:
@@ -243,7 +243,7 @@ def apply(operation: str, *operands: Expression) -> Expression:
     if operation in CONDITIONS or operation == "where":
         return Expression(operation, operands)
     if all(operand.operation == "constant" for operand in operands):
-        return constant(_fold(operation, [float(operand.value) for operand in operands]))  # type: ignore[arg-type]
+        return constant(_fold(operation, [float(operand.value) for operand in operands]))  # type: ignore[arg-type]  # constants hold numbers
     return Expression(operation, operands)
 
 

@@ -117,6 +117,6 @@ def _result(function: Callable[..., Any], result: Any, what: str) -> Expression:
     expression = operand(result)
     if is_condition(expression):
         raise InputError(f"{wanted}, not a condition: write np.where(condition, this, otherwise).")
-    if expression.operation == "constant" and not math.isfinite(float(expression.value)):  # type: ignore[arg-type]
+    if expression.operation == "constant" and not math.isfinite(float(expression.value)):  # type: ignore[arg-type]  # constants hold numbers
         raise InputError(f"{wanted} that is finite, not {expression.value}.")
     return expression

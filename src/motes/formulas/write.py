@@ -57,7 +57,7 @@ class _Lines:
         return self.assign(f"{square} * {base}") if exponent % 2 else square
 
     def power(self, base: str, exponent: Expression, name: str) -> str:
-        number = float(exponent.value) if exponent.operation == "constant" else None  # type: ignore[arg-type]
+        number = float(exponent.value) if exponent.operation == "constant" else None  # type: ignore[arg-type]  # constants hold numbers
         if number == 0.5:
             return self.assign(f"sqrt({base})")
         if number is None or number % 1 or abs(number) > LONGEST_CHAIN:

@@ -49,15 +49,17 @@ def drift(begin: int, end: int, positions: Floats, velocities: Floats, dt: float
 
 @njit(cache=True, nogil=True)
 def reflect(begin: int, end: int, positions: Floats, velocities: Floats, axis: int, length: float) -> None:
-    """Particles beyond a wall come back as its mirror image shows them."""
+    """Particles beyond a wall come back as its mirror image shows them.
+
+    Exactly on a wall, moving out and moving in are one state: both go the same way next, so a reversed run that ends
+    there may differ from its start in that sign.
+    """
     for i in range(begin, end):
         x = positions[axis, i]
         while x < 0.0 or x > length:
             x = -x if x < 0.0 else 2.0 * length - x
             velocities[axis, i] = -velocities[axis, i]
         positions[axis, i] = x
-        if (x == 0.0 and velocities[axis, i] < 0.0) or (x == length and velocities[axis, i] > 0.0):
-            velocities[axis, i] = -velocities[axis, i]  # on a wall all move inwards, so that every step can be undone
 
 
 def positive(name: str, value: object) -> float:
@@ -79,16 +81,16 @@ class Integrator(ABC):
     temperature: float = 0.0
     """That of the heat bath, 0 without one."""
 
-    def bind(self, world: World) -> Integrator:  # noqa: ARG002
+    def bind(self, world: World) -> Integrator:  # noqa: ARG002  # only a flow has names to bind
         """The same, without any of the user's code, so that it can travel to other ranks."""
         return self
 
-    def start(self, state: State, team: Team) -> None:  # noqa: B027
+    def start(self, state: State, team: Team) -> None:  # noqa: B027  # empty on purpose: most have nothing to look at
         """Look at the particles before the first step."""
 
     def carry(self, state: State, team: Team, steps: int) -> None:
         """Take particles that feel nothing through many steps at once."""
-        raise NotImplementedError
+        raise NotImplementedError  # only where independent is true, and there it is overridden
 
     @abstractmethod
     def first_half(self, state: State, team: Team) -> None:
