@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motes.box import Box
-from motes.checks import number, random_generator, whole_number
+from motes.checks import number, random_generator, require_memory, whole_number
 from motes.errors import InputError
 from motes.noise import check_seed
 from motes.particles import Particles
@@ -23,6 +23,10 @@ from motes.recipes import Lattice, Recipe, Scatter
 _DENSEST_PACKING = {2: math.pi / math.sqrt(12), 3: math.pi / math.sqrt(18)}
 # So many random places in a row without room mean that the box is full: then about a ten-thousandth is free.
 _MISSES_ALLOWED = 10_000
+# So many on average mean that it is nearly full: what still fits would take ever longer to find.
+_TRIALS_ALLOWED = 200
+# More cells along an axis would not make them emptier.
+_MOST_CELLS = 2**20
 _PLACES_AT_ONCE = 4096
 _REMEDY = "give fewer particles, a smaller distance or a larger box"
 
@@ -61,8 +65,9 @@ def fcc(
     edge = (4.0 / number("density", density, above=0.0)) ** (1.0 / 3.0)
     if (temperature is None) != (seed is None):
         raise InputError("fcc: expected temperature and seed together, or neither, got only one of them")
-    box = Box([count * edge for count in counts])
     total = 4 * counts[0] * counts[1] * counts[2]
+    require_memory("fcc", total)
+    box = Box([count * edge for count in counts])
     particles = _told(Lattice(box, total, cells=counts, edge=edge), mass, attributes)
     if temperature is not None and seed is not None:
         particles.thermalize(temperature, seed)
@@ -98,11 +103,13 @@ def random(
     mass, **attributes
         Handed on to `Particles`.
 
-    Raises InputError if the particles cannot fit, or if 10,000 random places in a row had no room.
+    Raises InputError if the particles cannot fit in the box, or their number not in the memory of this machine; and if
+    10,000 random places in a row had no room, or 200 for each particle on average.
     """
     if not isinstance(box, Box):
         raise InputError(f"box: expected a motes.Box, got {type(box).__name__}")
     count = whole_number("count", count, minimum=1)
+    require_memory("random", count)
     if minimum_distance is None:
         return _told(Scatter(box, count, places_seed=check_seed(seed)), mass, attributes)
     distance = number("minimum_distance", minimum_distance, above=0.0)
@@ -156,7 +163,7 @@ def _insert(count: int, box: Box, distance: float, generator: np.random.Generato
     place is in the place's own cell or one beside it. A dictionary keeps only the cells in use: a short
     distance in a large box costs no memory.
     """
-    counts = [max(int(length // distance), 1) for length in box.lengths.tolist()]
+    counts = [max(int(min(length // distance, _MOST_CELLS)), 1) for length in box.lengths.tolist()]
     widths = [length / number_of_cells for length, number_of_cells in zip(box.lengths.tolist(), counts, strict=True)]
     periodic = box.periodic.tolist()
     # The remainder by an infinite period is the number itself, so open axes need no branch.
@@ -164,12 +171,12 @@ def _insert(count: int, box: Box, distance: float, generator: np.random.Generato
     occupants: defaultdict[Cell, list[Coordinates]] = defaultdict(list)
     placed: list[Coordinates] = []
     misses = 0
-    for place in _random_places(box, generator):
+    for trial, place in enumerate(_random_places(box, generator)):
         cell = tuple(min(int(x / w), n - 1) for x, w, n in zip(place, widths, counts, strict=True))
         nearby = itertools.chain.from_iterable(
             occupants[other] for other in _cells_around(cell, counts, periodic) if other in occupants
         )
-        if any(_squared_distance(place, other, periods) < distance**2 for other in nearby):
+        if any(_squared_distance(place, other, periods) < distance * distance for other in nearby):
             misses += 1
         else:
             occupants[cell].append(place)
@@ -177,10 +184,10 @@ def _insert(count: int, box: Box, distance: float, generator: np.random.Generato
             misses = 0
         if len(placed) == count:
             break
-        if misses == _MISSES_ALLOWED:
+        if misses == _MISSES_ALLOWED or trial == _MISSES_ALLOWED + _TRIALS_ALLOWED * count:
             raise InputError(
-                f"random: {len(placed)} of {count} particles fit at a minimum_distance of {distance:g}, then "
-                f"{misses} random places in a row had no room; {_REMEDY}"
+                f"random: {len(placed)} of {count} particles fit at a minimum_distance of {distance:g}, then there was "
+                f"no room at {misses} random places in a row, and at {trial + 1 - len(placed)} in all; {_REMEDY}"
             )
     return np.array(placed)
 

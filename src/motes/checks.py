@@ -7,6 +7,7 @@ Text, booleans and complex numbers are refused rather than converted: a quiet co
 from __future__ import annotations
 
 import math
+import os
 from numbers import Integral, Real
 from typing import Any
 
@@ -14,6 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motes.errors import InputError
+
+SMALLEST, LARGEST = 2.0**-250, 2.0**250
+"""Sizes of what is positive, such as masses and cutoffs: their squares and products stay well inside float64."""
+
+BYTES_OF_A_PARTICLE = 500
+"""What a particle takes in a run, at the least: its state, and its place in lists."""
+
+# Where launchers of MPI say how many ranks there are, each of which may have a machine to itself.
+_RANKS = ("MOTES_RANKS", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE", "PALS_SIZE", "SLURM_NTASKS")
 
 
 def numbers(name: str, values: Any) -> NDArray[np.float64]:
@@ -28,13 +38,15 @@ def numbers(name: str, values: Any) -> NDArray[np.float64]:
 
 
 def number(name: str, value: Any, *, minimum: float = -math.inf, above: float = -math.inf) -> float:
-    """One finite real number, at least `minimum` and greater than `above`."""
-    if isinstance(value, bool | np.bool_) or not isinstance(value, Real) or not math.isfinite(value):
+    """One finite real number, at least `minimum` and greater than `above`; above 0, of a size to calculate with."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, Real) or not _is_finite(value):
         raise InputError(f"{name}: expected a finite number, got {_brief(value)}")
     if value < minimum:
         raise InputError(f"{name}: expected at least {minimum:g}, got {value}")
     if value <= above:
         raise InputError(f"{name}: expected more than {above:g}, got {value}")
+    if above == 0 and not SMALLEST <= float(value) <= LARGEST:
+        raise InputError(f"{name}: expected a number from {SMALLEST:.0e} to {LARGEST:.0e}, got {float(value):g}")
     return float(value)
 
 
@@ -45,11 +57,33 @@ def whole_number(name: str, value: Any, *, minimum: int) -> int:
     return int(value)
 
 
+def require_memory(name: str, count: int) -> None:
+    """Refuse more particles than the memory of this machine can hold, before anything is made of them."""
+    ranks = max(int(word) for word in ["1", *(os.environ.get(name, "") for name in _RANKS)] if word.isdecimal())
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * ranks
+    if count * BYTES_OF_A_PARTICLE > memory:
+        few = min(count, 10**20)  # beyond, the number itself would fill the line
+        raise InputError(
+            f"{name}: {few:.6g}{' or more' * (few < count)} particles need about {few * BYTES_OF_A_PARTICLE / 1e9:.3g} "
+            f"GB of memory, and there are {memory / 1e9:.3g} GB; give fewer"
+        )
+
+
 def random_generator(seed: Any) -> np.random.Generator:
     """The generator of random numbers that this seed, a whole number >= 0, stands for."""
     return np.random.default_rng(whole_number("seed", seed, minimum=0))
 
 
+def _is_finite(value: Real) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number or a fraction too large for float64
+        return False
+
+
 def _brief(value: Any) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # Python does not write numbers of thousands of digits
+        return "a number of thousands of digits"
     return text if len(text) <= 60 else text[:57] + "..."

@@ -81,5 +81,5 @@ def check_seed(seed: object) -> int:
     """A seed must be a whole number of 63 bits."""
     number = whole_number("seed", seed, minimum=0)
     if number >= 2**63:
-        raise InputError(f"seed: expected a whole number below 2**63, got {number}")
+        raise InputError(f"seed: expected a whole number below 2**63, got one of {number.bit_length()} bits")
     return number

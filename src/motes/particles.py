@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from motes.box import AXES, Box
-from motes.checks import number, numbers
+from motes.checks import LARGEST, SMALLEST, number, numbers
 from motes.errors import InputError
 from motes.noise import check_seed
 from motes.recipes import Recipe, thermal_velocities
@@ -91,6 +91,8 @@ class Particles:
         columns.positions = _read_only(self._inside(given))
         columns.mass = self._per_particle("mass", mass)
         self._require(self.mass > 0, "mass", self.mass, "a positive mass")
+        sound = (self.mass >= SMALLEST) & (self.mass <= LARGEST)
+        self._require(sound, "mass", self.mass, f"a mass from {SMALLEST:.0e} to {LARGEST:.0e}")
         columns.attributes = {name: self._attribute(name, values) for name, values in attributes.items()}
         if velocities is not None:
             self.velocities = velocities
@@ -170,6 +172,7 @@ class Particles:
         if array.shape != self.positions.shape:
             raise InputError(f"velocities: expected shape {self.positions.shape} as positions, got {array.shape}")
         self._require(np.isfinite(array), "velocities", array, "finite components")
+        self._require(np.abs(array) <= LARGEST, "velocities", array, f"components up to {LARGEST:.0e}")
         self._made.velocities = _read_only(array)
         self.recipe = None  # these are other particles now
 
@@ -186,6 +189,8 @@ class Particles:
         Raises InputError for a temperature < 0, and for a single particle, which cannot both move and rest.
         """
         temperature = number("temperature", temperature, minimum=0.0)
+        if temperature > LARGEST:
+            raise InputError(f"temperature: expected at most {LARGEST:.0e}, got {temperature:g}")
         seed = check_seed(seed)
         if len(self) == 1 and temperature > 0:
             raise InputError("thermalize: one particle without momentum has no temperature; give its velocity instead")

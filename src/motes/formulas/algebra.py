@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import sympy
-from sympy import Expr, Function, Integer, Rational, Symbol
+from sympy import Add, Expr, Function, Integer, Mul, Rational, Symbol
 
 from motes.errors import InputError
-from motes.formulas.formula import CONDITIONS, Expression, walk
+from motes.formulas.formula import CONDITIONS, Expression, apply, constant, walk
+from motes.formulas.limits import require_few_digits, require_manageable
 
 # Powers beyond this are left to motes.functions.power: chains of multiplications grow, exact fractions explode.
 LARGEST_POWER = 256
@@ -96,6 +97,7 @@ def pair_energy(energy: Expression) -> Expr:
 
 def converted(formula: Expression, meanings: Mapping[str, Expr]) -> Expr:
     """The formula as SymPy's expression; symbols without another meaning stand for themselves."""
+    require_manageable(formula)
     made: dict[int, Any] = {}
     for node in walk(formula):
         if node.operation == "symbol":
@@ -103,6 +105,7 @@ def converted(formula: Expression, meanings: Mapping[str, Expr]) -> Expr:
             made[id(node)] = meanings[name] if name in meanings else Symbol(name)
         else:
             made[id(node)] = _convert(node, [made[id(operand)] for operand in node.operands])
+            require_few_digits(_bits(made[id(node)]))
     return _defined(made[id(formula)])
 
 
@@ -117,6 +120,8 @@ def _is_undefined(expression: Expr) -> bool:
 
 
 def _convert(node: Expression, operands: list[Any]) -> Any:
+    if node.operation in _FUNCTIONS and operands[0].is_Rational:
+        return _folded(node.operation, operands[0])
     match node.operation:
         case "constant":
             return Rational(float(node.value))  # type: ignore[arg-type]  # constants hold numbers
@@ -132,6 +137,8 @@ def _convert(node: Expression, operands: list[Any]) -> Any:
             return -operands[0]
         case "power":
             return _power(*operands)
+        case "exp":
+            return _exponential(*operands)
         case "minimum":
             return select(less(operands[1], operands[0]), operands[1], operands[0])
         case "maximum":
@@ -148,7 +155,34 @@ def _power(base: Expr, exponent: Expr) -> Expr:
         return power(base, exponent)
     if base.is_Rational and not exponent.is_Rational:
         return power(base, exponent)
+    if exponent.is_Rational:
+        require_few_digits(_bits(base) * float(abs(exponent)))
     return base**exponent
+
+
+def _folded(function: str, number: Rational) -> Rational:
+    """A function of what turned out to be a number, as r - r does: SymPy would keep it, and look for its digits."""
+    try:
+        value = apply(function, constant(number.p / number.q)).value
+    except OverflowError:
+        raise InputError(f"{function} of a number that is too large for float64.") from None
+    return Rational(float(value or 0.0))
+
+
+def _exponential(argument: Expr) -> Expr:
+    """exp(argument), which SymPy turns into x**2 where it is exp(2 * log(x))."""
+    for term in Add.make_args(argument):
+        number, rest = term.as_coeff_Mul(rational=True)
+        if isinstance(rest, sympy.log):
+            require_few_digits(_bits(rest.args[0]) * min(abs(number.p) / number.q, 1e300))
+    return sympy.exp(argument)
+
+
+def _bits(expression: Expr) -> int:
+    """Binary digits of the exact numbers in a product: of its coefficient, and of exponents."""
+    coefficient, rest = expression.as_coeff_Mul(rational=True)
+    exponents = [power.exp for power in Mul.make_args(rest) if power.is_Pow and power.exp.is_Rational]
+    return sum(int(number.p).bit_length() + int(number.q).bit_length() - 2 for number in [coefficient, *exponents])
 
 
 def force_over_distance(energy: Expr) -> Expr:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from motes.formulas.formula import Expression, compute, walk
+from motes.formulas.limits import shallow
 
 FUNCTIONS = ("exp", "log", "power", "sin", "cos", "tanh", "sinh", "cosh", "arctan", "erf", "erfc")
 
@@ -32,6 +33,7 @@ class PairCode:
     functions: tuple[str, ...]
 
 
+@shallow()
 def derive_pair(energy: Expression, uniform: frozenset[str], shift: str | None = None) -> PairCode:
     """Source code for a pair energy U(r) and its force over the distance, -2 dU/ds with s = r**2.
 
@@ -75,6 +77,7 @@ class Code:
     functions: tuple[str, ...]
 
 
+@shallow()
 def derive_values(formulas: Sequence[Expression]) -> Code:
     """Source code for the values of formulas, rearranged to be fast."""
     from motes.formulas import algebra
@@ -82,6 +85,7 @@ def derive_values(formulas: Sequence[Expression]) -> Code:
     return _code([algebra.with_selects_outside(algebra.converted(formula, {})) for formula in formulas])
 
 
+@shallow()
 def derive_field(energy: Expression, coordinates: Sequence[str]) -> Code:
     """Source code for an energy and the forces along these coordinates, in this order."""
     from motes.formulas import algebra

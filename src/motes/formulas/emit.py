@@ -296,7 +296,7 @@ def _literal(number: Expr) -> str:
     try:
         value = number.p / number.q if number.is_Rational else float(number.evalf(30))
     except (TypeError, OverflowError):
-        raise InputError(f"a formula contains {str(number)[:60]}, which is not a real number of float64.") from None
+        raise InputError("a formula contains a number that is not real, or too large for float64.") from None
     if not math.isfinite(value):
         raise InputError("a formula contains a number that is too large for float64.")
     return repr(float(value))

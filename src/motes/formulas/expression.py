@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import difflib
 import math
+import warnings
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from motes.formulas.formula import Expression, call, constant, is_condition, sym
 
 LONGEST_TEXT = 2000
 DEEPEST_NESTING = 100
+LONGEST_QUOTE = 200
 
 # What may be called, and NumPy's name for it.
 FUNCTIONS = {
@@ -64,7 +66,7 @@ def parse(text: str, names: Collection[str]) -> Expression:
     """
     expression = _Reader(text, frozenset(names)).read(_tree(text), 0)
     if is_condition(expression):
-        raise InputError(f"{text!r} is a condition, not an energy: write where(condition, this, otherwise).")
+        raise InputError(f"{quoted(text)} is a condition, not an energy: write where(condition, this, otherwise).")
     return expression
 
 
@@ -78,17 +80,27 @@ def expression_parameters(text: str, coordinates: Collection[str] = ("r",)) -> t
 
 def _tree(text: str) -> ast.expr:
     if not isinstance(text, str):
-        raise InputError(f"an expression must be text, not {text!r}.")
+        raise InputError(f"an expression must be text, not {quoted(text)}.")
     if len(text) > LONGEST_TEXT:
         raise InputError(f"the expression {text[:40]!r}... has {len(text)} characters; {LONGEST_TEXT} are allowed.")
+    if "#" in text:  # Python would take the rest of the line for a comment
+        raise InputError(f"{quoted(text)} at character {text.index('#') + 1}: '#' has no meaning in a formula.")
     try:
-        return ast.parse(text.strip(), mode="eval").body
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # such as of 1if, where a space is missing
+            return ast.parse(text.strip(), mode="eval").body
     except SyntaxError as error:
-        raise InputError(f"{text!r} at character {error.offset or 1}: {error.msg}.") from None
+        raise InputError(f"{quoted(text)} at character {error.offset or 1}: {error.msg}.") from None
     except (RecursionError, MemoryError):
         raise InputError(f"{text[:40]!r}... is nested too deeply.") from None
     except ValueError as error:
-        raise InputError(f"{text!r}: {error}.") from None
+        raise InputError(f"{quoted(text)}: {error}.") from None
+
+
+def quoted(text: object) -> str:
+    """The text as a message repeats it."""
+    shown = repr(text)
+    return shown if len(shown) <= LONGEST_QUOTE else f"{shown[:LONGEST_QUOTE]}..."
 
 
 @dataclass(frozen=True)
@@ -123,14 +135,14 @@ class _Reader:
     def error(self, node: ast.AST, message: str) -> InputError:
         """The error for a place in the text."""
         place = getattr(node, "col_offset", 0) + 1 + len(self.text) - len(self.text.lstrip())
-        return InputError(f"{self.text!r} at character {place}: {message}.")
+        return InputError(f"{quoted(self.text)} at character {place}: {message}.")
 
     def _source(self, node: ast.AST) -> str:
         return (ast.get_source_segment(self.text.strip(), node) or type(node).__name__)[:40]
 
     def _number(self, node: ast.AST, value: object) -> Expression:
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise self.error(node, f"{value!r} is not a real number")
+            raise self.error(node, f"{quoted(value)} is not a real number")
         try:
             number = float(value)
         except OverflowError:
@@ -175,6 +187,8 @@ class _Reader:
         return self._chain(node, [self._call(node, self._word(node, o), [a, b]) for o, a, b in steps], "logical_and")
 
     def _chain(self, node: ast.AST, conditions: list[Expression], word: str) -> Expression:
+        if len(conditions) > DEEPEST_NESTING:
+            raise self.error(node, f"more than {DEEPEST_NESTING} conditions in a row")
         result = conditions[0]
         for condition in conditions[1:]:
             result = self._call(node, word, [result, condition])

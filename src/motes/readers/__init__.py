@@ -50,6 +50,8 @@ def read(path: str | PathLike[str], box: Box | None = None, **options: Any) -> P
     damaged or not understood.
     """
     file = Path(path)
+    if "\0" in str(file):
+        raise InputError(f"{file}: a file's name cannot hold a character of code 0")
     reader, known = _format_of(file)
     for option in options:
         if option not in known:
@@ -65,7 +67,7 @@ def read(path: str | PathLike[str], box: Box | None = None, **options: Any) -> P
         EOFError,
         zlib.error,
     ) as error:  # the last two: compressed data that is cut short or damaged
-        raise InputError(f"{file}: cannot be read: {error}") from error
+        raise InputError(f"{file}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _format_of(file: Path) -> tuple[Callable[..., Particles], frozenset[str]]:

@@ -17,13 +17,15 @@ from motes.box import Box
 from motes.checks import whole_number
 from motes.errors import InputError
 from motes.particles import Particles
-from motes.readers.rows import WORD, Table, fail, naming, parse, stacked
+from motes.readers.rows import LONGEST_LINE, MOST_COLUMNS, WORD, Table, fail, naming, parse, stacked
 
-_PAIR = re.compile(r"""([A-Za-z_][\w-]*)\s*=\s*(?:"([^"]*)"|'([^']*)'|\{([^}]*)\}|(\S+))""")
+# A key begins where a word does, and a brace holds no further pair: else a long line is searched again and again.
+_PAIR = re.compile(r"""(?<![\w-])([A-Za-z_][\w-]*+)\s*+=\s*+(?:"([^"]*)"|'([^']*)'|\{([^}=]*)\}|(\S+))""")
 _PLAIN = "species:S:1:pos:R:3"
 _KINDS = {"R": "f8", "I": "i8", "S": WORD, "L": WORD}
 _FLAGS = {"T": "periodic", "TRUE": "periodic", "1": "periodic", "F": "open", "FALSE": "open", "0": "open"}
 _MOST_DIGITS = 18
+_WIDTH = re.compile("[1-9][0-9]{0,2}")
 
 # Other programs' words for what Particles knows by its own.
 _POSITIONS = ("pos", "positions")
@@ -63,11 +65,14 @@ def read_xyz(path: Path, box: Box | None = None, *, frame: int = -1) -> Particle
     offset, line, count = frames[frame]
     with path.open("rb") as file:
         file.seek(offset)
-        text = (row.decode("utf-8", "replace") for row in file)
-        values = _key_values(next(text))
+        comment = file.readline(LONGEST_LINE)
+        if len(comment) == LONGEST_LINE:
+            fail(path, line + 1, f"the line has more than {LONGEST_LINE} characters")
+        values = _key_values(comment.decode("utf-8", "replace"))
         properties = _properties(path, line + 1, values.get("properties", _PLAIN))
         columns = {name: entry.kind for entry in properties.values() for name in entry.columns}
-        table = parse(path, itertools.islice(text, count), line + 2, columns)
+        rows = (row.decode("utf-8", "replace") for row in itertools.islice(file, count))
+        table = parse(path, rows, line + 2, columns)
     with naming(path):
         return _particles(table, properties, box or _box(path, line + 1, values))
 
@@ -77,7 +82,7 @@ def _find_frames(path: Path) -> list[_Frame]:
     frames: list[_Frame] = []
     with path.open("rb") as file:
         line = 0
-        while header := file.readline():
+        while header := file.readline(LONGEST_LINE):
             line += 1
             if not header.strip():
                 continue
@@ -110,13 +115,14 @@ def _properties(path: Path, line: int, text: str) -> dict[str, _Property]:
     if len(words) % 3:
         fail(path, line, f"Properties is {text!r}; expected triples name:kind:columns")
     properties: dict[str, _Property] = {}
+    total = 0
     for name, kind, width in zip(words[::3], words[1::3], words[2::3], strict=True):
-        if not name or name in properties or kind not in _KINDS or not width.isdecimal() or len(width) > 3:
-            fail(
-                path,
-                line,
-                f"Properties has {name}:{kind}:{width}; expected a new name, R, I, S or L, and 1 to 999",
-            )
+        good_name = name and name not in properties and "[" not in name
+        if not good_name or kind not in _KINDS or not _WIDTH.fullmatch(width):
+            fail(path, line, f"Properties has {name}:{kind}:{width}; expected a new name, R, I, S or L, and 1 to 999")
+        total += int(width)
+        if total > MOST_COLUMNS:
+            fail(path, line, f"Properties has more than {MOST_COLUMNS} columns")
         columns = (name,) if int(width) == 1 else tuple(f"{name}[{i}]" for i in range(int(width)))
         properties[name] = _Property(_KINDS[kind], columns)
     return properties

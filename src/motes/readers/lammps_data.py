@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motes.box import Box
-from motes.checks import number, whole_number
+from motes.checks import number, require_memory, whole_number
 from motes.errors import InputError
 from motes.particles import Particles
-from motes.readers.rows import WORD, Table, fail, naming, parse, stacked
+from motes.readers.rows import LONGEST_LINE, WORD, Table, fail, naming, parse, stacked
 
 _POSITION = {"x": "f8", "y": "f8", "z": "f8"}
 _IMAGE = {"nx": "i4", "ny": "i4", "nz": "i4"}
@@ -69,6 +69,8 @@ _NEEDED_IF_COUNTED = (
     "Triangles",
 )
 _MOST_DIGITS = 18
+# Numbers as text are packed to a tenth or so of their size. What unpacks to far more was made to fill a machine.
+_MOST_UNPACKED, _FEWEST_CHARACTERS = 50, 1_000_000
 
 
 class _Heading(NamedTuple):
@@ -92,7 +94,9 @@ class _Lines:
     def __init__(self, path: Path, file: TextIO) -> None:
         self.path = path
         self.number = 0
+        self.most_characters = max(_MOST_UNPACKED * path.stat().st_size, _FEWEST_CHARACTERS)
         self._file = file
+        self._characters = 0
         self._returned: str | None = None
 
     def __iter__(self) -> Iterator[str]:
@@ -102,9 +106,19 @@ class _Lines:
         line = self._returned
         self._returned = None
         if line is None:
-            line = next(self._file)
+            line = self._file.readline(LONGEST_LINE)
+            self._count(line)
         self.number += 1
         return line
+
+    def _count(self, line: str) -> None:
+        if not line:
+            raise StopIteration
+        self._characters += len(line)
+        if len(line) == LONGEST_LINE:
+            fail(self.path, self.number + 1, f"the line has more than {LONGEST_LINE} characters")
+        if self._characters > self.most_characters:
+            fail(self.path, self.number + 1, f"the file unpacks to more than {_MOST_UNPACKED} times its size")
 
     def put_back(self, line: str) -> None:
         self._returned = line
@@ -224,25 +238,33 @@ def _read_sections(lines: _Lines, header: _Header, style: str | None) -> dict[st
         if keyword in sections:
             lines.fail(f"a second section {keyword}")
         heading = _Heading(keyword, hint, lines.number)
-        sections[keyword] = _read_section(lines, heading, style)
-        counted, found = _SECTIONS[keyword], len(sections[keyword].table)
-        if counted and found != header.count(counted):
-            message = f"{keyword} has {found} rows; the header says {header.count(counted)} {counted}"
-            fail(lines.path, heading.line, message)
+        counted = _SECTIONS[keyword]
+        most = header.count(counted) if counted else None
+        sections[keyword] = _read_section(lines, heading, style, most)
+        found = len(sections[keyword].table)
+        if most is not None and found != most:
+            rows = f"more than {most}" if found > most else found
+            fail(lines.path, heading.line, f"{keyword} has {rows} rows; the header says {most} {counted}")
     for keyword in _NEEDED_IF_COUNTED:
         if keyword not in sections and header.counts.get(str(_SECTIONS[keyword])):
             raise InputError(f"{lines.path}: there is no section {keyword}, but the header counts them")
     return sections
 
 
-def _read_section(lines: _Lines, heading: _Heading, style: str | None) -> _Section:
+def _read_section(lines: _Lines, heading: _Heading, style: str | None, most: int | None) -> _Section:
+    """The rows of a section, but not many more than there should be at most."""
     lines.skip_blank()
     first_line = lines.number + 1
     columns = _columns(lines, heading, style)
+    one_more = None if most is None else most + 1  # shows that there are too many
     if columns is None:
-        rows = sum(1 for row in lines.until_blank() if _without_comment(row))
-        return _Section(np.empty(rows, dtype=[]), first_line)
-    return _Section(parse(lines.path, lines.until_blank(), first_line, columns, comments="#"), first_line)
+        rows = itertools.islice(filter(_without_comment, lines.until_blank()), one_more)
+        return _Section(np.empty(sum(1 for _ in rows), dtype=[]), first_line)
+    if most is not None:
+        # As many as it says, or as the file can have: each column takes a character and a space.
+        require_memory(f"{lines.path}: {heading.keyword}", min(most, lines.most_characters // (2 * len(columns))))
+    rows = itertools.islice(lines.until_blank(), one_more)
+    return _Section(parse(lines.path, rows, first_line, columns, comments="#"), first_line)
 
 
 def _columns(lines: _Lines, heading: _Heading, style: str | None) -> dict[str, str] | None:
@@ -319,7 +341,8 @@ class _Atoms:
         if by_size:
             # As LAMMPS has it: for a point, which has no diameter, the column density holds the mass.
             diameter, density = self.table["diameter"], self.table["density"]
-            masses: NDArray[np.float64] = np.where(diameter > 0, density * (math.pi / 6) * diameter**3, density)
+            with np.errstate(over="ignore", invalid="ignore"):  # a mass that is not finite is refused as such
+                masses: NDArray[np.float64] = np.where(diameter > 0, density * (math.pi / 6) * diameter**3, density)
             return masses
         if by_type is None:
             raise InputError("there is no section Masses; give the option mass")

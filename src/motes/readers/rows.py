@@ -18,6 +18,8 @@ ROWS_IN_BLOCK = 50_000
 # NumPy cuts longer words without a word of its own.
 LONGEST_WORD = 64
 WORD = f"U{LONGEST_WORD}"
+LONGEST_LINE = 1_000_000
+MOST_COLUMNS = 1000
 
 Table = NDArray[Any]
 """A structured array: one named field per column."""
