@@ -43,3 +43,14 @@ def choose_quanta(
         energy=power_above(highest) * 2.0**-BITS,
         kinetic=kinetic * 2.0**-62,
     )
+
+
+def usual_force(
+    box: Box, pairs: Sequence[BoundPair], fields: Sequence[Bound], integrator: Integrator, extremes: Extremes
+) -> float:
+    """The largest force on particles that have about as much energy as wells are deep."""
+    force = force_limit(pairs, extremes.attributes, 0.0, 0.0) / MARGIN if pairs else 0.0
+    if fields:
+        ranges = {**extremes.attributes, MASS: (extremes.lightest, extremes.heaviest)}
+        force = max(force, field_limits(fields, box, ranges, 0.0, extremes.field, integrator.dt)[0])
+    return force or 1.0

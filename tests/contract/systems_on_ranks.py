@@ -80,7 +80,15 @@ def droplet() -> System:
     return particles, [motes.Pair(lennard_jones, 2.5, epsilon=1.0, sigma=1.0)], 0.01, None
 
 
-SYSTEMS: list[Callable[[], System]] = [melt, mixture, open_plane, slab, droplet]
+def overlaps() -> System:
+    """A liquid of random places, made by all ranks, of which most overlap: it is minimized first."""
+    particles = motes.random(1500, motes.Box([13.0, 11.0, 12.4]), 7)
+    particles.thermalize(1.0, seed=8)
+    return particles, [motes.Pair(lennard_jones, 2.5, epsilon=1.0, sigma=1.0)], 0.002, None
+
+
+SYSTEMS: list[Callable[[], System]] = [melt, mixture, open_plane, slab, droplet, overlaps]
+FORCE_TOLERANCE = {overlaps: 1.0}
 
 
 def digest(data: bytes) -> str:
@@ -93,11 +101,13 @@ def run(make: Callable[[], System], threads: int, folder: Path) -> dict[str, Any
     thermo, trajectory = folder / f"{make.__name__}.csv", folder / f"{make.__name__}.gsd"
     sim = motes.Simulation(particles, motes.VelocityVerlet(dt), pairs, threads, skin)
     sim.every(EVERY, motes.Thermo(thermo), motes.Trajectory(trajectory))
+    minimized = repr(sim.minimize(FORCE_TOLERANCE[make])) if make in FORCE_TOLERANCE else ""
     sim.run(STEPS)
     how = sim.describe()
     quanta = np.rint(sim.forces / how["quanta"].force).astype(np.int64)
     return {
         "fingerprint": sim.fingerprint,
+        "minimized": minimized,
         "particles": [len(sim), len(sim.ids)],
         "ids as given": bool((sim.ids == np.sort(particles.ids)).all()),
         "forces": digest(quanta.tobytes()),

@@ -42,6 +42,7 @@ def test_the_runs_are_worth_comparing(outcome: Any) -> None:
         assert set(system["sum of forces"]) == {0}
         assert system["ids as given"]
         assert system["thermo"].count("\n") == 1 + 6
+    assert outcome(None, 1)["overlaps"]["minimized"].startswith("Minimized(converged=True")
 
 
 @pytest.mark.parametrize("threads", [1, 2])

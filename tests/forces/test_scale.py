@@ -214,5 +214,6 @@ def test_the_largest_force_of_a_start_is_within_the_limit():
 def test_a_start_with_overlaps_is_refused_with_a_remedy():
     particles = motes.Particles([[1.0, 1, 1], [1.05, 1, 1], [5.0, 5, 5]], motes.Box([9.0] * 3))
     pair = motes.Pair(lennard_jones, 2.5, epsilon=1.0, sigma=1.0)
-    with pytest.raises(motes.InputError, match=r"particles overlap; .*minimum_distance"):
-        motes.Simulation(particles, motes.VelocityVerlet(0.001), [pair], threads=1)
+    simulation = motes.Simulation(particles, motes.VelocityVerlet(0.001), [pair], threads=1)
+    with pytest.raises(motes.InputError, match=r"particles overlap; .*minimize.*minimum_distance"):
+        simulation.run(1)

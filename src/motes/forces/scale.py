@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from motes.box import Box
-from motes.errors import InputError
+from motes.errors import OverlapError
 from motes.forces.interaction import BoundPair
 from motes.formulas.bind import PREFIX, Bound
 from motes.formulas.derive import evaluate
@@ -27,6 +27,9 @@ REACH = 4.0
 SHARPEST = 2.0**16
 SOFT = 16.0
 
+ROOM, LOOSE = 4.0, 256.0
+"""What a quantum that is chosen anew leaves above the largest force, and the most it may leave before it is finer."""
+
 SAMPLES = {2: 33, 3: 17}
 """Points along an axis where a field is looked at."""
 
@@ -35,6 +38,14 @@ def power_above(value: float) -> float:
     """The least power of two that is not below value."""
     mantissa, exponent = math.frexp(value)
     return math.ldexp(1.0, exponent if mantissa > 0.5 else exponent - 1)
+
+
+def fitting_quantum(largest: float, quantum: float) -> float:
+    """This quantum of force, if the largest force fits it and is not much smaller than what would fit, else another."""
+    limit = 2.0**BITS * quantum
+    if largest == 0.0 or largest <= limit <= LOOSE * largest:
+        return quantum
+    return power_above(ROOM * largest) * 2.0**-BITS
 
 
 def force_limit(
@@ -47,6 +58,9 @@ def force_limit(
         attributes: smallest and largest value of each, over all particles.
         energy: the largest that a particle brings into a collision.
         largest: force over distance of any pair at the start.
+
+    Raises:
+        OverlapError: if that is far more than pairs are likely to reach.
     """
     profiles = [_profile(pair, attributes) for pair in pairs]
     depth = max((_depth(u) for _, u, _ in profiles), default=0.0)
@@ -56,9 +70,10 @@ def force_limit(
     cutoff = max((pair.max_cutoff for pair in pairs), default=1.0)
     initial = largest * cutoff
     if reached > 0 and not initial <= SHARPEST * reached:
-        raise InputError(
+        raise OverlapError(
             f"the largest force at the start is about {initial:.3g}, where {reached:.3g} would be usual: particles "
-            "overlap; give them more room, for example motes.random(..., minimum_distance=...)"
+            "overlap; call simulation.minimize(force_tolerance) first ([minimize] in a TOML file), or give them more "
+            "room, for example motes.random(..., minimum_distance=...)"
         )
     return power_above(MARGIN * max(reached, initial / MARGIN * 4)) if reached or initial else 1.0
 

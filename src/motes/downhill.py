@@ -1,0 +1,86 @@
+"""What an engine does to part particles that overlap: forces of any size, and steps downhill.
+
+All ranks do it at the same time and take the same decisions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from motes.decomposition.domain import Domain, Link
+from motes.failures import Failure, StoppedError
+from motes.forces.field import FieldForces
+from motes.forces.pair import PairForces
+from motes.forces.scale import BITS, MARGIN, fitting_quantum, power_above
+from motes.integrators.fire import Descent
+from motes.neighbors.list import NeighborList
+from motes.state import State
+from motes.threads import Team
+
+
+class Downhill:
+    """The part of an engine that minimizes. It begins with lists that are just made."""
+
+    state: State
+    team: Team
+    link: Link
+    domain: Domain
+    neighbors: NeighborList
+    forces: PairForces
+    fields: FieldForces
+    descent: Descent | None = None
+
+    def rebuild(self) -> None:
+        """Owners, ghosts and neighbours anew."""
+        raise NotImplementedError  # an engine knows how
+
+    def begin_descent(self, force: float, length: float) -> None:
+        """Make ready to go downhill: until end_descent, the velocities are those of the descent."""
+        self.descent = Descent(force, length, self.link.maximum, self.link.sum)
+        self.descent.begin(self.state)
+        self.fit_forces()
+
+    def descend(self, steps: int, tolerance: float) -> tuple[int, float]:
+        """Up to so many steps; how many it took to have no larger force than tolerance, and the largest left."""
+        assert self.descent is not None  # begin_descent comes first  # noqa: S101
+        taken = 0
+        largest = self.descent.largest_force(self.state, self.team)
+        while taken < steps and largest > tolerance:
+            self.descent.move(self.state, self.team)
+            self._follow()
+            self.fit_forces()
+            largest = self.descent.largest_force(self.state, self.team)
+            taken += 1
+        return taken, largest
+
+    def end_descent(self) -> None:
+        """The velocities of the run return."""
+        if self.descent is not None:
+            self.descent.end(self.state)
+            self.descent = None
+
+    def _follow(self) -> None:
+        if self.link.most(int(self.neighbors.moved_too_far(self.state))):
+            self.rebuild()
+        else:
+            self.domain.refresh_halo(self.state)
+            self.neighbors.place(self.state)
+
+    def fit_forces(self) -> None:
+        """What every particle feels, on a grid that fits the largest force, however large it is."""
+        state = self.state
+        fields = self.fields.largest(state)  # first, since it overwrites the forces
+        fits = False
+        while not fits:
+            sums = self.forces.compute(state, self.neighbors.pairs, energy=False)
+            found = self.link.maximum(np.array([sums.largest_force * self.forces.cutoff, *fields]))
+            pair, field, energy = found.tolist()
+            if not np.isfinite(found).all():
+                raise StoppedError(Failure(0, state.step, np.inf, -1, "feels a force that is not finite", []))
+            force = fitting_quantum(max(pair, field), state.quanta.force)
+            fits = force == state.quanta.force
+            state.quanta = replace(state.quanta, force=force, energy=power_above(MARGIN * energy) * 2.0**-BITS)
+        self.fields.add(state, sums)
+        self.domain.fold_forces(state)

@@ -1,0 +1,279 @@
+"""Downhill: known minima, forces by hand, an independent minimizer, starts that overlap, and what must not change."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize as scipy_minimize
+
+import motes
+from motes.neighbors.brute import brute_pairs
+
+VERLET = motes.VelocityVerlet(0.005)
+CUTOFF = 2.5
+
+
+def lennard_jones(r, epsilon, sigma):
+    return 4 * epsilon * ((sigma / r) ** 12 - (sigma / r) ** 6)
+
+
+def pair(**options) -> motes.Pair:
+    return motes.Pair(lennard_jones, CUTOFF, epsilon=1.0, sigma=1.0, **options)
+
+
+def overlapping(count: int = 500, density: float = 0.8442, integrator=VERLET, **options) -> motes.Simulation:
+    box = motes.Box([(count / density) ** (1 / 3)] * 3)
+    particles = motes.random(count, box, seed=1)
+    particles.thermalize(1.0, seed=2)
+    return motes.Simulation(particles, integrator, [pair()], **({"threads": 1} | options))
+
+
+def by_hand(positions, box, shift_force: bool = False) -> tuple[float, np.ndarray]:
+    """Energy and forces of Lennard-Jones from all pairs, in float64."""
+    i, j, apart = brute_pairs(positions, box, CUTOFF)
+    r = np.sqrt((apart**2).sum(axis=1))
+    energy, push = 4 * (r**-12 - r**-6), 24 * (2 * r**-13 - r**-7)
+    if shift_force:
+        edge = 24 * (2 * CUTOFF**-13 - CUTOFF**-7)
+        energy += edge * (r - CUTOFF) - 4 * (CUTOFF**-12 - CUTOFF**-6)
+        push -= edge
+    along = (push / r)[:, None] * apart
+    forces = np.zeros_like(positions)
+    np.add.at(forces, i, along)
+    np.subtract.at(forces, j, along)
+    return float(energy.sum()), forces
+
+
+@pytest.mark.parametrize("apart", [0.01, 0.5, 1.0, 1.5])
+@pytest.mark.parametrize("dimensions", [2, 3])
+def test_two_particles_end_where_their_energy_is_least(apart, dimensions):
+    places = np.full((2, dimensions), 0.2)  # across a face
+    places[1, 0] = (0.2 - apart) % 8.0
+    sim = motes.Simulation(motes.Particles(places, motes.Box([8.0] * dimensions)), VERLET, [pair()], threads=1)
+    done = sim.minimize(1e-9)
+    assert done.converged
+    assert done.largest_force <= 1e-9
+    assert done.potential_energy == pytest.approx(-1.0)
+    r = sim.positions[0] - sim.positions[1]
+    assert np.linalg.norm(r - 8.0 * np.rint(r / 8.0)) == pytest.approx(2 ** (1 / 6), abs=1e-10)
+
+
+@pytest.mark.parametrize("boundary", ["periodic", "open", "reflecting"])
+def test_a_harmonic_field_ends_at_its_minimum(boundary):
+    particles = motes.random(50, motes.Box([4.0, 6.0], boundary, origin=[-1.0, 2.0]), seed=3)
+    field = motes.Field(lambda x, y, k: k * ((x - 1.25) ** 2 + 3 * (y - 4.5) ** 2) / 2, k=1000.0)
+    sim = motes.Simulation(particles, VERLET, [field])
+    done = sim.minimize(1e-7)
+    assert done.converged
+    assert np.abs(sim.positions - [1.25, 4.5]).max() < 1e-9
+    assert np.abs(sim.forces).max() == pytest.approx(done.largest_force)
+
+
+def test_walls_bear_what_is_pressed_onto_them():
+    """Under their weight, soft discs lie in a heap on the floor: where nothing else holds them, the floor does."""
+    particles = motes.random(60, motes.Box([5.0, 20.0], "reflecting"), seed=3)
+    soft = motes.Pair(lambda r, cutoff: 50 * (1 - r / cutoff) ** 2, 1.0)
+    sim = motes.Simulation(particles, VERLET, [soft, motes.Field(lambda y, mass: mass * y)])
+    done = sim.minimize(1e-3)
+    assert done.converged
+    places, forces = sim.positions, sim.forces
+    pressed = ((places == 0) & (forces < 0)) | ((places == [5.0, 20.0]) & (forces > 0))
+    assert pressed[:, 1].any()
+    assert np.abs(forces[~pressed]).max() <= 1e-3
+    # The floor bears the weight of all, and the two walls push as strongly as each other.
+    assert (forces * pressed).sum(axis=0) == pytest.approx([0.0, -60.0], abs=0.1)
+    assert ((places >= 0) & (places <= [5.0, 20.0])).all()
+    sim.run(20)
+
+
+def test_a_random_start_reaches_the_tolerance_and_runs():
+    sim = overlapping()
+    before, velocities = by_hand(sim.positions, sim.box)[0], sim.velocities
+    done = sim.minimize(1.0)
+    energy, forces = by_hand(sim.positions, sim.box)
+    assert done.converged
+    assert done.largest_force == pytest.approx(np.abs(sim.forces).max(), rel=1e-6)
+    assert np.abs(sim.forces).max() <= 1.0
+    assert np.abs(sim.forces - forces).max() < 1e-9
+    assert sim.potential_energy == done.potential_energy == pytest.approx(energy)
+    assert before > 1e6
+    assert energy < -6.0 * len(sim)
+    assert np.abs(sim.velocities - velocities).max() < 1e-9
+    assert sim.step == 0
+    sim.run(100)
+    assert sim.step == 100
+
+
+@pytest.mark.parametrize("count", [13, 38])
+def test_another_minimizer_finds_nothing_lower(count):
+    box = motes.Box([12.0] * 3, "open")
+    places = 4.5 + 3.0 * np.random.default_rng(count).random((count, 3))
+    sim = motes.Simulation(motes.Particles(places, box), VERLET, [pair(shift="force")], threads=1)
+    done = sim.minimize(1e-7)
+    assert done.converged
+
+    def energy_and_slope(x):
+        energy, forces = by_hand(x.reshape(-1, 3), box, shift_force=True)
+        return energy, -forces.ravel()
+
+    found = scipy_minimize(energy_and_slope, sim.positions.ravel(), jac=True, method="BFGS", options={"gtol": 1e-9})
+    assert done.potential_energy == pytest.approx(by_hand(sim.positions, box, shift_force=True)[0], abs=1e-9)
+    assert found.fun > done.potential_energy - 1e-6
+
+
+UNITS = {"SI": (3.4e-10, 1.65e-21, 6.63e-26), "stars": (3e16, 1e40, 2e30), "strong": (1.0, 1e4, 1.0)}
+
+
+@pytest.mark.parametrize(("length", "energy", "mass"), UNITS.values(), ids=UNITS.keys())
+def test_any_units(length, energy, mass):
+    particles = motes.random(200, motes.Box([6.2 * length] * 3), seed=4, mass=mass)
+    interaction = motes.Pair(lennard_jones, CUTOFF * length, epsilon=energy, sigma=length)
+    dt = 0.002 * length * math.sqrt(mass / energy)
+    sim = motes.Simulation(particles, motes.VelocityVerlet(dt), [interaction], threads=1)
+    done = sim.minimize(0.5 * energy / length, max_steps=3000)
+    assert done.converged
+    assert done.potential_energy < -5 * 200 * energy
+    sim.run(20)
+
+
+@pytest.mark.parametrize(
+    "soft",
+    [
+        motes.Pair(lennard_jones, 2 ** (1 / 6), shift="energy", epsilon=1.0, sigma=1.0),
+        motes.Pair(lambda r, k: k * (1 - r) ** 2 / 2, 1.0, k=100.0),
+        motes.Pair(lambda r, k: k * np.exp(-r) / r, 4.0, shift="force", k=10.0),
+        motes.Pair(lambda r, k: k * r**-12, 2.5, shift="force", k=1e-3),
+    ],
+    ids=["WCA", "harmonic", "Yukawa", "inverse power"],
+)
+def test_particles_that_only_repel(soft):
+    sim = motes.Simulation(motes.random(300, motes.Box([7.5] * 3), seed=5), VERLET, [soft], threads=1)
+    assert sim.minimize(1e-2, max_steps=3000).converged
+
+
+def test_masses_and_integrators_play_no_part():
+    places = motes.random(100, motes.Box([5.0] * 3), seed=6)
+    found = set()
+    for mass, integrator in [
+        (1.0, VERLET),
+        (7.0, motes.VelocityVerlet(0.1)),
+        (1.0, motes.Brownian(1e-5, temperature=2.0, friction=1.0, seed=1)),
+    ]:
+        particles = motes.Particles(places.positions, places.box, mass=mass)
+        sim = motes.Simulation(particles, integrator, [pair()], threads=1)
+        done = sim.minimize(0.1)
+        found.add((done.steps, done.largest_force, sim.positions.tobytes()))
+    assert len(found) == 1
+
+
+def test_where_it_is_still_it_stays():
+    sim = overlapping(200)
+    sim.minimize(1e-1)
+    places = sim.positions
+    again = sim.minimize(1e-1)
+    assert again.converged
+    assert again.steps == 0
+    assert (sim.positions == places).all()
+
+
+def test_a_simulation_that_has_run_can_be_minimized_and_run_on():
+    sim = motes.Simulation(motes.fcc(4, 0.8442, temperature=1.44, seed=1), VERLET, [pair()], threads=1)
+    seen: list[int] = []
+    sim.every(1, lambda frame: seen.append(frame.step))
+    sim.run(50)
+    hot, velocities = sim.potential_energy, sim.velocities
+    done = sim.minimize(0.1)
+    assert done.converged
+    assert done.potential_energy < hot
+    assert np.abs(sim.velocities - velocities).max() < 1e-9
+    sim.run(50)
+    assert seen == [*range(101)]
+
+
+def test_the_same_whatever_was_looked_at_before():
+    first, second = overlapping(200), overlapping(200)
+    second.elementwise(lambda x: x)
+    for sim in (first, second):
+        sim.minimize(1.0)
+        sim.run(10)
+    assert first.fingerprint == second.fingerprint
+
+
+def test_overlaps_are_refused_when_forces_are_needed_and_not_before():
+    sim = overlapping(100)
+    assert sim.positions.shape == sim.velocities.shape == (100, 3)
+    assert sim.describe()["quanta"] is None
+    overlap = pytest.raises(motes.InputError, match=r"particles overlap; call simulation.minimize\(force_tolerance\)")
+    for ask in (
+        lambda: sim.run(1),
+        lambda: sim.forces,
+        lambda: sim.potential_energy,
+        lambda: sim.kinetic_energy,
+        lambda: sim.virial,
+        lambda: sim.pressure,
+    ):
+        with overlap:
+            ask()
+    done = sim.minimize(1.0, max_steps=0)
+    assert not done.converged
+    assert done.steps == 0
+    assert done.potential_energy == math.inf
+    with overlap:
+        sim.run(1)
+    assert sim.minimize(1.0).converged
+    sim.run(1)
+
+
+def test_nothing_is_left_of_the_descent():
+    sim = overlapping(100)
+    sim.minimize(1.0)
+    assert sim.attributes == {}
+    assert sim._engine.here.state.attributes == {}
+
+
+def test_an_interrupted_minimization_can_be_taken_up_again(monkeypatch):
+    import motes.minimize
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    sim = overlapping(100)
+    velocities = sim.velocities
+    with monkeypatch.context() as patch:
+        patch.setattr(motes.minimize, "_descend", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            sim.minimize(1.0)
+    assert (sim.velocities == velocities).all()
+    with pytest.raises(motes.InputError, match=r"was interrupted.* call simulation.minimize again"):
+        sim.run(1)
+    assert sim.minimize(1.0).converged
+
+
+def test_the_answer_tells_what_happened():
+    places = [[1.0, 1.0, 1.0], [2.0, 1.0, 1.0]]
+    sim = motes.Simulation(motes.Particles(places, motes.Box([8.0] * 3)), VERLET, [pair()], threads=1)
+    assert repr(sim.minimize(30.0)).startswith("Minimized(converged=True, steps=0, largest_force=24.0")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((0.0,), "force_tolerance: expected more than 0"),
+        ((math.nan,), "force_tolerance: expected a finite number"),
+        (("1",), "force_tolerance: expected a finite number"),
+        ((1.0, -1), "max_steps: expected a whole number of at least 0"),
+        ((1.0, 2.5), "max_steps: expected a whole number of at least 0"),
+    ],
+)
+def test_bad_arguments(arguments, words):
+    with pytest.raises(motes.InputError, match=words):
+        overlapping(50).minimize(*arguments)
+
+
+@pytest.mark.parametrize("integrator", [VERLET, motes.Flow(lambda x, y: (y, -x), dt=0.01)])
+def test_without_interactions_there_is_nothing_to_do(integrator):
+    sim = motes.Simulation(motes.random(5, motes.Box([3.0] * 2), seed=1), integrator)
+    with pytest.raises(motes.InputError, match="without interactions there is nothing to minimize"):
+        sim.minimize(1.0)
