@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import replace
 
 import numpy as np
@@ -67,8 +66,8 @@ def test_particles_that_feel_nothing_sharp_may_share_a_place():
 
 
 def test_overlapping_particles_are_refused():
-    with pytest.raises(motes.InputError, match=r"force at the start .* particles overlap; give them more room"):
-        two(0.1)
+    with pytest.raises(motes.InputError, match=r"force at the start .* particles overlap; call simulation.minimize"):
+        two(0.1).run(1)
 
 
 @pytest.mark.parametrize(
@@ -164,26 +163,11 @@ def test_nothing_else_can_be_assigned(name):
 )
 def test_too_long_a_step_ends_in_an_error_that_names_step_and_particles(integrator):
     simulation = fluid(integrator)
-    with pytest.raises(motes.RunError, match=r"^step \d+: .*particles? \d+.*smaller dt") as caught:
+    with pytest.raises(motes.RunError, match=r"^step \d+: particle \d+ .*\n(.*\n)*.*smaller dt"):
         simulation.run(1000)
-    assert "\n" not in str(caught.value)
     assert simulation.step < 1000
     assert np.isfinite(simulation.positions).all()
     assert np.isfinite(simulation.velocities).all()
-
-
-def test_a_force_out_of_range_is_an_error_about_the_closest_pair():
-    simulation = fluid(motes.VelocityVerlet(0.05))
-    with pytest.raises(motes.RunError, match="a force is out of range") as caught:
-        simulation.run(1000)
-    found = re.search(r"^step (\d+): .*particles (\d+) and (\d+) are (\S+) apart, at \[", str(caught.value))
-    assert found is not None
-    step, one, other, distance = int(found[1]), int(found[2]), int(found[3]), float(found[4])
-    assert step == simulation.step
-    apart = simulation.positions[one] - simulation.positions[other]
-    apart -= np.rint(apart / simulation.box.lengths) * simulation.box.lengths
-    assert one != other
-    assert distance == pytest.approx(np.linalg.norm(apart), rel=1e-5)
 
 
 def test_an_energy_out_of_range_is_an_error_not_a_wrong_number():
@@ -201,38 +185,34 @@ def test_a_speed_that_the_grid_cannot_hold_is_an_error_before_anything_moves_on(
     simulation = fluid(motes.VelocityVerlet(0.01))
     state = simulation._engine.here.state
     state.quanta = replace(state.quanta, velocity=2.0**-51 * np.abs(simulation.velocities).max())
-    with pytest.raises(motes.RunError, match=r"^step 0: particle \d+ reached velocity \[.*\] at \[.*smaller dt"):
+    with pytest.raises(motes.RunError, match=r"^step 1: particle \d+ reached a velocity .*\n(.*\n)*.*smaller dt"):
         simulation.run(1)
 
 
-def test_after_a_failed_step_there_is_no_energy_of_another_moment():
-    simulation, meter = fluid(motes.VelocityVerlet(0.05)), Meter()
+@pytest.mark.parametrize("integrator", [motes.VelocityVerlet(0.05), motes.Langevin(0.05, 1.4, 1.0, seed=1)])
+def test_after_a_failed_run_all_is_of_the_step_before(integrator):
+    simulation, meter = fluid(integrator), Meter()
     simulation.every(1, meter)
-    with pytest.raises(motes.RunError):
+    with pytest.raises(motes.RunError) as caught:
         simulation.run(1000)
-    assert max(meter.seen) == simulation.step - 1
-    with pytest.raises(motes.RunError, match="out of range"):
-        _ = simulation.potential_energy
-    with pytest.raises(motes.RunError, match="out of range"):
-        _ = simulation.pressure
+    assert str(caught.value).startswith(f"step {simulation.step + 1}: ")
+    assert max(meter.seen) == simulation.step
+    assert simulation.potential_energy == meter.seen[simulation.step]
+    again = fluid(integrator)
+    again.run(simulation.step)
+    assert simulation.fingerprint == again.fingerprint
+    assert (simulation.forces == again.forces).all()
 
 
-def test_after_a_failed_run_step_and_positions_are_of_one_moment():
-    """Whatever was taken before the failure counts; here, a particle leaves an open box at a known speed."""
+@pytest.mark.parametrize("skin", [0.01, None, 0.9])
+def test_a_particle_leaves_an_open_box_at_the_same_step_whatever_the_skin(skin):
     box = motes.Box([2.0, 2.0], "open")
-    particles = motes.Particles([[1.0, 1.0]], box, velocities=[[1.0, 0.0]])
-    simulation = motes.Simulation(particles, motes.VelocityVerlet(0.1), threads=1)
-    with pytest.raises(motes.RunError):
+    particles = motes.Particles([[1.0, 1.0]], box, velocities=[[1.0, 0.0]], ids=[42])
+    simulation = motes.Simulation(particles, motes.VelocityVerlet(0.1), [motes.Pair(lambda r: 1 / r, 1.0)], skin=skin)
+    with pytest.raises(motes.RunError, match=r"^step 31: particle 42 is more than twice .*\n(.*\n)*.*larger box"):
         simulation.run(1000)
-    assert simulation.step > 2
-    assert simulation.positions[0, 0] == pytest.approx(1.0 + simulation.time)
-
-
-def test_a_particle_that_leaves_for_good_is_named():
-    particles = motes.Particles([[1.0, 1.0]], motes.Box([2.0, 2.0], "open"), velocities=[[1.0, 0.0]], ids=[42])
-    simulation = motes.Simulation(particles, motes.VelocityVerlet(0.1), threads=1)
-    with pytest.raises(motes.RunError, match=r"step \d+: particle 42 is at \[.*larger box"):
-        simulation.run(1000)
+    assert simulation.step == 30
+    assert simulation.positions[0, 0] == pytest.approx(4.0)
 
 
 def test_observers_are_told_that_a_run_failed():

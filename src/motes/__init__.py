@@ -27,16 +27,19 @@ if TYPE_CHECKING:
     from motes.integrators import Flow as Flow
     from motes.integrators import Langevin as Langevin
     from motes.integrators import VelocityVerlet as VelocityVerlet
+    from motes.observers import Checkpoint as Checkpoint
     from motes.observers import Thermo as Thermo
     from motes.observers import Trajectory as Trajectory
     from motes.particles import Particles as Particles
     from motes.readers import read as read
+    from motes.restart import resume as resume
     from motes.simulation import Simulation as Simulation
     from motes.sweeps import sweep as sweep
 
 _HOMES = {
     "Box": "motes.box",
     "Brownian": "motes.integrators",
+    "Checkpoint": "motes.observers",
     "Field": "motes.forces.field",
     "Flow": "motes.integrators",
     "InputError": "motes.errors",
@@ -56,6 +59,7 @@ _HOMES = {
     "potentials": "motes.forces",
     "random": "motes.builders",
     "read": "motes.readers",
+    "resume": "motes.restart",
     "sweep": "motes.sweeps",
 }
 

@@ -6,33 +6,33 @@ the same time; what they answer is for rank 0.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from time import perf_counter, process_time
+from typing import Any
 
 import numpy as np
 
-from motes.arrays import Work
-from motes.box import AXES, Box
+from motes.box import Box
 from motes.decomposition.balance import Balancer
 from motes.decomposition.domain import Domain, Link, total_of
 from motes.decomposition.grid import Regions
-from motes.errors import RunError
+from motes.downhill import Downhill
+from motes.errors import ParticleError
+from motes.failures import ELSEWHERE, FAILED, OUT_OF_RANGE, Failure, StoppedError
 from motes.forces.field import FieldForces, FieldPlan
 from motes.forces.pair import PairForces, PairSums
 from motes.forces.plan import PairPlan
 from motes.forces.scale import BITS
-from motes.formulas.bind import MASS
 from motes.integrators.kinetic import kinetic_quanta
 from motes.integrators.motion import Integrator
 from motes.neighbors.list import NeighborList
-from motes.neighbors.suspects import describe_closest_pair
+from motes.queries import Queries
 from motes.recipes import Recipe
-from motes.state import Array, Floats, Integers, Quanta, State
+from motes.starts import Start, own_share
+from motes.state import Floats, Integers, Quanta
 from motes.threads import Team
-
-Start = State | Recipe
-"""What a run starts from: particles, or how to make them."""
 
 PHASES = ("integrate", "neighbors", "halo", "migrate", "pair", "output", "waiting")
 
@@ -47,16 +47,6 @@ class Plan:
     fields: tuple[FieldPlan, ...]
     skin: float
     threads: int
-
-
-def own_share(recipe: Recipe, link: Link) -> State:
-    """An equal share of a recipe's particles, at rest, wherever they lie: the first migration takes them home."""
-    begin, end = (recipe.count * rank // link.size for rank in (link.rank, link.rank + 1))
-    ids = np.arange(begin, end)
-    columns = {name: np.full(len(ids), value) for name, value in recipe.attributes.items()}
-    positions = recipe.positions(ids)
-    mass = np.full(len(ids), recipe.mass)
-    return State.of(recipe.box, ids, np.zeros(len(ids), np.int64), mass, positions, np.zeros_like(positions), columns)
 
 
 @dataclass(frozen=True)
@@ -94,12 +84,13 @@ class Clock:
         self._last, self._waited = now, waited
 
 
-class Engine:
+class Engine(Queries, Downhill):
     """One region's particles and the stages that move them."""
 
     def __init__(self, plan: Plan, start: Start, link: Link) -> None:
-        self.state = start if isinstance(start, State) else own_share(start, link)
-        self._recipe = None if isinstance(start, State) else start
+        self.state = own_share(start, link)
+        self.dt = plan.integrator.dt
+        self._recipe = start if isinstance(start, Recipe) else None
         self.link = link
         self.team = Team(plan.threads)
         self.integrator = plan.integrator
@@ -112,25 +103,33 @@ class Engine:
         self.work = 0.0
         self.clock = Clock(link)
         self.sums = PairSums(None, None, 0.0, 0.0)
+        self._failure: Failure | None = None
+        self._next = 0
+        self._moment = 0
+        self._careful = False
+        self._kept: tuple[int, Integers] | None = None
 
     def run(self, steps: int, energy: bool) -> None:
         """Take steps; after the last one, energy and virial are known if asked for."""
         self.clock.start()
         if self.integrator.independent:
-            self.integrator.carry(self.state, self.team, steps)
+            self._attempt(self.integrator.carry, self.state, self.team, steps)
             self.clock.lap("integrate")
-            return
-        for remaining in range(steps, 0, -1):
-            self.step(energy and remaining == 1)
+        else:
+            for remaining in range(steps, 0, -1):
+                self.step(energy and remaining == 1)
+        self._agree()
 
     def step(self, energy: bool) -> None:
         """From t to t + dt."""
+        self._next = self.state.step + 1
         state, domain, neighbors, lap = self.state, self.domain, self.neighbors, self.clock.lap
         self.sums = PairSums(None, None, 0.0, 0.0)  # should the step fail, no energy of another moment is left
-        self.integrator.first_half(state, self.team)
+        self._attempt(self.integrator.first_half, state, self.team)
+        self._attempt(domain.check_reach, state)
         state.step += 1
         lap("integrate")
-        if self.link.any(neighbors.moved_too_far(state)):
+        if self._agree(neighbors.moved_too_far(state)):
             self.rebuild()
         else:
             domain.refresh_halo(state)
@@ -138,7 +137,7 @@ class Engine:
             neighbors.place(state)
             lap("neighbors")
         self.compute_forces(energy)
-        self.integrator.second_half(state, self.team)
+        self._attempt(self.integrator.second_half, state, self.team)
         lap("integrate")
 
     def rebuild(self) -> None:
@@ -157,31 +156,69 @@ class Engine:
 
     def compute_forces(self, energy: bool) -> None:
         """What every particle feels, and what its ghosts felt."""
-        begun = process_time()
-        sums = self.forces.compute(self.state, self.neighbors.pairs, energy)
-        self.work += process_time() - begun
-        self._check_range(sums)
-        self.sums = self.fields.add(self.state, sums)
+        self._attempt(self._feel, energy)
         self.clock.lap("pair")
         self.domain.fold_forces(self.state)
         self.clock.lap("halo")
 
-    def _check_range(self, sums: PairSums) -> None:
-        """A number out of range would be a wrong number."""
+    def _feel(self, energy: bool) -> None:
+        """What is felt on this rank. A number out of range would be a wrong number."""
+        begun = process_time()
+        sums = self.forces.compute(self.state, self.neighbors.pairs, energy)
+        self.work += process_time() - begun
         quanta = self.state.quanta
         force = sums.largest_force * self.forces.cutoff
         if not (force <= 2.0**BITS * quanta.force and sums.largest_energy <= 2.0**BITS * quanta.energy):
-            raise RunError(
-                f"step {self.state.step}: a force is out of range: {self.closest_pair()}; "
-                "use a smaller dt, or remove overlaps at the start"
-            )
+            pairs = self.forces.worst_pairs(self.state, self.neighbors.pairs, force <= 2.0**BITS * quanta.force)
+            raise ParticleError(OUT_OF_RANGE, size=force, pairs=pairs)
+        self.sums = self.fields.add(self.state, sums)
+
+    # What a rank cannot do. No rank may leave while others wait for its messages, so a failure is noted where it
+    # happens, and the ranks talk of it when they meet the next time: that costs no message of its own.
+
+    def _attempt(self, stage: Callable[..., None], *arguments: Any) -> None:
+        """Let a stage work on this rank alone, unless it has failed; if it cannot go on, that is noted."""
+        self._moment += 1
+        if self._failure is None:
+            try:
+                stage(*arguments)
+            except ParticleError as error:
+                self._failure = self._noted(error)
+        if self._careful:
+            self._agree()
+
+    def _noted(self, error: ParticleError) -> Failure:
+        ids = self.state.ids
+        pairs = [[int(ids[one]), int(ids[other])] for one, other in error.pairs]
+        who = int(ids[error.place]) if error.place >= 0 else -1
+        step = self._next if error.step is None else error.step
+        return Failure(self._moment, step, error.size, who, str(error), pairs)
+
+    def _agree(self, wish: bool = False) -> bool:
+        """Whether any rank wishes so. If one has failed, all of them stop here."""
+        most = self.link.most(int(wish) if self._failure is None else FAILED)
+        if most == FAILED:
+            raise StoppedError(self._first_failure())
+        return most > 0
+
+    def _first_failure(self) -> Failure:
+        """For rank 0, what happened first, on whichever rank; of what happened at the same time, the worst."""
+        mine = b"" if self._failure is None else json.dumps(asdict(self._failure)).encode()
+        texts = [part.tobytes() for part in self.link.gather(np.frombuffer(mine, np.uint8))]
+        failures = [Failure(**json.loads(text)) for text in texts if text]
+        if not failures:
+            return ELSEWHERE
+        first = min(failures, key=lambda one: (one.moment, one.step, -one.size, one.id))
+        together = [one for one in failures if one.moment == first.moment and one.cause == first.cause]
+        return replace(first, pairs=[pair for one in together for pair in one.pairs])
 
     # What rank 0 asks for
 
     def extremes(self) -> Extremes:
-        """Lay the particles out for the first time, and tell what they are like."""
+        """Lay the particles out, and tell what they are like."""
         if self._recipe is not None:
             self.state.velocities[:] = self._recipe.velocities(self.state.ids, self.link.sum).T
+            self._recipe = None  # not again, when particles are laid out once more
         self.rebuild()
         state, owned = self.state, self.state.owned
         sums = self.forces.compute(state, self.neighbors.pairs, energy=True)
@@ -203,6 +240,7 @@ class Engine:
         velocities[:] = np.rint(velocities / quanta.velocity) * quanta.velocity + 0.0
         self.integrator.start(self.state, self.team)
         self.compute_forces(energy=False)
+        self._agree()
         self.clock = Clock(self.link)
         self.balancer.restart(self.work)
 
@@ -214,38 +252,19 @@ class Engine:
     def energy_quanta(self) -> tuple[int, int]:
         """Energy and virial of this moment, computed now if no one asked for them before."""
         if self.sums.energy is None or self.sums.virial is None:
-            self.compute_forces(energy=True)
+            self._next = self.state.step
+            try:
+                self.compute_forces(energy=True)
+                self._agree()
+            except StoppedError:
+                self._failure = None
+                self.compute_forces(energy=False)  # which may be fine, and a run needs no more
+                raise
         return total_of(self.sums.energy or 0, self.link), total_of(self.sums.virial or 0, self.link)
 
     def kinetic_quanta(self) -> int:
         """Kinetic energy of this moment."""
         return total_of(kinetic_quanta(self.state, self.team), self.link)
-
-    def gather(self, name: str) -> Array:
-        """An array or attribute over all particles: those of rank 0 first, in the order they lie."""
-        attributes = self.state.attributes
-        values = attributes[name] if name in attributes else getattr(self.state, name)
-        parts = self.link.gather(np.asarray(values[..., : self.state.owned]))
-        return np.concatenate(parts, axis=-1) if parts else np.empty(0)
-
-    def evaluate(self, work: Work, names: Sequence[str]) -> Array:
-        """Results (k, N) of a function of what the particles have; see gather for their order."""
-        own = [self._column(name) for name in names]
-        results = work.run(own, (self.state.owned,), self.team)
-        parts = self.link.gather(np.stack(results))
-        return np.concatenate(parts, axis=-1) if parts else np.empty(0)
-
-    def _column(self, name: str) -> Array:
-        """A coordinate inside the box, the time, the mass, or an attribute, of the owned particles."""
-        state = self.state
-        if name == "t":
-            return np.array(state.step * self.integrator.dt)
-        if name in AXES:
-            axis = AXES.index(name)
-            x = state.positions[axis, : state.owned]
-            inside: Floats = np.mod(x, state.box.lengths[axis]) if state.box.periodic[axis] else x
-            return inside + float(state.box.origin[axis])
-        return (state.mass if name == MASS else state.attributes[name])[: state.owned]
 
     def timings(self) -> list[dict[str, float]]:
         """For each rank, seconds per phase, and what it sent."""
@@ -257,10 +276,43 @@ class Engine:
         """Largest over mean work of the ranks, at each look."""
         return self.balancer.history
 
-    def lists(self) -> tuple[int, int]:
-        """How often lists were built, and how many partners they hold on all ranks."""
-        return self.neighbors.pairs.builds, total_of(self.neighbors.pairs.pairs, self.link)
+    def lists(self) -> tuple[int, int, int]:
+        """How many particles there are, how often lists were built, and how many partners they hold on all ranks."""
+        return (
+            total_of(self.state.owned, self.link),
+            self.neighbors.pairs.builds,
+            total_of(self.neighbors.pairs.pairs, self.link),
+        )
 
-    def closest_pair(self) -> str:
-        """A clause about the closest pair of this rank."""
-        return describe_closest_pair(self.state, self.neighbors.pairs)
+    # When something has gone wrong
+
+    def keep(self) -> None:
+        """Keep a copy of this moment in memory, to come back to."""
+        self._kept = None  # so that there are never two
+        self._kept = self.state.step, self.state.take(np.arange(self.state.owned))
+
+    def go_back(self) -> int:
+        """To the moment that was kept; return its step."""
+        assert self._kept is not None  # rank 0 had it kept before the first step  # noqa: S101
+        self._failure, self._careful = None, False
+        step, rows = self._kept
+        self.state.keep(np.zeros(0, np.int64))
+        self.state.ghosts = 0
+        self.state.add(rows)
+        self.state.step = step
+        self.rebuild()
+        self.compute_forces(energy=False)
+        return step
+
+    def step_carefully(self, energy: bool) -> None:
+        """One step, in which all ranks stop at the very stage that fails."""
+        self._careful = True
+        self.run(1, energy)
+        self._careful = False
+
+    def blame(self) -> list[list[int]]:
+        """Ids of the pairs of which one has the largest force over distance, on each rank."""
+        ids, state = self.state.ids, self.state
+        found = self.forces.worst_pairs(state, self.neighbors.pairs, energy=False)
+        rows = np.array([[ids[one], ids[other]] for one, other in found], np.int64).reshape(-1, 2)
+        return [pair for part in self.link.gather(rows.T) for pair in part.T.tolist()]

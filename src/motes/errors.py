@@ -1,11 +1,36 @@
 """The two ways in which Motes says no."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+LONGEST_MESSAGE = 1000
+"""Of a longer one the middle is left out: what it is about stands at the beginning, and what is wrong at the end."""
+
+
+def _one_line(message: str) -> str:
+    if not message.isprintable():
+        message = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
+    if len(message) <= LONGEST_MESSAGE:
+        return message
+    half = LONGEST_MESSAGE // 2
+    return f"{message[:half]} ... {message[-half:]}"
+
 
 class InputError(ValueError):
     """What was asked for cannot be run: the message says what, where, and what would be right.
 
+    The message is one line of text that a terminal can show, whatever the input held that it quotes.
+
     The command line exits with status 2.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(_one_line(message))
+
+
+class OverlapError(InputError):
+    """Particles push each other so strongly that no run can follow; a minimisation parts them."""
 
 
 class RunError(RuntimeError):
@@ -13,3 +38,29 @@ class RunError(RuntimeError):
 
     The command line exits with status 1.
     """
+
+
+class ParticleError(RunError):
+    """A stage cannot take a particle further.
+
+    Args:
+        cause: what happened to it, to be read after "particle 7".
+        place: of the particle in the state of this rank.
+        size: how far it went, to choose among several.
+        pairs: if it is not known which particle it is, pairs of places, of which one pair is to blame.
+        step: at which this happened, if it is not the step being taken.
+    """
+
+    def __init__(
+        self,
+        cause: str,
+        place: int = -1,
+        size: float = 0.0,
+        pairs: Sequence[tuple[int, int]] = (),
+        step: int | None = None,
+    ) -> None:
+        super().__init__(cause)
+        self.place = place
+        self.size = size
+        self.pairs = pairs
+        self.step = step

@@ -3,8 +3,9 @@
 A program runs on rank 0 alone. When it makes a Simulation, every rank makes an engine; when it asks for something,
 all engines are asked. The others leave when rank 0 ends. On one rank an engine is called directly.
 
-An error of the run itself may occur on one rank only. It ends the job: that rank says what happened, and takes the
-others with it, since they wait for messages that will never come.
+A particle that a rank cannot take further stops all ranks at the same point, and the job goes on. Any other error of
+one rank ends the job: that rank says what happened, and takes the others with it, since they wait for messages that
+will never come.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from motes.decomposition.single import SingleLink
-from motes.engine import Engine, Plan, Start
+from motes.engine import Engine, Plan
 from motes.errors import InputError, RunError
+from motes.failures import StoppedError
 from motes.launch import expected_ranks, is_main
+from motes.starts import Start
 from motes.state import State
 from motes.threads import available_cores
 
@@ -77,7 +80,11 @@ class Ranks:
             raise RunError("an earlier command was interrupted half-way, so the ranks are not of one mind any more")
         self._channel.tell(Command(number, method, arguments))
         self._busy = True
-        answer = getattr(self._engines[number], method)(*arguments)
+        try:
+            answer = getattr(self._engines[number], method)(*arguments)
+        except StoppedError:  # on all ranks at the same point
+            self._busy = False
+            raise
         self._busy = False
         self._forget()
         return answer
@@ -122,6 +129,8 @@ def serve(channel: Any, link: Any) -> None:
             return
         try:
             _obey(engines, command, link)
+        except StoppedError:  # on all ranks at the same point, and rank 0 says why
+            continue
         except (InputError, RunError) as error:
             print(f"motes: error: rank {channel.rank}: {error}", file=sys.stderr)
             channel.abort(FAILED)

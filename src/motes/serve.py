@@ -8,7 +8,10 @@ from motes.errors import InputError
 def main() -> None:
     """Serve until rank 0 ends."""
 
+    from motes.interrupts import ignore_interrupts
     from motes.ranks import world
+
+    ignore_interrupts()
 
     try:
         world()

@@ -2,42 +2,54 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
+import os
+import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from motes.arrays import record_named
-from motes.box import Box
-from motes.checks import numbers
+from motes.admission import check_speeds, check_types, chosen_skin
+from motes.checks import number, numbers, whole_number
 from motes.decomposition.grid import check_images
-from motes.engine import PHASES, Extremes, Plan, Start
-from motes.errors import InputError
+from motes.engine import Extremes, Plan
+from motes.errors import InputError, OverlapError, RunError
+from motes.failures import StoppedError
 from motes.forces.field import Field
 from motes.forces.interaction import BoundPair, Pair
 from motes.forces.plan import plan_pairs
-from motes.formulas.bind import Bound, World
+from motes.forensics import Witness
+from motes.formulas.bind import Bound
 from motes.integrators import Integrator
+from motes.interrupts import Interrupt, noted_interrupts
+from motes.minimize import INTERRUPTED, Minimized, minimize
+from motes.observers.checkpoint import Checkpoint
 from motes.observers.frame import Frame
 from motes.observers.schedule import Schedule
 from motes.particles import Particles
 from motes.progress import progress_bar
-from motes.quanta import choose_quanta
+from motes.quanta import choose_quanta, usual_force
 from motes.ranks import world
-from motes.state import Array, Floats, Integers, Quanta, State
+from motes.readings import Readings
+from motes.records import record_of_integrator, records_of
+from motes.rescue import Rescue
+from motes.starts import Outline, Saved, Start, start_of
+from motes.state import Floats, Integers, Quanta
+from motes.storage.columns import ColumnFile, file_name
+from motes.storage.folder import new_checkpoint, place_of
+from motes.storage.manifest import BoxRecord, InputRecord, InteractionRecord, Manifest, write_manifest
 from motes.threads import Team
-
-SKIN = 0.14
-"""The skin in cutoffs, unless it is given."""
 
 SHOW_EVERY = 0.2
 """Seconds between two signs of progress."""
 
 
-class Simulation:
+class Simulation(Readings):
     """Particles, how they move, and what they feel.
 
     Args:
@@ -59,45 +71,113 @@ class Simulation:
         threads: int | None = None,
         skin: float | None = None,
     ) -> None:
-        _check_types(particles, integrator, interactions)
-        self._box = particles.box
-        self._type_names = particles.type_names
+        if not isinstance(particles, Particles):
+            raise InputError(f"the first argument is {type(particles).__name__}; it must be motes.Particles")
+        self._set_up(Outline.of(particles), integrator, interactions, threads, skin, start_of(particles))
+        self._step = self._end = 0
+        self._begin(self._extremes(), particles.velocities)
+
+    @classmethod
+    def going_on(
+        cls, saved: Saved, outline: Outline, integrator: Integrator, interactions: Sequence[Pair | Field],
+        threads: int | None, skin: float | None,
+    ) -> Simulation:  # fmt: skip
+        """From where another one was stopped; `motes.resume` is the way to call it."""
+        simulation = cls.__new__(cls)
+        simulation._set_up(outline, integrator, interactions, threads, skin, saved)
+        simulation._step = simulation._end = saved.step
+        simulation._engine.call("rebuild")
+        simulation._ask("begin", saved.quanta)
+        simulation._chosen = saved.quanta
+        return simulation
+
+    def _set_up(
+        self, outline: Outline, integrator: Integrator, interactions: Sequence[Pair | Field], threads: int | None,
+        skin: float | None, start: Start,
+    ) -> None:  # fmt: skip
+        """Resolve all names, compile, and hand the particles to their owners."""
+        check_types(integrator, interactions)
+        ranks = world()
+        pairs = [one.bind(outline.type_names, outline.attributes) for one in interactions if isinstance(one, Pair)]
+        forces = plan_pairs(pairs, max(1, len(outline.type_names)), outline.box.dimensions)
+        width = chosen_skin(skin, forces.cutoff, outline.box)
+        check_images(outline.box, forces.cutoff + width if forces.cutoff else 0.0, outline.count)
+        fields = [one.bind(outline.world) for one in interactions if isinstance(one, Field)]
+        plans = tuple(field.plan for field in fields)
+        threads = Team(threads, ranks.cores).threads
+        plan = Plan(outline.box, integrator.bind(outline.world), forces, plans, width, threads)
+        self._outline = outline.brief()
         self._integrator = integrator
         self._interactions = tuple(interactions)
-        self._count = len(particles)
-        self._step = 0
-        ranks = world()
-        pairs = [one for one in interactions if isinstance(one, Pair)]
-        bound = [pair.bind(particles.type_names, _samples(particles)) for pair in pairs]
-        forces = plan_pairs(bound, max(1, len(particles.type_names)), self._box.dimensions)
-        self._skin = _skin(skin, forces.cutoff, self._box)
-        check_images(self._box, forces.cutoff + self._skin if forces.cutoff else 0.0, len(particles))
-        self._threads = Team(threads, ranks.cores).threads
-        around = World(self._box.boundary, particles.type_names, tuple(_samples(particles)))
-        fields = [one.bind(around) for one in interactions if isinstance(one, Field)]
-        plans = tuple(field.plan for field in fields)
-        plan = Plan(self._box, integrator.bind(around), forces, plans, self._skin, self._threads)
+        self._skin_given = skin
+        self._plan = plan
         self._ranks = ranks.size
-        self._cutoff = forces.cutoff
-        self._engine = ranks.build(plan, _start(particles))
-        self._quanta = self._begin(bound, [field.bound for field in fields], particles.velocities)
+        self._engine = ranks.build(plan, start)
+        self._witness = Witness(self._engine, self._outline, pairs, fields, integrator.dt)
         self._order: Integers | None = None
-        self._attribute_names = tuple(_samples(particles))
         self._schedule = Schedule()
+        self._rescue = Rescue(self._engine)
         self._output = 0.0
+        self._input: tuple[Path, dict[str, Any]] | None = None
 
-    def _begin(self, pairs: Sequence[BoundPair], fields: Sequence[Bound], velocities: Floats) -> Quanta:
-        """Neighbours, then the quanta that fit what the particles feel, then the first forces."""
+    def _extremes(self) -> Extremes:
+        """Neighbours, and what the particles are like and feel where they are."""
         extremes: Extremes = self._engine.call("extremes")
         if not (math.isfinite(extremes.force) and math.isfinite(extremes.energy)):
             raise InputError(
-                f"a force or an energy at the start is not finite: {self._engine.here.closest_pair()}; "
+                f"a force or an energy at the start is not finite{self._blamed()}; "
                 "give particles places of their own, and a function that is finite there"
             )
-        quanta = choose_quanta(self._box, pairs, fields, self._integrator, extremes)
-        _check_speeds(velocities, quanta.velocity)
-        self._engine.call("begin", quanta)
-        return quanta
+        return extremes
+
+    def _begin(self, extremes: Extremes, velocities: Floats) -> None:
+        """The quanta that fit, then the first forces. Overlaps are refused only when someone needs either."""
+        try:
+            quanta = choose_quanta(self.box, *self._bound, self._integrator, extremes)
+        except OverlapError as error:
+            self._chosen, self._refusal = None, str(error)
+            return
+        check_speeds(velocities, quanta.velocity)
+        self._ask("begin", quanta)
+        self._chosen = quanta
+
+    def _blamed(self) -> str:
+        """The pair of particles with the largest force, as the ending of a message."""
+        pairs = self._engine.call("blame")
+        return f": {self._witness.describe_pair(self._witness.worst_pair(pairs))}" if pairs else ""
+
+    @property
+    def _bound(self) -> tuple[Sequence[BoundPair], list[Bound]]:
+        return self._witness.pairs, [field.bound for field in self._witness.fields]
+
+    @property
+    def _quanta(self) -> Quanta:
+        if self._chosen is None:
+            raise InputError(self._refusal)
+        return self._chosen
+
+    def minimize(self, force_tolerance: float, max_steps: int = 10_000) -> Minimized:
+        """Move the particles downhill until no component of a force is above force_tolerance, by FIRE (see fire.py).
+
+        Velocities, step and time stay, and observers see nothing of it. What presses a particle onto a reflecting wall
+        does not count. Not to come that far in max_steps is no error. The timings begin anew.
+        """
+        tolerance = number("force_tolerance", force_tolerance, above=0.0)
+        steps = whole_number("max_steps", max_steps, minimum=0)
+        if not self._interactions:
+            raise InputError("without interactions there is nothing to minimize")
+        self._chosen, self._refusal, self._order = None, INTERRUPTED, None
+        self._rescue.forget()
+        extremes = self._extremes()
+        length = min(self._plan.forces.cutoff or math.inf, self._outline.density ** (-1 / self.box.dimensions))
+        force = usual_force(self.box, *self._bound, self._integrator, extremes)
+        try:
+            taken, largest = minimize(self._engine, force, length, tolerance, steps)
+        except StoppedError as stopped:
+            raise RunError(f"on the way downhill a particle {stopped.failure.cause}{self._blamed()}") from None
+        self._begin(self._extremes(), self._engine.call("gather", "velocities"))
+        energy = self.potential_energy if self._chosen else math.inf
+        return Minimized(largest <= tolerance, taken, largest, energy)
 
     # Running
 
@@ -105,33 +185,83 @@ class Simulation:
         """Take steps. On a terminal a bar shows how far it is; progress, if given, is called with the steps done."""
         if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 0:
             raise InputError(f"steps is {steps!r}; it must be a whole number of at least 0")
+        _ = self._quanta  # overlaps are refused before a file is written
+        self._end = self.step + int(steps)
         try:
             self._schedule.start(Frame(self))
-            if progress is not None:
-                self._run(int(steps), progress)
-            else:
-                with progress_bar(int(steps)) as show:
-                    self._run(int(steps), show)
+            with noted_interrupts() as interrupt:
+                if progress is not None:
+                    self._run(interrupt, progress)
+                else:
+                    with progress_bar(int(steps)) as show:
+                        self._run(interrupt, show)
         finally:
             self._schedule.finish()
 
-    def _run(self, steps: int, progress: Callable[[int], None]) -> None:
-        begin, end = self.step, self.step + steps
+    def made_from(self, path: Path, tables: dict[str, Any]) -> None:
+        """Note the input file of this run in its checkpoints, so that `motes resume` needs nothing else."""
+        self._input = path.absolute(), tables
+
+    def _run(self, interrupt: Interrupt, progress: Callable[[int], None]) -> None:
+        begin = self.step
         self._observe()
         chunk = 1
-        while self.step < end:
+        while self.step < self._end:
             due = self._schedule.next_due(self.step)
-            stop = min(end, self.step + chunk, due if due is not None else end)
+            stop = min(self._end, self.step + chunk, due if due is not None else self._end)
+            self._rescue.keep_now_and_then()
             started, before = time.perf_counter(), self.step
-            self._order = None
-            try:
-                self._engine.call("run", stop - self.step, self._schedule.needs_energy(stop))
-            finally:
-                self._step = self._engine.here.state.step  # not stop, if a step fails before
-            pace = (time.perf_counter() - started) / (self.step - before)
+            self._advance(stop)
+            pace = (time.perf_counter() - started) / (stop - before)
             chunk = max(1, int(SHOW_EVERY / max(pace, 1e-9)))
             self._observe()
             progress(self.step - begin)
+            if interrupt.signal is not None and self.step < self._end:
+                self._stop(interrupt)
+
+    def _advance(self, stop: int) -> None:
+        """To this step; if a step cannot be done, to the one before it, with an error that says why."""
+        self._order = None
+        energy = self._schedule.needs_energy(stop)
+        try:
+            self._engine.call("run", stop - self.step, energy)
+            self._step = stop
+        except StoppedError as stopped:
+            try:
+                report = self._witness.report(self._rescue.repeat(stopped.failure, energy, stop))
+            finally:
+                self._step = self._rescue.return_to_before()
+                self._order = None
+            raise RunError(f"{report}\n{self._saved_line(self._write_checkpoint())}") from None
+
+    def _stop(self, interrupt: Interrupt) -> None:
+        """End the run as a signal asks for."""
+        where = self._write_checkpoint()
+        name = interrupt.signal.name if interrupt.signal else ""
+        line = f"stopped by {name} at step {self.step} of {self._end}{self._how_to_go_on(where)}"
+        print(f"motes: {line}", file=sys.stderr, flush=True)
+        interrupt.obey()
+
+    def _write_checkpoint(self) -> Path | None:
+        """A checkpoint of this moment, if there is an observer for it."""
+        for observer in self._schedule.observers:
+            if isinstance(observer, Checkpoint):
+                observer.write(Frame(self))
+                return observer.path
+        return None
+
+    def _how_to_go_on(self, where: Path | None) -> str:
+        if where is None:
+            return "; nothing was saved: a motes.Checkpoint among the observers would have done so"
+        place = os.path.relpath(where)
+        command = f"motes resume {place}" if self._input else f"motes.resume({place!r}, interactions=[...])"
+        return f"; go on with {command}"
+
+    def _saved_line(self, where: Path | None) -> str:
+        if where is None:
+            return f"  the simulation is at step {self.step}, before that step; it can be looked at, or saved"
+        place = os.path.relpath(place_of(where, self.step))
+        return f"  the state before that step is in {place}"
 
     def _observe(self) -> None:
         if self._schedule.due(self.step):
@@ -139,86 +269,51 @@ class Simulation:
             self._schedule.show(Frame(self))
             self._output += time.perf_counter() - begun
 
+    def save(self, path: str | Path) -> Path:
+        """Write a checkpoint of this moment into a folder, as path/step-N, and return where it is.
+
+        Raises:
+            RunError: if the disk refuses; then there is no part of it, and those before it are as they were.
+        """
+        folder = Path(path).absolute()
+        with new_checkpoint(folder, self.step) as place:
+            answers = self._engine.call("save", place)
+            for rank, (wrong, *_) in enumerate(answers):
+                if wrong:
+                    raise OSError(wrong, f"{os.strerror(wrong)} ({file_name(rank)})")
+            files = tuple(ColumnFile(file_name(rank), *answer[1:]) for rank, answer in enumerate(answers))
+            write_manifest(place, self._manifest(folder, files))
+        return place_of(folder, self.step)
+
+    @cached_property
+    def _records(self) -> tuple[dict[str, Any], tuple[InteractionRecord, ...]]:
+        """How the particles move and what they feel, as checkpoints keep it."""
+        return record_of_integrator(self._integrator, self._outline), records_of(self._interactions, self._outline)
+
+    def _manifest(self, folder: Path, files: tuple[ColumnFile, ...]) -> Manifest:
+        outline = self._outline
+        return Manifest(
+            version=version("motes"),
+            step=self.step,
+            end=max(self._end, self.step),
+            particles=len(self),
+            box=BoxRecord.of(outline.box),
+            quanta=self._quanta,
+            type_names=outline.type_names,
+            attributes={name: (float(values[0]), float(values[-1])) for name, values in outline.attributes.items()},
+            columns=tuple(self._engine.here.state.column_names),
+            integrator=self._records[0],
+            interactions=self._records[1],
+            skin=self._skin_given,
+            shown=not self._schedule.due(self.step),
+            observers=self._schedule.remember(folder),
+            input=self._input and InputRecord(path=os.path.relpath(self._input[0], folder), tables=self._input[1]),
+            files=files,
+        )
+
     def every(self, interval: int, *observers: Callable[[Frame], Any]) -> None:
         """Show the observers a frame at every step that is a multiple of interval."""
         self._schedule.add(interval, *observers)
-
-    # The state, in the order of particle ids
-
-    def __len__(self) -> int:
-        """Number of particles."""
-        return self._count
-
-    def __repr__(self) -> str:
-        return f"Simulation({len(self)} particles, {self._integrator!r}, step {self.step})"
-
-    @property
-    def step(self) -> int:
-        """Steps taken."""
-        return self._step
-
-    @property
-    def time(self) -> float:
-        """Time passed since step 0."""
-        return self.step * self._integrator.dt
-
-    @property
-    def box(self) -> Box:
-        """The box."""
-        return self._box
-
-    @property
-    def integrator(self) -> Integrator:
-        """How the particles move."""
-        return self._integrator
-
-    @property
-    def interactions(self) -> tuple[Pair | Field, ...]:
-        """What the particles feel."""
-        return self._interactions
-
-    @property
-    def threads(self) -> int:
-        """Threads that work on each rank."""
-        return self._threads
-
-    @property
-    def skin(self) -> float:
-        """Width beyond the cutoff up to which neighbours are listed."""
-        return self._skin
-
-    @property
-    def ids(self) -> Integers:
-        """Ids, (N,), rising."""
-        return self._sorted("ids")
-
-    @property
-    def types(self) -> Integers:
-        """Types as numbers into type_names, (N,)."""
-        return self._sorted("types")
-
-    @property
-    def type_names(self) -> tuple[Any, ...]:
-        """The names of the types."""
-        return self._type_names
-
-    @property
-    def mass(self) -> Floats:
-        """Masses, (N,)."""
-        return self._sorted("mass")
-
-    @property
-    def attributes(self) -> dict[str, Floats]:
-        """Per-particle attributes, each (N,)."""
-        return {name: self._sorted(name) for name in self._attribute_names}
-
-    @property
-    def positions(self) -> Floats:
-        """Positions, (N, d), wrapped into the box along periodic axes."""
-        # Wrapped before the origin is added: beyond the far corner that sum may be off the grid.
-        relative, periodic = self._sorted("positions"), self._box.periodic
-        relative[:, periodic] = np.mod(relative[:, periodic], self._box.lengths[periodic])
-        return relative + self._box.origin
 
     @property
     def velocities(self) -> Floats:
@@ -228,169 +323,10 @@ class Simulation:
     @velocities.setter
     def velocities(self, values: Floats) -> None:
         given = numbers("velocities", values)
-        if given.shape != (len(self), self._box.dimensions):
-            raise InputError(f"velocities have shape {given.shape}; it must be {(len(self), self._box.dimensions)}")
+        if given.shape != (len(self), self.box.dimensions):
+            raise InputError(f"velocities have shape {given.shape}; it must be {(len(self), self.box.dimensions)}")
         quantum = self._quanta.velocity
-        _check_speeds(given, quantum)
+        check_speeds(given, quantum)
         snapped = np.rint(given / quantum) * quantum + 0.0
+        self._rescue.forget()
         self._engine.call("set_velocities", self.ids, np.ascontiguousarray(snapped.T))
-
-    @property
-    def forces(self) -> Floats:
-        """Forces, (N, d)."""
-        return self._sorted("forces") * self._quanta.force
-
-    def elementwise(self, function: Callable[..., Any]) -> Any:
-        """What a function of one particle gives for each: (N,), or a tuple of such arrays, in the order of ids.
-
-        The function takes any of x, y, z, t, the attributes and the mass by name, as that of a Field does. Every rank
-        computes it for its own particles; only the results are gathered.
-        """
-        world = World(self._box.boundary, self._type_names, self._attribute_names)
-        work, names, several = record_named(function, world)
-        results = self._engine.call("evaluate", work, names)[:, self._ranking()]
-        return tuple(results) if several else results[0]
-
-    def _ranking(self) -> Integers:
-        """Where the particles lie in the state, in the order of their ids."""
-        if self._order is None:
-            self._order = np.argsort(self._engine.call("gather", "ids"))
-        return self._order
-
-    def _sorted(self, name: str) -> Array:
-        return np.ascontiguousarray(self._engine.call("gather", name)[..., self._ranking()].T)
-
-    # Numbers
-
-    @property
-    def potential_energy(self) -> float:
-        """Energy of all interactions."""
-        return float(self._engine.call("energy_quanta")[0] * self._quanta.energy)
-
-    @property
-    def virial(self) -> float:
-        """Sum over pairs of distance times force along it."""
-        return float(self._engine.call("energy_quanta")[1] * self._quanta.energy)
-
-    @property
-    def kinetic_energy(self) -> float:
-        """Sum of m v**2 / 2."""
-        return float(self._engine.call("kinetic_quanta") * self._quanta.kinetic)
-
-    @property
-    def degrees_of_freedom(self) -> int:
-        """d (N - 1) where total momentum is conserved, d N elsewhere."""
-        outside = "reflecting" in self._box.boundary or any(isinstance(one, Field) for one in self._interactions)
-        conserved = self._integrator.conserves_momentum and not outside
-        return self._box.dimensions * (len(self) - conserved)
-
-    @property
-    def temperature(self) -> float:
-        """Twice the kinetic energy for each degree of freedom (the Boltzmann constant is 1)."""
-        return 2 * self.kinetic_energy / self.degrees_of_freedom if self.degrees_of_freedom > 0 else 0.0
-
-    @property
-    def pressure(self) -> float:
-        """(2 kinetic energy + virial) / (d volume)."""
-        return (2 * self.kinetic_energy + self.virial) / (self._box.dimensions * self._box.volume)
-
-    @property
-    def fingerprint(self) -> str:
-        """A digest of box, ids, types, positions and velocities, the same for the same bits."""
-        digest = hashlib.sha256()
-        for values in (self._box.lengths, self.ids, self.types, self.positions, self.velocities + 0.0):
-            little = values.dtype.newbyteorder("<")
-            digest.update(np.ascontiguousarray(values, little).tobytes())
-        return digest.hexdigest()[:32]
-
-    @property
-    def timings(self) -> dict[str, float]:
-        """Seconds per phase since the start, the mean over ranks; output is that of rank 0."""
-        ranks = self.timings_by_rank
-        return {phase: sum(rank[phase] for rank in ranks) / len(ranks) for phase in PHASES} | {"output": self._output}
-
-    @property
-    def timings_by_rank(self) -> list[dict[str, float]]:
-        """Seconds per phase for each rank, and the messages and bytes it sent."""
-        ranks: list[dict[str, float]] = self._engine.call("timings")
-        return ranks
-
-    @property
-    def imbalance(self) -> list[float]:
-        """Largest over mean work of the ranks, each time it was measured; empty on one rank."""
-        return list(self._engine.call("imbalance"))
-
-    def describe(self) -> dict[str, Any]:
-        """What runs where, for headers."""
-        builds, listed = self._engine.call("lists")
-        return {
-            "particles": len(self),
-            "types": self._type_names,
-            "box": self._box,
-            "density": len(self) / self._box.volume,
-            "interactions": self._interactions,
-            "integrator": self._integrator,
-            "ranks": self._ranks,
-            "regions": self._engine.here.domain.regions.shape,
-            "threads": self.threads,
-            "cutoff": self._cutoff,
-            "skin": self._skin,
-            "quanta": self._quanta,
-            "list_builds": builds,
-            "listed_pairs": listed,
-        }
-
-
-def _check_types(particles: object, integrator: object, interactions: object) -> None:
-    if not isinstance(particles, Particles):
-        raise InputError(f"the first argument is {type(particles).__name__}; it must be motes.Particles")
-    if not isinstance(integrator, Integrator):
-        raise InputError(
-            f"the integrator is {type(integrator).__name__}; give for example motes.VelocityVerlet(dt=0.005)"
-        )
-    if isinstance(interactions, Pair | Field) or not isinstance(interactions, Sequence):
-        raise InputError("interactions must be a list, for example [motes.Pair(...)]")
-    for interaction in interactions:
-        if not isinstance(interaction, Pair | Field):
-            raise InputError(f"an interaction is {type(interaction).__name__}; it must be motes.Pair or motes.Field")
-    if integrator.independent and interactions:
-        raise InputError(
-            f"{integrator!r} moves particles that never meet, so interactions would be without effect: leave them out, "
-            "or take an integrator that follows forces"
-        )
-
-
-def _check_speeds(velocities: Floats, quantum: float) -> None:
-    limit = 2.0**50 * quantum
-    if not np.abs(velocities).max(initial=0.0) < limit:
-        raise InputError(
-            f"a velocity is not finite, or beyond {limit:g}, the largest this simulation can hold; "
-            "use a smaller dt, or start a new simulation from these velocities"
-        )
-
-
-def _skin(skin: float | None, cutoff: float, box: Box) -> float:
-    if skin is None:
-        return SKIN * cutoff if cutoff else float(box.lengths.min()) / 2
-    if isinstance(skin, bool) or not isinstance(skin, (int, float)) or not (math.isfinite(skin) and skin >= 0):
-        raise InputError(f"skin is {skin!r}; it must be a number of at least 0")
-    return float(skin)
-
-
-def _samples(particles: Particles) -> dict[str, Floats]:
-    """Attributes by name: of all particles, or, where all have the same, of one."""
-    if particles.recipe is not None:
-        return {name: np.array([value]) for name, value in particles.recipe.attributes.items()}
-    return particles.attributes
-
-
-def _start(particles: Particles) -> Start:
-    """The particles in the order of their ids, or how to make them."""
-    if particles.recipe is not None:
-        return particles.recipe
-    order = np.argsort(particles.ids)
-    columns = {name: values[order] for name, values in particles.attributes.items()}
-    positions = particles.box.snap(particles.positions)[order]
-    velocities = particles.velocities[order]
-    ids, types, mass = particles.ids[order], particles.types[order], particles.mass[order]
-    return State.of(particles.box, ids, types, mass, positions, velocities, columns)

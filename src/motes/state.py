@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from motes.box import Box
+from motes.box import AXES, Box
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -159,6 +159,16 @@ class State:
         self.positions[axis, begin : begin + count] += shift
         self.ghost_axes[begin : begin + count] = arriving[-1] | (1 << axis)
         self.ghosts += count
+
+    @property
+    def column_names(self) -> list[str]:
+        """What the rows are that take gives."""
+        axes = AXES[: self.dimensions]
+        return ["id", "type", "mass", *self.attributes, *axes, *(f"v{axis}" for axis in axes)]
+
+    def columns(self) -> list[Array]:
+        """The columns of the owned particles, in this order."""
+        return [values[: self.owned] for values in self._owned_columns()]
 
     def _owned_columns(self) -> list[Array]:
         return [self.ids, self.types, self.mass, *self.attributes.values(), *self.positions, *self.velocities]

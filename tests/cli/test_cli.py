@@ -1,6 +1,7 @@
 """The commands as a user meets them: what they print, what they write, and how they exit."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -226,7 +227,9 @@ def test_interrupt_is_status_130(write, folder):
     running.send_signal(signal.SIGINT)
     _, stderr = running.communicate(timeout=60)
     assert running.returncode == 130
-    assert stderr.startswith("motes: stopped at step ")
+    assert re.fullmatch(
+        r"motes: stopped by SIGINT at step \d+ of 1000000000; go on with motes resume fluid.ckpt\n", stderr
+    )
     assert len(stderr.splitlines()) == 1
 
 
@@ -278,6 +281,57 @@ def test_check_without_interactions(motes, write):
     result = motes("check", write(text[:begin] + text[end:]))
     assert result.exit_code == 0, result.output
     assert "there is no interaction" in result.stdout
+
+
+OVERLAPPING = """
+[particles]
+random = 200
+density = 0.8
+seed = 1
+
+[minimize]
+force_tolerance = 1.0
+"""
+
+
+def overlapping(text: str) -> str:
+    return OVERLAPPING + "[[interactions]]" + text.split("[[interactions]]")[1]
+
+
+def test_a_run_minimizes_first_if_the_file_says_so(motes, write):
+    path = write(overlapping(write().read_text()))
+    result = motes("run", path)
+    assert result.exit_code == 0, result.output
+    (line,) = [line for line in result.stdout.splitlines() if line.startswith("minimized")]
+    assert re.fullmatch(r"minimized +in \d+ steps to a largest force of (0\.\d+|1)", line)
+    assert motes("run", path, "--quiet").stdout == ""
+
+
+def test_check_minimizes_before_its_trial(motes, write, folder):
+    path = write(overlapping(write().read_text()))
+    before = set(folder.iterdir())
+    result = motes("check", path)
+    assert result.exit_code == 0, result.output
+    assert re.search(r"^minimize +before the run, in \d+ steps to a largest force of ", result.stdout, re.MULTILINE)
+    assert "20 steps, at" in result.stdout
+    assert set(folder.iterdir()) == before
+
+
+def test_too_few_steps_to_part_particles(motes, write):
+    path = write(overlapping(write().read_text()))
+    result = motes("run", path, "--set", "minimize.steps=1")
+    assert result.exit_code == 2
+    assert "in 1 step to a largest force of" in result.stdout
+    assert "which is above the force_tolerance" in result.stdout
+    assert "particles overlap" in result.stderr
+
+
+def test_nothing_to_minimize(motes, write):
+    text = overlapping(write().read_text())
+    begin, end = text.index("[[interactions]]"), text.index("[integrator]")
+    result = motes("run", write(text[:begin] + text[end:]))
+    assert result.exit_code == 2
+    assert "fluid.toml: [minimize]: without interactions there is nothing to minimize" in result.stderr
 
 
 def test_doctor_sees_the_machine(motes):

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 import motes
 from motes.decomposition.domain import Domain, total_of
 from motes.decomposition.grid import Regions, weighted_borders
+from motes.errors import ParticleError
 from motes.neighbors.brute import brute_pairs
 from motes.state import Quanta, State
 from motes.threads import Team
@@ -77,8 +78,8 @@ class TownLink:
         self.town.barrier.wait()
         return values
 
-    def any(self, flag: bool) -> bool:
-        return any(self._all(flag))
+    def most(self, number: int) -> int:
+        return max(self._all(number))
 
     def sum(self, values: Any) -> Any:
         return np.sum(self._all(values), axis=0)
@@ -364,9 +365,10 @@ def test_a_lost_particle_is_noticed_by_all(regional: Any) -> None:
 
 def test_a_particle_thrown_out_is_named(regional: Any) -> None:
     box = motes.Box([4.0, 4.0], "open")
-    world = regional(Regions.even(box, 1, 0.5), 0.5, np.array([[1.0, 1.0], [2.0, -9.0]]))
-    with pytest.raises(motes.RunError, match=r"particle 7 is at \[2\.0, -9\.0\]"):
-        world.build()
+    world = regional(Regions.even(box, 1, 0.5), 0.5, np.array([[1.0, 1.0], [2.0, -7.9], [2.0, 8.1]]))
+    with pytest.raises(ParticleError, match="more than twice the longest edge") as caught:
+        world.regions[0].domain.check_reach(world.regions[0].state)
+    assert caught.value.place == 2
 
 
 def test_totals_do_not_wrap() -> None:

@@ -173,3 +173,63 @@ def test_a_frame_of_the_past_says_so(simulation):
     assert frame.positions is positions
     with pytest.raises(RunError, match=r"this frame is of step 0, but the simulation is at step 10.*'forces'"):
         frame.forces  # noqa: B018  # reading is the point
+
+
+def test_some_are_shown_a_step_after_all_others(simulation):
+    order = []
+
+    class Noting(Observer):
+        def __init__(self, name, shown_last=False):
+            self.name, self.shown_last = name, shown_last
+
+        def __call__(self, frame):
+            order.append((frame.step, self.name))
+
+    schedule = Schedule()
+    schedule.add(2, Noting("a", shown_last=True), Noting("b"))
+    schedule.add(1, Noting("c"))
+    run(schedule, simulation, 2)
+    assert order == [(0, "b"), (0, "c"), (0, "a"), (1, "c"), (2, "b"), (2, "c"), (2, "a")]
+
+
+def test_nobody_is_due_at_the_step_of_the_checkpoint(simulation):
+    early, late = Recorder(), Hungry()
+    schedule = Schedule()
+    schedule.add(2, early)
+    schedule.resume_at(6)
+    schedule.add(3, late)
+    simulation.step = 6
+    assert schedule.due(6) == []
+    assert not schedule.needs_energy(6)
+    assert schedule.next_due(6) == 8
+    run(schedule, simulation, 9)
+    assert early.calls == ["start", "8", "finish"]
+    assert late.calls == ["start", "9", "finish"]
+
+
+@given(interval=st.integers(1, 20), resumed=st.integers(0, 100), step=st.integers(0, 100))
+def test_next_due_after_a_checkpoint_is_the_first_due_step_to_come(interval, resumed, step):
+    schedule = Schedule()
+    schedule.add(interval, Hungry())
+    schedule.resume_at(resumed)
+    following = schedule.next_due(step)
+    assert following > step
+    assert schedule.due(following)
+    assert schedule.needs_energy(following)
+    assert not any(schedule.due(between) or schedule.needs_energy(between) for between in range(step + 1, following))
+
+
+def test_what_observers_remember(tmp_path):
+    class Remembering(Recorder):
+        def remember(self, beside):
+            return {"kind": "mine", "place": str(beside)}
+
+    schedule = Schedule()
+    schedule.add(5, Remembering(), print)
+    schedule.add(10, Recorder(), lambda frame: frame.step)
+    mine, function, observer, small = schedule.remember(tmp_path)
+    assert mine == {"every": 5, "kind": "mine", "place": str(tmp_path)}
+    assert function == {"every": 5, "kind": "function", "name": "print"}
+    assert observer == {"every": 10, "kind": "function", "name": "Recorder"}
+    assert small["kind"] == "function"
+    assert "lambda" in small["name"]

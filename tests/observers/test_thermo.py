@@ -37,7 +37,7 @@ def test_csv_has_every_digit(simulation, tmp_path):
     thermo = Thermo(path)
     thermo.start(Frame(simulation))
     thermo(Frame(simulation))
-    header, row = csv.reader(path.open())
+    header, row = csv.reader(path.read_text().splitlines())
     assert header == COLUMNS
     values = dict(zip(header, map(float, row), strict=True))
     assert values["potential"] == simulation.potential_energy

@@ -29,6 +29,8 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="change a key, e.g. integrator.dt=0.002; repeatable"),
 ]
+Ranks = Annotated[int | None, typer.Option(min=1, help="MPI ranks to start  [default: no MPI]")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="print nothing but errors")]
 Threads = Annotated[int | None, typer.Option(min=1, help="threads of each rank  [default: its share of the cores]")]
 
 
@@ -56,12 +58,12 @@ def _stop(error: Exception, status: int) -> typer.Exit:
 @app.command()
 def run(
     file: Input,
-    ranks: Annotated[int | None, typer.Option(min=1, help="MPI ranks to start  [default: no MPI]")] = None,
+    ranks: Ranks = None,
     threads: Threads = None,
     steps: Annotated[int | None, typer.Option(min=0, help="steps to run, instead of the file's")] = None,
     settings: Settings = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="replace output files that exist")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="print nothing but errors")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Run FILE to its last step."""
     with _exit_status():
@@ -71,6 +73,25 @@ def run(
         from motes.cli.run import Options, run
 
         run(file, Options(threads, steps, tuple(settings or ()), overwrite, quiet))
+
+
+@app.command()
+def resume(
+    path: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="a folder of checkpoints", show_default=False)],
+    ranks: Ranks = None,
+    threads: Threads = None,
+    steps: Annotated[int | None, typer.Option(min=0, help="steps to run, instead of those that were left")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Go on with a run that was stopped, from its last checkpoint, to the same end."""
+    with _exit_status():
+        from motes.cli.launcher import relaunch
+
+        relaunch(ranks, sys.argv[1:])
+        from motes.cli.resume import resume
+        from motes.cli.run import Options
+
+        resume(path, Options(threads=threads, steps=steps, quiet=quiet))
 
 
 @app.command()

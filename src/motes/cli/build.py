@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,47 +28,71 @@ from motes.cli.config import (
     Parameter,
     RandomParticles,
     ReadParticles,
-    load,
+    read_tables,
+    validated,
 )
 from motes.errors import InputError
 from motes.forces.interaction import BoundPair
 from motes.forces.potentials import BUILT_IN
-from motes.formulas.bind import World
+from motes.minimize import Minimized
+from motes.progress import no_progress_bar
+from motes.starts import Outline
 
 
 @dataclass
 class Job:
-    """An input file and what it describes. Building one writes nothing."""
+    """An input file and what it describes, but for where the particles are."""
 
     path: Path
+    tables: dict[str, Any]
     config: Config
-    particles: motes.Particles
+    outline: Outline
     interactions: list[motes.Pair | motes.Field] = field(default_factory=list)
     bound: dict[int, BoundPair] = field(default_factory=dict)
     """The pairs with all their names resolved, by their number in the file, counted from 0."""
+    minimized: Minimized | None = None
+    """How the minimization before the run ended, if there was one."""
 
-    def simulation(self, threads: int | None = None) -> motes.Simulation:
-        """A simulation of it; `threads` goes before the file's own."""
+    def add_interactions(self) -> None:
+        """Build those of the file."""
+        for number, table in enumerate(self.config.interactions):
+            with blame(self.path, f"[[interactions]] number {number + 1}"):
+                self.interactions.append(build_interaction(self, number, table))
+
+
+@dataclass
+class NewJob(Job):
+    """A run that begins with the particles of the file. Building one writes nothing."""
+
+    particles: motes.Particles = field(kw_only=True)
+
+    def simulation(self, threads: int | None = None, show: bool = False) -> motes.Simulation:
+        """A simulation of it, minimized if the file says so, with a bar if `show`; `threads` goes before the file's."""
         run = self.config.run
         with blame(self.path):
-            return motes.Simulation(
+            simulation = motes.Simulation(
                 self.particles,
                 integrator(self.config),
                 self.interactions,
                 threads=threads or run.threads,
                 skin=run.skin,
             )
+        wish = self.config.minimize
+        if wish is not None:
+            with blame(self.path, "[minimize]"), nullcontext() if show else no_progress_bar():
+                self.minimized = simulation.minimize(wish.force_tolerance, wish.steps)
+        simulation.made_from(self.path, self.tables)
+        return simulation
 
 
-def read_job(path: Path, settings: tuple[str, ...] = (), changes: Mapping[str, Any] | None = None) -> Job:
+def read_job(path: Path, settings: tuple[str, ...] = (), changes: Mapping[str, Any] | None = None) -> NewJob:
     """Read an input file and all it names. Raises InputError that begins with the file's name."""
-    config = load(path, settings, changes)
+    tables = read_tables(path, settings, changes)
+    config = validated(path, tables)
     with blame(path, "[particles]"):
         particles = build_particles(config, path.parent)
-    job = Job(path, config, particles)
-    for number, table in enumerate(config.interactions):
-        with blame(path, f"[[interactions]] number {number + 1}"):
-            job.interactions.append(build_interaction(job, number, table))
+    job = NewJob(path, tables, config, Outline.of(particles), particles=particles)
+    job.add_interactions()
     return job
 
 
@@ -141,29 +165,29 @@ def _boundary(box: BoxTable) -> str | list[str]:
 
 def build_interaction(job: Job, number: int, table: PairTable | FieldTable) -> motes.Pair | motes.Field:
     """The interaction of one [[interactions]], whose names must all have a meaning."""
-    particles, folder = job.particles, job.path.parent
+    outline, folder = job.outline, job.path.parent
     if isinstance(table, FieldTable):
-        field = build_field(table, particles, folder)
-        field.bind(World(particles.box.boundary, particles.type_names, tuple(particles.attributes)))
+        field = build_field(table, outline, folder)
+        field.bind(outline.world)
         return field
-    pair = build_pair(table, particles, folder)
-    job.bound[number] = pair.bind(particles.type_names, particles.attributes)
+    pair = build_pair(table, outline, folder)
+    job.bound[number] = pair.bind(outline.type_names, outline.attributes)
     return pair
 
 
-def build_pair(table: PairTable, particles: motes.Particles, folder: Path) -> motes.Pair:
+def build_pair(table: PairTable, outline: Outline, folder: Path) -> motes.Pair:
     """The pair interaction of one [[interactions]]."""
-    given = {name: build_parameter(name, value, particles) for name, value in table.parameters.items()}
-    cutoff = build_parameter("cutoff", table.cutoff, particles)
+    given = {name: build_parameter(name, value, outline) for name, value in table.parameters.items()}
+    cutoff = build_parameter("cutoff", table.cutoff, outline)
     if table.energy is not None:
         return motes.Pair.from_expression(table.energy, cutoff, shift=table.shift, **given)
     function = _function(table.function, folder) if table.function is not None else _built_in(str(table.name))
     return motes.Pair(function, cutoff, shift=table.shift, **given)
 
 
-def build_field(table: FieldTable, particles: motes.Particles, folder: Path) -> motes.Field:
+def build_field(table: FieldTable, outline: Outline, folder: Path) -> motes.Field:
     """The field of one [[interactions]]."""
-    labels: dict[str, str | int] = {str(label): label for label in particles.type_names}
+    labels: dict[str, str | int] = {str(label): label for label in outline.type_names}
     given = {
         name: {labels.get(key, key): number for key, number in value.items()} if isinstance(value, dict) else value
         for name, value in table.parameters.items()
@@ -173,18 +197,18 @@ def build_field(table: FieldTable, particles: motes.Particles, folder: Path) -> 
     return motes.Field(_function(str(table.function), folder), **given)
 
 
-def build_parameter(name: str, value: Parameter, particles: motes.Particles) -> Any:
+def build_parameter(name: str, value: Parameter, outline: Outline) -> Any:
     """A parameter as motes.Pair takes it."""
     if isinstance(value, Mix):
         return motes.mix(value.mix, value.rule)
     if isinstance(value, dict):
-        return {_types(name, key, particles): number for key, number in value.items()}
+        return {_types(name, key, outline): number for key, number in value.items()}
     return value
 
 
-def _types(name: str, key: str, particles: motes.Particles) -> tuple[str | int, str | int]:
+def _types(name: str, key: str, outline: Outline) -> tuple[str | int, str | int]:
     """The two types that a key "A-B" names. Types may have dashes themselves, so every dash is tried."""
-    known: dict[str, str | int] = {str(label): label for label in particles.type_names}
+    known: dict[str, str | int] = {str(label): label for label in outline.type_names}
     words = key.split("-")
     halves = [("-".join(words[:cut]), "-".join(words[cut:])) for cut in range(1, len(words))]
     pairs = [(known[first], known[second]) for first, second in halves if first in known and second in known]
@@ -241,10 +265,10 @@ def integrator(config: Config) -> Any:
     return motes.VelocityVerlet(table.dt)
 
 
-def check_outputs(job: Job) -> None:
+def check_outputs(job: NewJob) -> None:
     """Refuse outputs that would meet one another, or be written over an input."""
     config, folder = job.config, job.path.parent
-    outputs = [(name, getattr(config, name)) for name in ("thermo", "trajectory")]
+    outputs = [(name, getattr(config, name)) for name in ("thermo", "trajectory", "checkpoint")]
     taken = {job.path.resolve(): "the input file"}
     if isinstance(config.particles, ReadParticles):
         taken[(folder / config.particles.read).resolve()] = "the file the particles are read from"

@@ -12,7 +12,7 @@ import numpy as np
 
 import motes
 from motes.cli.build import check_outputs, read_job
-from motes.cli.report import count, duration, interaction_rows, outputs, particle_rows, size, table
+from motes.cli.report import count, duration, interaction_rows, minimized_rows, outputs, particle_rows, size, table
 from motes.cli.survey import closest_pair, mean_neighbours
 from motes.errors import InputError
 from motes.forces.interaction import BoundPair
@@ -35,6 +35,8 @@ def check(path: Path, threads: int | None = None, settings: tuple[str, ...] = ()
     simulation = job.simulation(threads)
     rows |= interaction_rows(job)
     rows |= {"integrator": str(simulation.integrator), "threads": str(simulation.threads)}
+    if minimized := minimized_rows(job):
+        rows |= {"minimize": f"before the run, {minimized['minimized']}"}
     rows |= {"memory": memory(job.particles, reach + simulation.skin), **outputs(job)}
     rows |= {"time": trial(simulation, job.config.run.steps)}
     names = list(interaction_rows(job))

@@ -6,7 +6,6 @@ is one line that names the file, the table and the key. Nothing here touches par
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -22,7 +21,10 @@ from pydantic import (
     model_validator,
 )
 
+from motes.checks import LARGEST, SMALLEST
+from motes.cli.bounds import read_file
 from motes.cli.complaints import complain, first_complaint, known_or_nearest, nearest, reject, shown
+from motes.cli.settings import put, read_setting
 from motes.errors import InputError
 
 Positive = Annotated[float, Field(gt=0)]
@@ -96,7 +98,7 @@ class RandomParticles(Thermalized):
 
 
 def _source(table: Any) -> str | None:
-    return next((key for key in ("read", "lattice", "random") if key in table), None)
+    return next((key for key in ("read", "lattice", "random") if isinstance(table, dict) and key in table), None)
 
 
 ParticlesTable = Annotated[
@@ -176,6 +178,8 @@ def as_cutoff(value: Any) -> Parameter:
         raise reject("is neither a number nor a table by type; mixing rules are for parameters")
     if min(_numbers(cutoff)) <= 0:
         raise reject("must be greater than 0")
+    if not SMALLEST <= min(_numbers(cutoff)) <= max(_numbers(cutoff)) <= LARGEST:
+        raise reject(f"is not from {SMALLEST:.0e} to {LARGEST:.0e}")
     return cutoff
 
 
@@ -285,6 +289,13 @@ class RunTable(Table):
     skin: Positive | None = None
 
 
+class MinimizeTable(Table):
+    """Downhill before the first step, until no force has a larger component."""
+
+    force_tolerance: Positive
+    steps: Count = 10_000
+
+
 class ThermoTable(Table):
     """The thermo table on the screen; with a path, a CSV file as well."""
 
@@ -301,6 +312,22 @@ class TrajectoryTable(Table):
     overwrite: bool = False
 
 
+class CheckpointTable(Table):
+    """A folder of checkpoints: every so many steps or minutes, the last few of them."""
+
+    path: str
+    every: Count | None = None
+    minutes: Positive | None = None
+    keep: Count = 2
+    overwrite: bool = False
+
+    @model_validator(mode="after")
+    def _one_interval(self) -> CheckpointTable:
+        if (self.every is None) == (self.minutes is None):
+            raise complain("say how often: every = 1000 (steps), or minutes = 10; one of the two")
+        return self
+
+
 def as_list_of_tables(value: Any) -> Any:
     """[interactions] with single brackets is one table; there can be several, hence [[interactions]]."""
     if isinstance(value, dict):
@@ -313,11 +340,13 @@ class Config(Table):
 
     particles: ParticlesTable
     box: BoxTable = BoxTable()
-    interactions: Annotated[list[InteractionTables], BeforeValidator(as_list_of_tables)] = []
+    interactions: Annotated[list[InteractionTables], Field(max_length=100), BeforeValidator(as_list_of_tables)] = []
     integrator: IntegratorTable
+    minimize: MinimizeTable | None = None
     run: RunTable
     thermo: ThermoTable | None = None
     trajectory: TrajectoryTable | None = None
+    checkpoint: CheckpointTable | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -333,68 +362,22 @@ def load(path: Path, settings: Sequence[str] = (), changes: Mapping[str, Any] | 
 
     Raises InputError for a file that is missing, is not TOML or does not fit the tables above.
     """
-    tables = _read_tables(path)
+    return validated(path, read_tables(path, settings, changes))
+
+
+def read_tables(path: Path, settings: Sequence[str] = (), changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The tables of a TOML file with settings and values on top, as they stand there."""
+    tables = read_file(path)
     for setting in settings:
         put(tables, *read_setting(setting), f"--set {setting}")
     for key, value in (changes or {}).items():
         put(tables, key, value, f"{path}: {key} = {shown(value)}")
+    return tables
+
+
+def validated(path: Path, tables: dict[str, Any]) -> Config:
+    """What the tables of the file mean; InputError if they do not fit those above."""
     try:
         return Config.model_validate(tables)
     except ValidationError as error:
         raise InputError(f"{path}: {first_complaint(error)}") from error
-
-
-def _read_tables(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: there is no such file") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: this is no text in UTF-8, so no TOML file") from error
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path}: this is not TOML: {error}") from error
-
-
-def read_setting(setting: str) -> tuple[str, Any]:
-    """Key and value of a `table.key=value`."""
-    key, equals, text = setting.partition("=")
-    if not equals or not _is_key(key.strip()):
-        raise InputError(f"--set {setting}: write table.key=value, e.g. --set integrator.dt=0.002")
-    return key.strip(), read_value(text.strip())
-
-
-def _is_key(path: str) -> bool:
-    return "." in path and all(path.split("."))
-
-
-def put(tables: dict[str, Any], path: str, value: Any, said: str) -> None:
-    """Put a value at `table.key` into the tables; those of [[interactions]] are counted from 1."""
-    if not _is_key(path):
-        raise InputError(f"{said}: a key is written table.key, e.g. integrator.dt")
-    *names, key = path.split(".")
-    place: Any = tables
-    for name in names:
-        place = _inside(place, name, said)
-    if isinstance(place, list):
-        raise InputError(f"{said}: say which table, counted from 1, e.g. {names[0]}.1.{key}")
-    if not isinstance(place, dict):
-        raise InputError(f"{said}: {'.'.join(names)} is no table, so it has no {key}")
-    place[key] = value
-
-
-def _inside(place: Any, name: str, said: str) -> Any:
-    if isinstance(place, dict):
-        return place.setdefault(name, {})
-    if isinstance(place, list) and name.isdecimal() and 1 <= int(name) <= len(place):
-        return place[int(name) - 1]
-    raise InputError(f"{said}: there is no table {name} there; lists of tables are counted from 1")
-
-
-def read_value(text: str) -> Any:
-    """A value as TOML would read it; text that is not TOML is a string, so that quotes need no quoting."""
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text

@@ -35,16 +35,26 @@ def header(job: Job, simulation: motes.Simulation, steps: int) -> str:
     seen = simulation.describe()
     rows = {
         "input": job.path,
-        **particle_rows(job.particles),
+        **particle_rows(simulation),
         **interaction_rows(job),
         "integrator": seen["integrator"],
-        "steps": steps,
+        **minimized_rows(job),
+        "steps": steps if simulation.step == 0 else f"{steps}, from step {simulation.step} on",
         **rank_words(seen),
         "threads": seen["threads"],
         "skin": f"{seen['skin']:.6g}",
         **outputs(job),
     }
     return f"Motes {version('motes')}\n{table(rows)}\n"
+
+
+def minimized_rows(job: Job) -> dict[str, str]:
+    """How far the minimization before the run came, if there was one."""
+    done = job.minimized
+    if done is None:
+        return {}
+    steps = f"in {count(done.steps, 'step')} to a largest force of {done.largest_force:.3g}"
+    return {"minimized": steps if done.converged else f"{steps}, which is above the force_tolerance"}
 
 
 def rank_words(seen: Mapping[str, Any]) -> dict[str, str]:
@@ -54,7 +64,7 @@ def rank_words(seen: Mapping[str, Any]) -> dict[str, str]:
     return {"ranks": f"{seen['ranks']}, {' x '.join(map(str, seen['regions']))} regions"}
 
 
-def particle_rows(particles: motes.Particles) -> dict[str, str]:
+def particle_rows(particles: motes.Particles | motes.Simulation) -> dict[str, str]:
     """Who is there, and where."""
     kinds = ""
     if len(particles.type_names) > 1:
@@ -66,7 +76,7 @@ def particle_rows(particles: motes.Particles) -> dict[str, str]:
     return {
         "particles": f"{len(particles)} ({kinds})" if kinds else str(len(particles)),
         "box": f"{edges}, {', '.join(words)}",
-        "density": f"{particles.density:.6g}",
+        "density": f"{len(particles) / box.volume:.6g}",
     }
 
 
@@ -96,27 +106,34 @@ def _words(value: Parameter) -> str:
 def outputs(job: Job) -> dict[str, str]:
     """The files that a run writes, by table."""
     tables = {"thermo": job.config.thermo, "trajectory": job.config.trajectory}
-    return {
+    rows = {
         name: f"{table.path or 'printed'}, every {count(table.every, 'step')}"
         for name, table in tables.items()
         if table is not None
     }
+    saved = job.config.checkpoint
+    if saved is not None:
+        often = count(saved.every, "step") if saved.every is not None else f"{saved.minutes:g} minutes"
+        rows["checkpoint"] = f"{saved.path}, every {often}, the last {saved.keep}"
+    return rows
 
 
 def footer(job: Job, simulation: motes.Simulation, thermo: motes.Thermo | None, spent: Spent) -> str:
     """Where the time went, and the numbers to compare runs by."""
-    count, rate = len(simulation), spent.steps / spent.running
+    count, rate = len(simulation), spent.steps / max(spent.running, 1e-9)
     rows = {
         "setup": f"{spent.setup:.3g} s",
         "run": f"{spent.running:.3g} s, {rate:.4g} steps/s, {rate * count:.3g} particle-steps/s",
     }
-    rows |= {f"  {phase}": share(seconds, spent.running) for phase, seconds in by_size(simulation.timings).items()}
+    rows |= {
+        f"  {phase}": share(seconds, max(spent.running, 1e-9)) for phase, seconds in by_size(simulation.timings).items()
+    }
     rows |= rank_rows(simulation, spent)
     if thermo is not None and thermo.first is not None and thermo.last is not None:
         # Only at constant energy is a change of it an error of the integration.
         word = "drift" if job.config.integrator.kind == "velocity-verlet" else "change"
         rows["energy"] = energy_change(thermo.first, thermo.last, word)
-    rows["particles"] = f"{count} of {len(job.particles)}"
+    rows["particles"] = f"{simulation.describe()['particles']} of {count}"
     rows["fingerprint"] = simulation.fingerprint
     return f"\n{table(rows)}"
 

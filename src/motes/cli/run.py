@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import runpy
 import sys
@@ -16,6 +17,9 @@ import motes
 from motes.cli import report
 from motes.cli.build import Job, check_outputs, read_job
 from motes.errors import InputError, RunError
+
+LOOK_EVERY = 100
+"""Steps between two looks at the clock, where checkpoints are written every so many minutes."""
 
 
 @dataclass(frozen=True)
@@ -66,22 +70,25 @@ def run_input(path: Path, options: Options) -> None:
     check_outputs(job)
     table = None if options.quiet else motes.Thermo()
     observers = _observers(job, table, options.overwrite)
-    simulation = job.simulation(options.threads)
+    simulation = job.simulation(options.threads, show=not options.quiet)
     for every, observer in observers:
         simulation.every(every, observer)
     steps = job.config.run.steps if options.steps is None else options.steps
-    if not options.quiet:
+    take_steps(job, simulation, steps, table, begun)
+
+
+def take_steps(job: Job, simulation: motes.Simulation, steps: int, table: motes.Thermo | None, begun: float) -> None:
+    """Run with header and footer, unless there is no table to print: then print nothing."""
+    quiet = table is None
+    if not quiet:
         print(report.header(job, simulation, steps), flush=True)
     ready = time.perf_counter()
-    try:
-        simulation.run(steps, progress=_ignore if options.quiet else None)
-    except KeyboardInterrupt:
-        print(f"motes: stopped at step {simulation.step} of {steps}", file=sys.stderr)
-        raise
+    simulation.run(steps, progress=_ignore if quiet else None)
     spent = report.Spent(steps, ready - begun, time.perf_counter() - ready)
-    if len(simulation) != len(job.particles):
-        raise RunError(f"{len(simulation)} particles are left of {len(job.particles)}")
-    if not options.quiet:
+    present = simulation.describe()["particles"]
+    if present != len(simulation):
+        raise RunError(f"{present} particles are left of {len(simulation)}")
+    if not quiet:
         print(report.footer(job, simulation, table, spent))
 
 
@@ -100,4 +107,13 @@ def _observers(job: Job, table: motes.Thermo | None, overwrite: bool) -> list[tu
     if trajectory is not None:
         snapshots = motes.Trajectory(trajectory.path, overwrite or trajectory.overwrite)
         observers.append((trajectory.every, snapshots))
-    return observers
+    return [*observers, _checkpoint(job, overwrite)]
+
+
+def _checkpoint(job: Job, overwrite: bool) -> tuple[int, motes.Checkpoint]:
+    """How often checkpoints are written; without a [checkpoint] table only if the run is stopped."""
+    table = job.config.checkpoint
+    if table is None:
+        return LOOK_EVERY, motes.Checkpoint(f"{job.path.stem}.ckpt", minutes=math.inf, overwrite=overwrite)
+    minutes, every = table.minutes, table.every or LOOK_EVERY
+    return every, motes.Checkpoint(table.path, table.keep, minutes, overwrite or table.overwrite)

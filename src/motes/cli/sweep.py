@@ -11,7 +11,7 @@ from typing import Any
 
 from motes.checks import whole_number
 from motes.cli import report
-from motes.cli.config import read_value
+from motes.cli.settings import read_value
 from motes.errors import InputError, RunError
 from motes.sweeps.conduct import Shares, conduct
 from motes.sweeps.runs import Row, Run, plan_runs

@@ -19,9 +19,10 @@ from typing import Protocol
 
 import numpy as np
 
+from motes.box import Box
 from motes.decomposition.grid import Regions
-from motes.decomposition.halo import copy_shell, find_below, fold_shell, pack, unpack_add, wrap
-from motes.errors import RunError
+from motes.decomposition.halo import copy_shell, find_below, find_beyond, fold_shell, pack, unpack_add, wrap
+from motes.errors import ParticleError, RunError
 from motes.state import Array, Floats, Integers, State
 from motes.threads import Team
 
@@ -41,8 +42,8 @@ class Link(Protocol):
         The shape of what comes is asked of the other side if it is not known.
         """
 
-    def any(self, flag: bool) -> bool:
-        """Whether any rank says so."""
+    def most(self, number: int) -> int:
+        """The largest of what the ranks say."""
 
     def sum(self, values: Integers) -> Integers:
         """The sum over all ranks, modulo 2**64."""
@@ -67,6 +68,14 @@ class Shell:
     count: int = 0
 
 
+TOO_FAR = "is more than twice the longest edge from the origin of the box"
+
+
+def reach(box: Box) -> float:
+    """The largest distance from the origin along an axis: up to there differences of positions are exact."""
+    return 2 * float(box.lengths.max())
+
+
 class Domain:
     """The region of one rank. halo is the distance beyond its upper sides that it must see."""
 
@@ -85,6 +94,15 @@ class Domain:
 
     # Owners
 
+    def check_reach(self, state: State) -> None:
+        """Raise a ParticleError for a particle that has left an open box so far that its grid ends."""
+        limit = reach(state.box)
+        for axis, boundary in enumerate(state.box.boundary):
+            if boundary == "open":
+                places = self.team.split(find_beyond, state.owned, state.positions, axis, limit)
+                if max(places) >= 0:
+                    raise ParticleError(TOO_FAR, max(places), limit)
+
     def migrate(self, state: State) -> None:
         """Every particle to its owner, and back into the box."""
         state.ghosts = 0
@@ -95,16 +113,8 @@ class Domain:
         self._check_count(state)
 
     def _wrap(self, state: State) -> None:
-        box = state.box
-        limit = 2 * float(box.lengths.max())
-        periodic = box.periodic.astype(np.int64)
-        place = max(self.team.split(wrap, state.owned, state.positions, box.lengths, periodic, limit), default=-1)
-        if place >= 0:
-            where = state.positions[:, place] + box.origin
-            raise RunError(
-                f"step {state.step}: particle {state.ids[place]} is at {where.tolist()}, more than twice the longest "
-                "edge from the origin of the box; give a larger box, or a smaller dt if it was thrown out"
-            )
+        periodic = state.box.periodic.astype(np.int64)
+        self.team.split(wrap, state.owned, state.positions, state.box.lengths, periodic)
 
     def _hand_over(self, state: State, axis: int, parts: int) -> bool:
         """Give particles that belong elsewhere to the next region on their way; whether some have not arrived."""
@@ -119,7 +129,7 @@ class Domain:
         state.keep(np.flatnonzero(away == 0))
         state.add(self.link.exchange(down, lower, None, upper))
         state.add(self.link.exchange(up, upper, None, lower))
-        return self.link.any(bool(np.abs(away).max(initial=0) > 1))
+        return self.link.most(int(np.abs(away).max(initial=0))) > 1
 
     def _check_count(self, state: State) -> None:
         """No particle is lost or doubled on its way: their number and two sums over ids stay what they were."""

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from motes.box import Box
+from motes.checks import require_memory
 from motes.errors import InputError
 from motes.state import Floats, Integers
 
@@ -59,12 +60,13 @@ def best_shape(regions: int, lengths: Sequence[float]) -> tuple[int, ...]:
 def check_images(box: Box, reach: float, count: int) -> None:
     """A box far thinner than the cutoff has more images than anyone can want."""
     edges = box.lengths[box.periodic].tolist()
-    images = math.prod(math.ceil(reach / edge) + 1.0 for edge in edges)
+    images = math.prod(reach / edge + 1.0 for edge in edges)
     if count * images > MOST_IMAGES:
         raise InputError(
             f"cutoff and skin reach {reach:g}, through {images:.3g} images of a box of {box.lengths.tolist()}: "
             f"with {count} particles that is too much; give a larger box or a shorter cutoff"
         )
+    require_memory("cutoff and skin", int(count * images))
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,19 @@ def find_below(positions: Floats, axis: int, first: int, last: int, limit: float
 
 
 @njit(cache=True, nogil=True)
+def find_beyond(begin: int, end: int, positions: Floats, axis: int, limit: float) -> int:
+    """The first place of which the coordinate along axis is farther than the limit from 0, or -1."""
+    x, beyond = positions[axis, begin:end], 0
+    for i in range(len(x)):
+        beyond += not abs(x[i]) <= limit
+    if beyond:
+        for i in range(len(x)):
+            if not abs(x[i]) <= limit:
+                return begin + i
+    return -1
+
+
+@njit(cache=True, nogil=True)
 def copy_shell(begin: int, end: int, positions: Floats, source: Integers, offset: int, axis: int, shift: float) -> None:
     """Ghosts take the positions of their particles."""
     for a in range(positions.shape[0]):
@@ -44,12 +57,11 @@ def fold_shell(begin: int, end: int, forces: Integers, source: Integers, offset:
 
 
 @njit(cache=True, nogil=True)
-def wrap(begin: int, end: int, positions: Floats, lengths: Floats, periodic: Integers, limit: float) -> int:
-    """Bring positions into the box along periodic axes; return the place of one beyond limit elsewhere, or -1.
+def wrap(begin: int, end: int, positions: Floats, lengths: Floats, periodic: Integers) -> None:
+    """Bring positions into the box along periodic axes.
 
     All numbers lie on the grid and lengths are below half its range, so each sum is exact.
     """
-    lost = -1
     for a in range(positions.shape[0]):
         length = lengths[a]
         for i in range(begin, end):
@@ -60,9 +72,6 @@ def wrap(begin: int, end: int, positions: Floats, lengths: Floats, periodic: Int
                 while x >= length:
                     x -= length
                 positions[a, i] = x
-            elif not (-limit < x < limit):
-                lost = i
-    return lost
 
 
 @njit(cache=True, nogil=True)

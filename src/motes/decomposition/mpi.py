@@ -102,9 +102,9 @@ class MpiLink:
         )
         return int(arriving[0])
 
-    def any(self, flag: bool) -> bool:
-        """Whether any rank says so."""
-        return bool(self._reduce(np.array([flag], np.int64), self._mpi.MAX)[0])
+    def most(self, number: int) -> int:
+        """The largest of what the ranks say."""
+        return int(self._reduce(np.array([number], np.int64), self._mpi.MAX)[0])
 
     def sum(self, values: Integers) -> Integers:
         """The sum over all ranks, modulo 2**64."""

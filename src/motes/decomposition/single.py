@@ -23,9 +23,9 @@ class SingleLink:
         """Nothing comes: beyond a side that is not periodic there is no one."""
         return given[..., :0]
 
-    def any(self, flag: bool) -> bool:
-        """The only opinion there is."""
-        return flag
+    def most(self, number: int) -> int:
+        """The only number there is."""
+        return number
 
     def sum(self, values: Integers) -> Integers:
         """The only values there are."""

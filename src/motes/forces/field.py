@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from motes.errors import InputError, RunError
+from motes.errors import InputError, ParticleError
 from motes.forces import field_kernel
 from motes.forces.field_kernel import field_key, field_source
 from motes.forces.pair import PairSums
@@ -144,10 +144,7 @@ class FieldForces:
             limits = 2.0**BITS * state.quanta.force, 2.0**BITS * state.quanta.energy
             if not (largest[0] <= limits[0] and largest[1] <= limits[1]):
                 place = self._find(index, state, limits)
-                raise RunError(
-                    f"step {state.step}: the force or energy of the field {plan.name} is out of range for "
-                    f"{_who(state, place)}; use a smaller dt, or a field that is finite wherever particles go"
-                )
+                raise ParticleError(f"feels a force or energy of the field {plan.name} out of range", place, largest[0])
             if sums.energy is not None:
                 energy = sum((high << 32) + low for _, _, high, low in results)
                 sums = replace(sums, energy=sums.energy + energy)

@@ -187,6 +187,8 @@ class Pair:
         cutoff = _by_type(f"{self.name}: cutoff", self.cutoff, type_names)
         if np.min(cutoff) <= 0:
             raise InputError(f"{self.name}: cutoff: expected more than 0 for all types, got {np.min(cutoff)}")
+        for extreme in (np.min(cutoff), np.max(cutoff)):
+            number(f"{self.name}: cutoff", float(extreme), above=0.0)
         symbols: dict[str, Expression] = {"cutoff": symbol("cutoff")} if self._wants_cutoff else {}
         values: dict[str, float | Array] = {}
         taken = RESERVED | {f"{name}_{side}" for name in attributes for side in "ij"}

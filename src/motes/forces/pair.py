@@ -113,6 +113,34 @@ class PairForces:
         self.team.split(collect, state.total, self._buffers.reshape(-1), self._homes, offsets, state.forces)
         return _total(results, energy)
 
+    def worst_pairs(self, state: State, pairs: PairList, energy: bool) -> list[tuple[int, int]]:
+        """Places of all pairs within the cutoff in the cluster that holds the pair with the largest force, or energy.
+
+        Slow: for a message, when something has gone wrong.
+        """
+        if self._built != pairs.builds:
+            self._prepare(state, pairs)
+        column = 1 if energy else 0
+        work = [(chunk, chunk.first, chunk.last) for chunk in pairs.chunks]
+        while work:
+            bits = [self._largest(chunk, first, last, pairs, state)[column] for chunk, first, last in work]
+            chunk, first, last = work[int(np.argmax(bits))]
+            if last == first:
+                return []
+            if last - first == 1:
+                return within_cutoff(pairs, chunk, first, self.cutoff)
+            middle = (first + last) // 2
+            work = [(chunk, first, middle), (chunk, middle, last)]
+        return []
+
+    def _largest(self, chunk: Chunk, first: int, last: int, pairs: PairList, state: State) -> tuple[int, ...]:
+        """What the kernel says of some clusters of a chunk."""
+        assert self._module is not None  # there are pairs, so there is a kernel  # noqa: S101
+        lists = chunk.begin[first - chunk.first :], chunk.count[first - chunk.first :], chunk.partners
+        what = self._what(ROUND * state.quanta.force, ROUND * state.quanta.energy, 0)
+        result: tuple[int, ...] = self._module.both(first, last, *self._where(pairs), *lists, *what)
+        return result
+
     def _run(
         self, kernel: Any, chunks: Sequence[Chunk], thread: int, pairs: PairList, state: State
     ) -> list[tuple[int, ...]]:
@@ -155,6 +183,20 @@ class PairForces:
         longest = max((int(chunk.count.max()) for chunk in pairs.chunks if len(chunk.count)), default=0)
         self._room = longest + 2 * CLUSTER
         self._built = pairs.builds
+
+
+def within_cutoff(pairs: PairList, chunk: Chunk, cluster: int, cutoff: float) -> list[tuple[int, int]]:
+    """Places of the pairs of one cluster, with its own members and those it lists, that are within the cutoff."""
+    members = np.arange(CLUSTER * cluster, CLUSTER * (cluster + 1))
+    begin, count = chunk.begin[cluster - chunk.first], chunk.count[cluster - chunk.first]
+    partners = chunk.partners[begin : begin + count].astype(np.int64)
+    if pairs.axes[cluster] == 0:
+        partners = np.concatenate([members, partners])
+    apart = pairs.positions[:, members, None] - pairs.positions[:, None, partners]
+    near = (apart**2).sum(axis=0) < cutoff**2
+    near &= (members[:, None] < partners[None, :]) & (pairs.particle[members] >= 0)[:, None]
+    near &= (pairs.particle[partners] >= 0)[None, :]
+    return [(int(pairs.particle[members[m]]), int(pairs.particle[partners[k]])) for m, k in np.argwhere(near)]
 
 
 WORK_PER_PARTNER = 2

@@ -8,10 +8,13 @@ given (but for walls, which turn them round) and mean nothing. The disadvantage:
 from __future__ import annotations
 
 import math
+from typing import Any
 
+import numpy as np
 from numba import njit
 
 from motes.arithmetic import round_with
+from motes.errors import ParticleError
 from motes.integrators.bath import HeatBath
 from motes.noise import BROWNIAN, normals
 from motes.state import ROUND, Floats, Integers, State
@@ -37,6 +40,17 @@ def wander(
     return longest
 
 
+def _farthest(state: State, how: tuple[Any, ...]) -> int:
+    """The place of the particle that moves by most, found by halving: moves do not depend on the positions."""
+    nowhere = np.zeros_like(state.positions)
+    first, last = 0, state.owned
+    while last - first > 1:
+        middle = (first + last) // 2
+        lower, upper = wander(first, middle, nowhere, *how), wander(middle, last, nowhere, *how)
+        first, last = (first, middle) if lower >= upper else (middle, last)
+    return first
+
+
 class Brownian(HeatBath):
     """Particles pushed by forces and noise through a medium that stops them at once.
 
@@ -49,12 +63,14 @@ class Brownian(HeatBath):
 
     def first_half(self, state: State, team: Team) -> None:
         """Move by force and noise."""
-        moves = team.split(
-            wander, state.owned, state.positions, state.forces, state.mass, state.ids, self.seed, state.step,
-            self.dt / self.friction * state.quanta.force, 2 * self.temperature * self.dt / self.friction,
-            ROUND * state.quanta.position,
+        how = (
+            state.forces, state.mass, state.ids, self.seed, state.step, self.dt / self.friction * state.quanta.force,
+            2 * self.temperature * self.dt / self.friction, ROUND * state.quanta.position,
         )  # fmt: skip
-        self._check_moves(state, max(moves))
+        longest, limit = max(team.split(wander, state.owned, state.positions, *how)), float(state.box.lengths.max())
+        if not longest <= limit:
+            place = _farthest(state, how)
+            raise ParticleError(f"moves by {longest:g} in one step, in a box {limit:g} long", place, longest)
         self._reflect(state, team)
 
     def second_half(self, state: State, team: Team) -> None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar
 
-from motes.errors import InputError, RunError
+from motes.errors import InputError, ParticleError
 from motes.formulas.bind import MASS, Bound, World, bind, check_given, names_of, trace_named
 from motes.formulas.compile import load, source_of
 from motes.formulas.trace import describe
@@ -161,9 +161,11 @@ class BoundFlow(Integrator):
         """Follow the particle that was lost, which has not been moved, to the step at which that happens."""
         while self._module().carry(place, place + 1, *self._how(state, 1)) < 0:
             state.step += 1
-        raise RunError(
-            f"step {state.step}: {_who(state, place)} moves out of reach in one step: farther than an edge of "
-            "the box, beyond twice the longest edge where it is open, or nowhere finite; use a smaller dt"
+        raise ParticleError(
+            "moves out of reach in one step: farther than an edge of the box, beyond twice the longest edge where it "
+            "is open, or nowhere finite",
+            place,
+            step=state.step + 1,
         )
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from numba import njit
 
 from motes.arithmetic import fma, from_bits, to_bits
-from motes.errors import InputError, RunError
+from motes.errors import InputError, ParticleError
 from motes.formulas.bind import World
 from motes.state import ROUND, Floats, Integers, State
 from motes.threads import Team
@@ -106,21 +106,7 @@ class Integrator(ABC):
         speeds = team.split(kick, state.owned, state.velocities, state.forces, state.mass, scale, magic)
         if not max(speeds) < 2.0**51 * quanta.velocity:
             place = int(np.abs(state.velocities[:, : state.owned]).max(axis=0).argmax())
-            raise RunError(
-                f"step {state.step}: particle {state.ids[place]} reached velocity "
-                f"{state.velocities[:, place].tolist()} at {(state.positions[:, place] + state.box.origin).tolist()}, "
-                "which no step can follow; use a smaller dt, or remove overlaps at the start"
-            )
-
-    def _check_moves(self, state: State, longest: float) -> None:
-        limit = float(state.box.lengths.max())
-        if not longest <= limit:
-            place = int(np.abs(state.forces[:, : state.owned]).max(axis=0).argmax())
-            raise RunError(
-                f"step {state.step}: a particle moved by {longest:g} in one step, in a box {limit:g} long; "
-                f"the largest force is that on particle {state.ids[place]} at "
-                f"{(state.positions[:, place] + state.box.origin).tolist()}; use a smaller dt, or remove overlaps"
-            )
+            raise ParticleError("reached a velocity which no step can follow", place, max(speeds))
 
     def _drift(self, state: State, team: Team, time: float) -> None:
         magic = ROUND * state.quanta.position

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -133,6 +134,11 @@ class Frame:
     def pressure(self) -> float:
         """(2 kinetic energy + virial) / (d volume)."""
         return float(self._read("pressure"))
+
+    def save(self, path: str | Path) -> Path:
+        """Write a checkpoint of this moment into a folder; see Simulation.save."""
+        place: Path = self._simulation.save(path)
+        return place
 
     @property
     def fingerprint(self) -> str:

@@ -1,12 +1,25 @@
-"""Opening output files with care: nothing is overwritten unasked, and the disk's complaints name the file."""
+"""Opening output files with care: nothing is overwritten unasked, and the disk's complaints name the file.
+
+A file that is being written is held by the one who writes it (:func:`hold`), so that two runs never write into
+each other's. The lock is the operating system's: it ends with the process, however that ends. It binds only those
+who ask for it, and some network file systems have none; there nothing keeps two runs apart.
+"""
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import os
+import stat
+import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from motes.errors import InputError, RunError
+
+# What a file system without locks answers.
+WITHOUT_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
 def refuse_existing(path: Path) -> None:
@@ -37,6 +50,147 @@ def writing(path: Path, step: int) -> Iterator[None]:
         yield
     except OSError as error:
         raise RunError(f"cannot write {path} at step {step}: {_reason(error)}") from error
+
+
+class Hold:
+    """An open file that is this run's alone, until it is released or the process ends."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self._close = weakref.finalize(self, os.close, descriptor)
+
+    def release(self) -> None:
+        """Close the file and let others have it; a second time changes nothing."""
+        if self._close.alive:
+            with suppress(OSError):  # where there are no locks
+                # Closing is not enough: a process forked meanwhile has the file open as well.
+                fcntl.flock(self.descriptor, fcntl.LOCK_UN)
+            self._close()
+
+    @property
+    def size(self) -> int:
+        """Bytes in the file."""
+        return os.fstat(self.descriptor).st_size
+
+    @property
+    def is_regular(self) -> bool:
+        """Whether it is a file on a disk, not a device or a pipe: only such can be cut and measured."""
+        return stat.S_ISREG(os.fstat(self.descriptor).st_mode)
+
+    def read(self, start: int, count: int) -> bytes:
+        """Up to `count` bytes from `start`; fewer only where the file ends."""
+        parts = []
+        while count > 0 and (part := os.pread(self.descriptor, count, start)):
+            parts.append(part)
+            start, count = start + len(part), count - len(part)
+        return b"".join(parts)
+
+    def append(self, data: bytes) -> None:
+        """Write all of `data`, where the file is open for appending."""
+        rest = memoryview(data)
+        while rest:  # a disk that is nearly full takes a part first and complains at the next
+            rest = rest[os.write(self.descriptor, rest) :]
+
+    def write(self, start: int, data: bytes) -> None:
+        """Write all of `data` from `start` on, where the file is not open for appending."""
+        rest = memoryview(data)
+        while rest:
+            written = os.pwrite(self.descriptor, rest, start)
+            start, rest = start + written, rest[written:]
+
+    def cut(self, length: int) -> None:
+        """Drop what is beyond `length`."""
+        if self.is_regular:
+            os.ftruncate(self.descriptor, length)
+
+    def sync(self) -> None:
+        """Return when what was written is on the disk, so that a loss of power does not take it away."""
+        os.fsync(self.descriptor)
+
+
+def hold(path: Path, flags: int = os.O_RDWR) -> Hold:
+    """Open the file at `path` so that no other run, and no one else in this run, holds it too.
+
+    Args:
+        path: a file; see :func:`hold_folder` for a folder.
+        flags: those of os.open. O_TRUNC does not belong there: it would empty a file that is another's.
+
+    Raises:
+        InputError: if it is held already.
+        OSError: as os.open does.
+    """
+    return _hold(path, flags, path)
+
+
+def hold_folder(folder: Path) -> Hold:
+    """Hold what is in a folder, by a file `lock` in it that stays there; errors as those of :func:`hold`.
+
+    It is not the folder itself that is locked: over a network only what is open for writing can be.
+    """
+    return _hold(folder / "lock", os.O_RDWR | os.O_CREAT, folder)
+
+
+def hold_again(path: Path, length: int, flags: int = os.O_RDWR) -> Hold:
+    """Hold a file that had `length` bytes when a checkpoint was written; what it has now is not touched.
+
+    Raises InputError if it is missing, held by another run, or shorter.
+    """
+    try:
+        held = hold(path, flags)
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{path} is missing: the run that is to be resumed was writing it; put it back where it was, "
+            "as seen from the checkpoint"
+        ) from error
+    size = held.size
+    if size < length:
+        held.release()
+        raise InputError(
+            f"{path} is shorter than when the checkpoint was written ({size} bytes, not {length}): "
+            "put back the file that the run wrote"
+        )
+    return held
+
+
+@contextmanager
+def borrowed(held: Hold | None, path: Path) -> Iterator[Hold]:
+    """`held` or, between two runs when there is none, the file at `path` held for this moment."""
+    if held is not None:
+        yield held
+        return
+    moment = hold(path)
+    try:
+        yield moment
+    finally:
+        moment.release()
+
+
+def sync_folder(folder: Path) -> None:
+    """Return when the names of the files in a folder are on the disk: those of new ones are not by themselves."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, *WITHOUT_LOCKS}:  # some file systems cannot be asked, or need not
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _hold(path: Path, flags: int, what: Path) -> Hold:
+    held = Hold(os.open(path, flags, 0o666))
+    try:
+        fcntl.flock(held.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        held.release()
+        raise InputError(
+            f"{what} is being written by another run; wait until that has ended, or choose another path"
+        ) from error
+    except OSError as error:
+        if error.errno not in WITHOUT_LOCKS:
+            held.release()
+            raise
+    return held
 
 
 def _exists(path: Path) -> InputError:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
-from motes.observers.output import opening, refuse_existing, writing
+from motes.errors import InputError
+from motes.observers.memory import count_in, path_from, path_in
+from motes.observers.output import Hold, borrowed, hold, hold_again, opening, refuse_existing, sync_folder, writing
 from motes.observers.schedule import Frame, Observer
 
-WIDTHS = (
-    8,
-    10,
-    11,
-    11,
-    11,
-    11,
-    11,
-)  # of the columns of the printed table: 79 characters with the spaces between
+# Of the columns of the printed table: 79 characters with the spaces between.
+WIDTHS = (8, 10, 11, 11, 11, 11, 11)
 DIGITS = 8
+
+APPENDING = os.O_WRONLY | os.O_APPEND | os.O_CREAT
 
 
 class Row(NamedTuple):
@@ -40,34 +39,47 @@ class Row(NamedTuple):
         return cls(frame.step, frame.time, frame.temperature, potential, kinetic, potential + kinetic, frame.pressure)
 
 
+HEADER = (",".join(Row._fields) + "\n").encode()
+
+
 class Thermo(Observer):
     """A table of step, time, temperature, potential, kinetic and total energy, and pressure.
 
     Without a path the rows go to standard output, aligned, with up to eight digits. With one they go to a CSV
-    file with all 17 digits of a float64; each row is handed to the disk before the run goes on. The
-    first and the last row are kept as `first` and `last` (None before there is one).
+    file with all 17 digits of a float64; each row is handed to the operating system before the run goes on, and the
+    file is this run's alone until the run ends. The first and the last row are kept as `first` and `last` (None
+    before there is one).
 
-    Raises InputError, before anything runs, if the path exists and `overwrite` is not asked for, or cannot be
-    opened; RunError if the disk refuses a row.
+    Raises InputError, before anything runs, if the path exists and `overwrite` is not asked for, if another run is
+    writing there, or if it cannot be opened; RunError if the disk refuses a row.
     """
 
     needs_energy = True
 
     def __init__(self, path: str | Path | None = None, overwrite: bool = False) -> None:
-        self.path = None if path is None else Path(path)
+        if path is not None and not overwrite:
+            refuse_existing(Path(path))
+        self.path = None if path is None else Path(path).absolute()  # the current folder may be another one later
         self.overwrite = overwrite
         self.first: Row | None = None
         self.last: Row | None = None
-        if self.path is not None and not overwrite:
-            refuse_existing(self.path)
+        self._held: Hold | None = None
+        self._begun = False
+        self._length: int | None = None  # of the file when it was remembered, if this is the table of a resumed run
 
     def start(self, frame: Frame) -> None:  # noqa: ARG002  # as the base class has it
-        """Write the header line."""
+        """Write the header line, or cut back to what was remembered."""
         if self.path is None:
             _print_line(_aligned(Row._fields))
             return
-        with opening(self.path), self.path.open("w" if self.overwrite else "x", encoding="utf-8") as file:
-            file.write(",".join(Row._fields) + "\n")
+        with opening(self.path), ExitStack() as undo:
+            undo.callback(self.finish)
+            if self._length is None:
+                self._begin(self.path)
+            else:
+                self._go_on(self.path, self._length)
+            undo.pop_all()
+        self._begun = True
 
     def __call__(self, frame: Frame) -> None:
         """Write one row."""
@@ -77,9 +89,83 @@ class Thermo(Observer):
         if self.path is None:
             _print_line(_aligned(_cells(row)))
             return
-        # Opened for each row: nothing stays open between runs, and a reader always sees whole rows.
-        with writing(self.path, row.step), self.path.open("a", encoding="utf-8") as file:
-            file.write(",".join([str(row.step), *(f"{value:.17g}" for value in row[1:])]) + "\n")
+        with writing(self.path, row.step):
+            self._held = self._held or hold(self.path, APPENDING)  # let go at the end of an earlier run
+            self._held.append(_line(row))
+
+    def finish(self) -> None:
+        """Let go of the file."""
+        held, self._held = self._held, None
+        if held is not None:
+            held.release()
+
+    def remember(self, beside: Path) -> dict[str, Any] | None:
+        """Where the file ends, and the first and the last row. None for a table that goes to a device or a pipe."""
+        memory = {"kind": "thermo", "path": None, "first": _told(self.first), "last": _told(self.last)}
+        if self.path is None:
+            return memory
+        length = self._length
+        if self._begun:
+            with writing(self.path, self.last.step if self.last else 0), borrowed(self._held, self.path) as held:
+                if not held.is_regular:
+                    return None
+                held.sync()
+                sync_folder(self.path.parent)
+                length = held.size
+        return memory | {"path": path_from(beside, self.path), "length": length}
+
+    @classmethod
+    def recall(cls, memory: Mapping[str, Any], beside: Path) -> Self:
+        """The table that goes on where `memory` ends. No file is touched before it starts.
+
+        Raises InputError if the memory makes no sense; `start` does so if the file is missing, held by another run,
+        or not the one that was written.
+        """
+        path = None if memory.get("path") is None else path_in(memory, beside)
+        thermo = cls(path, overwrite=True)  # what is there was written by the run that is resumed
+        thermo.first, thermo.last = _recalled(memory, "first"), _recalled(memory, "last")
+        if path is not None and memory.get("length") is not None:
+            thermo._length = count_in(memory, "length")
+        return thermo
+
+    def _begin(self, path: Path) -> None:
+        """Make a file with nothing but the header line. If it is there, it is emptied only once it is ours."""
+        self._held = hold(path, APPENDING if self.overwrite else APPENDING | os.O_EXCL)
+        self._held.cut(0)
+        self._held.append(HEADER)
+
+    def _go_on(self, path: Path, length: int) -> None:
+        """Make the file what it was when it was remembered."""
+        self._held = hold_again(path, length, os.O_RDWR | os.O_APPEND)
+        what, end = ("the header", HEADER) if self.last is None else (f"step {self.last.step}", _line(self.last))
+        if self._held.read(max(0, length - len(end)), len(end)) != end:
+            raise InputError(
+                f"{path} is not the file that was being written when the checkpoint was: the line of {what} does not "
+                f"end at {length} bytes; put back the file that the run wrote"
+            )
+        self._held.cut(length)
+        self._held.sync()
+
+
+def _line(row: Row) -> bytes:
+    return (",".join([str(row.step), *(f"{value:.17g}" for value in row[1:])]) + "\n").encode()
+
+
+def _told(row: Row | None) -> list[int | str] | None:
+    """A row for a checkpoint: numbers as text, as JSON has no word for NaN and infinity."""
+    return None if row is None else [row.step, *(repr(float(value)) for value in row[1:])]
+
+
+def _recalled(memory: Mapping[str, Any], name: str) -> Row | None:
+    told = memory.get(name)
+    if told is None:
+        return None
+    try:
+        step, *values = told
+        row = Row(int(step), *(float(value) for value in values))
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the checkpoint's thermo table is damaged: '{name}' is no row; use another one") from error
+    return row
 
 
 def _aligned(cells: Iterable[str]) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from motes.errors import InputError, RunError
-from motes.observers.output import opening
+from motes.observers.output import hold, opening
 from motes.sweeps.cells import FORMS
 from motes.sweeps.runs import Row, Run
 
@@ -49,7 +49,15 @@ class Ledger:
         self._left = [*FIRST, *parameters]
         self._results: dict[str, None] = {}  # names in order; a dict is an ordered set
         self._records: list[Row] = []
-        self._open()
+        # A lock on the file itself would go with it when it is replaced.
+        self._lock = self.path.with_name(f"{self.path.name}.lock")
+        with opening(self.path):
+            self._hold = hold(self._lock, os.O_RDWR | os.O_CREAT)
+        try:
+            self._open()
+        except InputError:
+            self._let_go()
+            raise
 
     @property
     def finished(self) -> dict[int, Row]:
@@ -81,6 +89,11 @@ class Ledger:
         self._results = {}
         self._learn(self._records)
         self._write_all()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        self._lock.unlink(missing_ok=True)
+        self._hold.release()
 
     @property
     def _columns(self) -> list[str]:

@@ -35,8 +35,9 @@ def measure(path: str, settings: tuple[str, ...], parameters: Row, seed: int) ->
     simulation = job.simulation(None if "run.threads" in parameters else usual_threads())
     first = ThermoRow.of(Frame(simulation))
     simulation.run(job.config.run.steps, progress=_ignore)
-    if len(simulation) != len(job.particles):
-        raise RunError(f"{len(simulation)} particles are left of {len(job.particles)}")
+    present = simulation.describe()["particles"]
+    if present != len(simulation):
+        raise RunError(f"{present} particles are left of {len(simulation)}")
     last = ThermoRow.of(Frame(simulation))
     change = last.total - first.total
     return {**last._asdict(), "energy_change": change, "fingerprint": simulation.fingerprint}

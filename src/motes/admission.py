@@ -1,0 +1,55 @@
+"""What a simulation is asked for, looked at before anything is built."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from motes.box import Box
+from motes.errors import InputError
+from motes.forces.field import Field
+from motes.forces.interaction import Pair
+from motes.integrators import Integrator
+from motes.state import Floats
+
+SKIN = 0.14
+"""The skin in cutoffs, unless it is given."""
+
+
+def check_types(integrator: object, interactions: object) -> None:
+    """Raise an InputError if these are not an integrator and interactions, or do not go together."""
+    if not isinstance(integrator, Integrator):
+        raise InputError(
+            f"the integrator is {type(integrator).__name__}; give for example motes.VelocityVerlet(dt=0.005)"
+        )
+    if isinstance(interactions, Pair | Field) or not isinstance(interactions, Sequence):
+        raise InputError("interactions must be a list, for example [motes.Pair(...)]")
+    for interaction in interactions:
+        if not isinstance(interaction, Pair | Field):
+            raise InputError(f"an interaction is {type(interaction).__name__}; it must be motes.Pair or motes.Field")
+    if integrator.independent and interactions:
+        raise InputError(
+            f"{integrator!r} moves particles that never meet, so interactions would be without effect: leave them out, "
+            "or take an integrator that follows forces"
+        )
+
+
+def check_speeds(velocities: Floats, quantum: float) -> None:
+    """Raise an InputError for a velocity beyond what so fine a grid can hold."""
+    limit = 2.0**50 * quantum
+    if not np.abs(velocities).max(initial=0.0) < limit:
+        raise InputError(
+            f"a velocity is not finite, or beyond {limit:g}, the largest this simulation can hold; "
+            "use a smaller dt, or start a new simulation from these velocities"
+        )
+
+
+def chosen_skin(skin: float | None, cutoff: float, box: Box) -> float:
+    """The skin that was given, or one that suits the cutoff."""
+    if skin is None:
+        return SKIN * cutoff if cutoff else float(box.lengths.min()) / 2
+    if isinstance(skin, bool) or not isinstance(skin, (int, float)) or not (math.isfinite(skin) and skin >= 0):
+        raise InputError(f"skin is {skin!r}; it must be a number of at least 0")
+    return float(skin)

@@ -1,0 +1,60 @@
+"""`motes resume`: a run that was stopped goes on, to the same end."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import motes
+from motes.cli.build import Job, blame, integrator
+from motes.cli.config import validated
+from motes.cli.run import Options, take_steps
+from motes.errors import InputError
+from motes.observers.recall import recall
+from motes.restart import from_manifest, outline_of
+from motes.storage.folder import open_checkpoint
+from motes.storage.manifest import Manifest
+
+
+def resume(path: Path, options: Options) -> None:
+    """Go on from the last checkpoint in a folder, or from one of them."""
+    begun = time.perf_counter()
+    place, manifest = open_checkpoint(path.absolute())
+    with blame(path):
+        job = job_of(manifest, place.parent)
+    with blame(path):
+        simulation = from_manifest(
+            place, manifest, job.interactions, integrator(job.config), options.threads, job.config.run.skin
+        )
+    table = None
+    for memory in manifest.observers:
+        observer = recall(memory, place.parent)
+        if isinstance(observer, motes.Thermo) and observer.path is None:
+            if options.quiet:
+                continue
+            table = observer
+        simulation.every(memory["every"], observer)
+    if table is None and not options.quiet:
+        table = motes.Thermo()
+        if job.config.thermo is not None:  # the run that was stopped was told to be quiet
+            simulation.every(job.config.thermo.every, table)
+    steps = simulation.steps_left if options.steps is None else options.steps
+    if steps == 0 and not options.quiet:
+        print(f"{path}: the run is at its last step, {simulation.step}; --steps N takes N more")
+    else:
+        take_steps(job, simulation, steps, table, begun)
+
+
+def job_of(manifest: Manifest, folder: Path) -> Job:
+    """The job of the input file that the checkpoint remembers; the file itself is not read again."""
+    source = manifest.input
+    if source is None:
+        raise InputError(
+            "this checkpoint is of a Python script: go on with motes.resume(path, interactions=[...]) in a script, "
+            "since functions are code and no checkpoint has them"
+        )
+    file = Path(os.path.normpath(folder / source.path))
+    job = Job(file, source.tables, validated(file, source.tables), outline_of(manifest))
+    job.add_interactions()
+    return job

@@ -1,0 +1,117 @@
+"""Checkpoint: now and then, all that is needed to go on later, on the disk."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from motes.checks import number, whole_number
+from motes.errors import InputError
+from motes.observers.memory import count_in, number_in, path_from, path_in
+from motes.observers.output import Hold, hold_folder, opening, writing
+from motes.observers.schedule import Frame, Observer
+from motes.storage.folder import remove, remove_before, remove_unfinished, steps_in
+
+
+class Checkpoint(Observer):
+    """A folder with a checkpoint of every step it is shown: path/step-1000, path/step-2000 and so on.
+
+    `motes.resume(path)`, or `motes resume path`, goes on from the last one, on any number of ranks and threads, and
+    ends with the same bits as a run that was never stopped. A run that is stopped by Ctrl-C or SIGTERM, or fails,
+    writes one as well.
+
+    Args:
+        path: of the folder.
+        keep: how many checkpoints stay; the older ones are removed.
+        minutes: write only if so many minutes have passed since the last time; the interval given to
+            `Simulation.every` then says how often the clock is looked at. With infinity one is written only when the
+            run is stopped.
+        overwrite: remove the checkpoints that an earlier run left in the folder.
+
+    Raises InputError, before anything runs, if the folder has checkpoints and `overwrite` is not asked for, or another
+    run writes to it; RunError if the disk refuses (the checkpoints before stay good).
+    """
+
+    shown_last: ClassVar[bool] = True
+
+    def __init__(self, path: str | Path, keep: int = 2, minutes: float | None = None, overwrite: bool = False) -> None:
+        self.path = Path(path).absolute()
+        self.keep = whole_number("keep", keep, minimum=1)
+        self.minutes = minutes if minutes == math.inf else _minutes(minutes)
+        self.overwrite = overwrite
+        self._goes_on = False
+        self._hold: Hold | None = None
+        self._written = time.monotonic()
+        self._steps: set[int] = set()
+        if not overwrite:
+            _refuse_checkpoints(self.path)
+
+    def start(self, frame: Frame) -> None:  # noqa: ARG002  # as the base class has it
+        """Make the folder, and clear away what does not belong to this run."""
+        self._written = time.monotonic()
+        if self.minutes == math.inf and not self.overwrite:
+            return  # there may never be one
+        self._take_hold()
+
+    def __call__(self, frame: Frame) -> None:
+        """Write a checkpoint, if it is time."""
+        if self.minutes is None or time.monotonic() - self._written >= 60 * self.minutes:
+            self.write(frame)
+
+    def write(self, frame: Frame) -> None:
+        """Write a checkpoint now, unless this step has one."""
+        if self._hold is None:
+            self._take_hold()
+        if frame.step not in self._steps:
+            frame.save(self.path)
+            self._steps.add(frame.step)
+        with writing(self.path, frame.step):
+            remove_before(self.path, frame.step, self.keep)
+        self._written = time.monotonic()
+
+    def finish(self) -> None:
+        """Let others write there."""
+        held, self._hold = self._hold, None
+        if held is not None:
+            held.release()
+
+    def remember(self, beside: Path) -> dict[str, Any]:
+        """How to go on writing checkpoints."""
+        minutes = None if self.minutes is None else float(self.minutes).hex()
+        return {"kind": "checkpoint", "path": path_from(beside, self.path), "keep": self.keep, "minutes": minutes}
+
+    @classmethod
+    def recall(cls, memory: Mapping[str, Any], beside: Path) -> Checkpoint:
+        """One that goes on in the same folder."""
+        minutes = None if memory.get("minutes") is None else number_in(memory, "minutes")
+        checkpoint = cls(path_in(memory, beside), max(1, count_in(memory, "keep")), minutes, overwrite=True)
+        checkpoint.overwrite, checkpoint._goes_on = False, True
+        return checkpoint
+
+    def _take_hold(self) -> None:
+        if self.path.exists() and not self.path.is_dir():
+            raise InputError(f"{self.path} is no folder: checkpoints need one of their own")
+        with opening(self.path):
+            self.path.mkdir(exist_ok=True)
+            self._hold = hold_folder(self.path)
+            remove_unfinished(self.path)
+            for step in steps_in(self.path) if self.overwrite else []:
+                remove(self.path, step)
+        if not self._goes_on:
+            _refuse_checkpoints(self.path)
+        self._goes_on, self.overwrite = True, False  # from now on what is there is our own
+
+
+def _minutes(minutes: float | None) -> float | None:
+    return None if minutes is None else number("minutes", minutes, above=0.0)
+
+
+def _refuse_checkpoints(path: Path) -> None:
+    if steps_in(path):
+        raise InputError(
+            f"{path} has checkpoints of an earlier run: motes resume {path} goes on with that, overwrite=True "
+            "(--overwrite on the command line) begins anew, or choose another path"
+        )

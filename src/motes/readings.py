@@ -1,0 +1,245 @@
+"""What can be read of a simulation between two steps: arrays in the order of particle ids, and numbers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from motes.arrays import record_named
+from motes.box import Box
+from motes.engine import PHASES, Plan
+from motes.errors import RunError
+from motes.failures import StoppedError
+from motes.forces.field import Field
+from motes.forces.interaction import Pair
+from motes.forensics import Witness
+from motes.integrators import Integrator
+from motes.ranks import EngineOfAll
+from motes.starts import Outline
+from motes.state import Array, Floats, Integers, Quanta
+
+
+class Readings:
+    """The part of a simulation that only answers."""
+
+    _outline: Outline
+    _integrator: Integrator
+    _interactions: tuple[Pair | Field, ...]
+    _plan: Plan
+    _ranks: int
+    _engine: EngineOfAll
+    _chosen: Quanta | None
+    _step: int
+    _order: Integers | None
+    _output: float
+    _witness: Witness
+    _end: int
+
+    # The state, in the order of particle ids
+
+    def __len__(self) -> int:
+        """Number of particles."""
+        return self._outline.count
+
+    def __repr__(self) -> str:
+        return f"Simulation({len(self)} particles, {self._integrator!r}, step {self.step})"
+
+    @property
+    def step(self) -> int:
+        """Steps taken."""
+        return self._step
+
+    @property
+    def steps_left(self) -> int:
+        """Steps that the last run, of this simulation or of the one it goes on with, has not taken: it was stopped."""
+        return max(0, self._end - self._step)
+
+    @property
+    def time(self) -> float:
+        """Time passed since step 0."""
+        return self.step * self._integrator.dt
+
+    @property
+    def box(self) -> Box:
+        """The box."""
+        return self._outline.box
+
+    @property
+    def integrator(self) -> Integrator:
+        """How the particles move."""
+        return self._integrator
+
+    @property
+    def interactions(self) -> tuple[Pair | Field, ...]:
+        """What the particles feel."""
+        return self._interactions
+
+    @property
+    def threads(self) -> int:
+        """Threads that work on each rank."""
+        return self._plan.threads
+
+    @property
+    def skin(self) -> float:
+        """Width beyond the cutoff up to which neighbours are listed."""
+        return self._plan.skin
+
+    @property
+    def ids(self) -> Integers:
+        """Ids, (N,), rising."""
+        return self._sorted("ids")
+
+    @property
+    def types(self) -> Integers:
+        """Types as numbers into type_names, (N,)."""
+        return self._sorted("types")
+
+    @property
+    def type_names(self) -> tuple[Any, ...]:
+        """The names of the types."""
+        return self._outline.type_names
+
+    @property
+    def mass(self) -> Floats:
+        """Masses, (N,)."""
+        return self._sorted("mass")
+
+    @property
+    def attributes(self) -> dict[str, Floats]:
+        """Per-particle attributes, each (N,)."""
+        return {name: self._sorted(name) for name in self._outline.attributes}
+
+    @property
+    def positions(self) -> Floats:
+        """Positions, (N, d), wrapped into the box along periodic axes."""
+        # Wrapped before the origin is added: beyond the far corner that sum may be off the grid.
+        box = self._outline.box
+        relative, periodic = self._sorted("positions"), box.periodic
+        relative[:, periodic] = np.mod(relative[:, periodic], box.lengths[periodic])
+        return relative + box.origin
+
+    @property
+    def forces(self) -> Floats:
+        """Forces, (N, d)."""
+        return self._quanta.force * self._sorted("forces")
+
+    def elementwise(self, function: Callable[..., Any]) -> Any:
+        """What a function of one particle gives for each: (N,), or a tuple of such arrays, in the order of ids.
+
+        The function takes any of x, y, z, t, the attributes and the mass by name, as that of a Field does. Every rank
+        computes it for its own particles; only the results are gathered.
+        """
+        work, names, several = record_named(function, self._outline.world)
+        results = self._engine.call("evaluate", work, names)[:, self._ranking()]
+        return tuple(results) if several else results[0]
+
+    @property
+    def _quanta(self) -> Quanta:
+        raise NotImplementedError  # a simulation knows them, or why there are none
+
+    def _ask(self, command: str, *arguments: Any) -> Any:
+        """Call a method of all engines that may find a particle which it cannot work with."""
+        try:
+            return self._engine.call(command, *arguments)
+        except StoppedError as stopped:
+            raise RunError(self._witness.report(stopped.failure)) from None
+
+    def _ranking(self) -> Integers:
+        """Where the particles lie in the state, in the order of their ids."""
+        if self._order is None:
+            self._order = np.argsort(self._engine.call("gather", "ids"))
+        return self._order
+
+    def _sorted(self, name: str) -> Array:
+        return np.ascontiguousarray(self._engine.call("gather", name)[..., self._ranking()].T)
+
+    # Numbers
+
+    @property
+    def potential_energy(self) -> float:
+        """Energy of all interactions."""
+        return float(self._quanta.energy * self._ask("energy_quanta")[0])
+
+    @property
+    def virial(self) -> float:
+        """Sum over pairs of distance times force along it."""
+        return float(self._quanta.energy * self._ask("energy_quanta")[1])
+
+    @property
+    def kinetic_energy(self) -> float:
+        """Sum of m v**2 / 2."""
+        return float(self._quanta.kinetic * self._engine.call("kinetic_quanta"))
+
+    @property
+    def degrees_of_freedom(self) -> int:
+        """d (N - 1) where total momentum is conserved, d N elsewhere."""
+        outside = "reflecting" in self._outline.box.boundary or any(
+            isinstance(one, Field) for one in self._interactions
+        )
+        conserved = self._integrator.conserves_momentum and not outside
+        return self._outline.box.dimensions * (len(self) - conserved)
+
+    @property
+    def temperature(self) -> float:
+        """Twice the kinetic energy for each degree of freedom (the Boltzmann constant is 1)."""
+        return 2 * self.kinetic_energy / self.degrees_of_freedom if self.degrees_of_freedom > 0 else 0.0
+
+    @property
+    def pressure(self) -> float:
+        """(2 kinetic energy + virial) / (d volume)."""
+        return (2 * self.kinetic_energy + self.virial) / (self._outline.box.dimensions * self._outline.box.volume)
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of box, ids, types, positions and velocities, the same for the same bits."""
+        digest = hashlib.sha256()
+        for values in (
+            self._outline.box.lengths,
+            self.ids,
+            self.types,
+            self.positions,
+            self._sorted("velocities") + 0.0,
+        ):
+            little = values.dtype.newbyteorder("<")
+            digest.update(np.ascontiguousarray(values, little).tobytes())
+        return digest.hexdigest()[:32]
+
+    @property
+    def timings(self) -> dict[str, float]:
+        """Seconds per phase since the start, the mean over ranks; output is that of rank 0."""
+        ranks = self.timings_by_rank
+        return {phase: sum(rank[phase] for rank in ranks) / len(ranks) for phase in PHASES} | {"output": self._output}
+
+    @property
+    def timings_by_rank(self) -> list[dict[str, float]]:
+        """Seconds per phase for each rank, and the messages and bytes it sent."""
+        ranks: list[dict[str, float]] = self._engine.call("timings")
+        return ranks
+
+    @property
+    def imbalance(self) -> list[float]:
+        """Largest over mean work of the ranks, each time it was measured; empty on one rank."""
+        return list(self._engine.call("imbalance"))
+
+    def describe(self) -> dict[str, Any]:
+        """What runs where, for headers."""
+        present, builds, listed = self._engine.call("lists")
+        return {
+            "particles": present,
+            "types": self._outline.type_names,
+            "box": self._outline.box,
+            "density": len(self) / self._outline.box.volume,
+            "interactions": self._interactions,
+            "integrator": self._integrator,
+            "ranks": self._ranks,
+            "regions": self._engine.here.domain.regions.shape,
+            "threads": self.threads,
+            "cutoff": self._plan.forces.cutoff,
+            "skin": self._plan.skin,
+            "quanta": self._chosen,
+            "list_builds": builds,
+            "listed_pairs": listed,
+        }

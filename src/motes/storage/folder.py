@@ -1,0 +1,142 @@
+"""The folder of a run's checkpoints: step-1000, step-2000 and so on, each of them whole or not there.
+
+A checkpoint is written as step-N.tmp, and gets its name when all of it is on the disk. So whatever interrupts the
+writing, a kill or a full disk, the one before it stays, and half of one is never taken for one. Waiting for the disk
+is the price.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from motes.errors import InputError, RunError
+from motes.storage.columns import verify
+from motes.storage.manifest import Manifest, read_manifest
+
+STEP = re.compile(r"step-(0|[1-9]\d{0,17})")
+
+
+def steps_in(folder: Path) -> list[int]:
+    """The steps of which there are checkpoints, rising."""
+    if not folder.is_dir():
+        return []
+    found = (STEP.fullmatch(path.name) for path in folder.iterdir())
+    return sorted(int(match[1]) for match in found if match)
+
+
+def place_of(folder: Path, step: int) -> Path:
+    """Where the checkpoint of a step is."""
+    return folder / f"step-{step}"
+
+
+@contextmanager
+def new_checkpoint(folder: Path, step: int) -> Iterator[Path]:
+    """A place to write into, which becomes the checkpoint of this step if the block ends well.
+
+    Raises:
+        RunError: if the disk refuses; no part of a checkpoint is left, and those before it are as they were.
+    """
+    place = place_of(folder, step)
+    unfinished = place.with_name(place.name + ".tmp")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _remove(unfinished)
+        unfinished.mkdir()
+        yield unfinished
+        _wait_for_disk(unfinished)
+        remove(folder, step)  # the same step may be there, after going on from an earlier one
+        unfinished.rename(place)
+        _wait_for_disk(folder)
+    except OSError as error:
+        raise RunError(f"cannot write the checkpoint {place}: {error.strerror or error}{_last_good(folder)}") from error
+    finally:
+        _remove(unfinished)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Clear away what a killed run left half written."""
+    for suffix in ("tmp", "old"):
+        for path in folder.glob(f"step-*.{suffix}"):
+            _remove(path)
+
+
+def remove_before(folder: Path, step: int, keep: int) -> None:
+    """Keep the last so many checkpoints up to this step, and whatever is later than it."""
+    past = [other for other in steps_in(folder) if other <= step]
+    for other in past[:-keep]:
+        remove(folder, other)
+
+
+def remove(folder: Path, step: int) -> None:
+    """Take a checkpoint away; it loses its name first, so that no half of it is ever taken for a whole."""
+    place = place_of(folder, step)
+    leaving = place.with_name(place.name + ".old")
+    if place.exists():
+        _remove(leaving)
+        place.rename(leaving)
+    _remove(leaving)
+
+
+def open_checkpoint(path: Path) -> tuple[Path, Manifest]:
+    """The place and the manifest of a checkpoint that has been verified: of the last one in a folder, or of a step-N.
+
+    Raises:
+        InputError: naming the file that is damaged or missing, and the checkpoint before it, if that is good.
+    """
+    if STEP.fullmatch(path.name) and path.is_dir():
+        folder, step = path.parent, int(path.name.removeprefix("step-"))
+    else:
+        folder, steps = path, steps_in(path)
+        if not steps:
+            raise InputError(f"{path}: {_nothing_there(path)}")
+        step = steps[-1]
+    try:
+        return place_of(folder, step), read_checkpoint(place_of(folder, step))
+    except InputError as error:
+        raise InputError(f"{error}{_offer(folder, step)}") from error
+
+
+def read_checkpoint(place: Path) -> Manifest:
+    """The manifest of one checkpoint, all of whose files have been verified."""
+    manifest = read_manifest(place)
+    for file in manifest.files:
+        verify(place, file)
+    return manifest
+
+
+def _nothing_there(path: Path) -> str:
+    if not path.exists():
+        return "there is no such folder"
+    return "there is no checkpoint in this folder" if path.is_dir() else "this is no folder of checkpoints"
+
+
+def _offer(folder: Path, step: int) -> str:
+    """The ending of a message: which checkpoint is the next best."""
+    for earlier in reversed([other for other in steps_in(folder) if other < step]):
+        with suppress(InputError):
+            read_checkpoint(place_of(folder, earlier))
+            return f"; the one before it is good: resume {place_of(folder, earlier)}"
+    return "; there is no good one before it"
+
+
+def _last_good(folder: Path) -> str:
+    steps = steps_in(folder)
+    return f"; the last good one is {place_of(folder, steps[-1])}" if steps else "; there is none before it"
+
+
+def _wait_for_disk(folder: Path) -> None:
+    """Until the disk knows what names the folder has."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,148 @@
+"""The manifest of a checkpoint: all that is not an array, as JSON that knows its own checksum.
+
+A manifest is written last, so where there is one all else is there. It is one JSON document in one canonical form, and
+any other byte in it is damage: read back, it must give the same text again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from motes.box import Box
+from motes.errors import InputError
+from motes.state import Quanta
+from motes.storage.columns import ColumnFile
+
+FORMAT = 1
+"""Changes with every change that an older Motes could not read."""
+
+NAME = "manifest.json"
+
+
+class BoxRecord(BaseModel):
+    """A box as numbers."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    lengths: tuple[float, ...]
+    boundary: tuple[str, ...]
+    origin: tuple[float, ...]
+
+    @classmethod
+    def of(cls, box: Box) -> BoxRecord:
+        """What is to be kept of a box."""
+        return cls(lengths=box.lengths.tolist(), boundary=box.boundary, origin=box.origin.tolist())
+
+    def box(self) -> Box:
+        """The box again."""
+        return Box(self.lengths, self.boundary, self.origin)
+
+
+class InteractionRecord(BaseModel):
+    """An interaction, to know it again: functions are code, so they are given anew and compared."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    key: str
+
+
+class InputRecord(BaseModel):
+    """The tables of an input file, and where it was, as seen from the folder of checkpoints."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: str
+    tables: dict[str, Any]
+
+
+class Manifest(BaseModel):
+    """What a checkpoint knows besides its particles.
+
+    Attributes:
+        version: of Motes, for messages.
+        step: steps taken.
+        end: the step at which the run was to end.
+        columns: the names of the rows of each file.
+        attributes: the smallest and the largest value of each, in the order of their columns.
+        integrator: its kind and parameters; empty if it holds a function and must be given anew.
+        shown: whether all observers that were due at this step have been shown it.
+        observers: what they need to go on, and how often they are shown a frame.
+        input: the input file, if the run had one.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: str
+    step: int
+    end: int
+    particles: int
+    box: BoxRecord
+    quanta: Quanta
+    type_names: tuple[int | str, ...]
+    attributes: dict[str, tuple[float, float]]
+    columns: tuple[str, ...]
+    integrator: dict[str, Any]
+    interactions: tuple[InteractionRecord, ...]
+    skin: float | None
+    shown: bool
+    observers: list[dict[str, Any]]
+    input: InputRecord | None
+    files: tuple[ColumnFile, ...]
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write it, and wait until the disk has it."""
+    with (folder / NAME).open("x", encoding="utf-8") as file:
+        file.write(_document(manifest.model_dump(mode="json")))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a checkpoint, or an InputError that names the file and says what is wrong."""
+    path = folder / NAME
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InputError(f"{path} is missing: {folder} is no whole checkpoint") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is damaged: it is no text") from error
+    contents, version = _contents(path, text)
+    if version != FORMAT:
+        raise InputError(
+            f"{path} has format {version}, and this Motes reads format {FORMAT}: use another version of it"
+        )
+    try:
+        return Manifest.model_validate(contents)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise InputError(f"{path} is no manifest: {where}: {first['msg']}") from error
+
+
+def _document(contents: dict[str, Any], version: int = FORMAT) -> str:
+    text = json.dumps(contents, indent=1)  # keys stay in order: that of the attributes is the order of their columns
+    checksum = hashlib.sha256(f"{version}\n{text}".encode()).hexdigest()
+    return f'{{"format": {version}, "checksum": "{checksum}", "contents": {text}}}\n'
+
+
+def _contents(path: Path, text: str) -> tuple[dict[str, Any], int]:
+    """What the text holds, and its format, if it is just what was written."""
+    try:
+        document = json.loads(text)
+        contents, version = document["contents"], document["format"]
+        whole = isinstance(contents, dict) and isinstance(version, int) and text == _document(contents, version)
+    except (ValueError, KeyError, TypeError, RecursionError):  # what damaged JSON raises, here or when written again
+        whole = False
+    if not whole:
+        raise InputError(f"{path} is damaged: it is not as it was written")
+    return contents, version
