@@ -45,7 +45,7 @@ def unchecked(data: str) -> Result:
     kernel._Writer._pair = without_checks
     plan.pair_key = lambda *arguments: key(*arguments) + "\nwithout checks"
     motion.kick = kick
-    rescue.Rescue.keep_now_and_then = lambda self: None
+    rescue.Rescue.keep_now_and_then = lambda _: None
     return run(data)
 
 
@@ -66,9 +66,7 @@ def measure(rounds: int) -> list[Figure]:
     if len({result["state"] for side in results.values() for result in side}) > 1:
         raise RuntimeError("the checks changed the trajectory")
     ratio = fastest(results["unchecked"]) / fastest(results["checked"])
-    return [
-        Figure("the checks of every step, melt of 32,000, one thread", 100 * (ratio - 1), 3.0, 1.0, "%", more=False)
-    ]
+    return [Figure("the checks of every step, melt of 32,000", 100 * (ratio - 1), 3.0, 1.0, "%", more=False)]
 
 
 if __name__ == "__main__" and not serve({"checked": checked, "unchecked": unchecked}):

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -324,6 +325,47 @@ def test_too_few_steps_to_part_particles(motes, write):
     assert "in 1 step to a largest force of" in result.stdout
     assert "which is above the force_tolerance" in result.stdout
     assert "particles overlap" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "warning"),
+    [
+        ("every = 10", 'every = 10\npath = "old.csv"', r"\[thermo\]: old.csv exists: .* --overwrite"),
+        ("dt = 0.002", "dt = 0.03", r"\[integrator\]: with dt = 0.03 the fastest particles move by .* smaller dt"),
+        (
+            'name = "lennard-jones"',
+            'energy = "epsilon*log(r - 0.9*sigma)"',
+            r"interaction .* finite number at distances from 0.5386 to 0.8998",
+        ),
+    ],
+)
+def test_check_warns_of_what_may_go_wrong(motes, write, folder, old, new, warning):
+    (folder / "old.csv").write_text("of yesterday")
+    text = write().read_text()
+    assert old in text
+    before = motes("check", write(text))
+    assert "warning" not in before.stdout
+    result = motes("check", write(text.replace(old, new)))
+    assert result.exit_code == 0, result.output
+    (line,) = [line for line in result.stdout.splitlines() if line.startswith("warning: ")]
+    assert re.fullmatch(f"warning: {warning}.*", line), line
+    assert (folder / "old.csv").read_text() == "of yesterday"
+
+
+def test_check_warns_of_a_disk_without_room(motes, write, monkeypatch):
+    usage = shutil.disk_usage(".")._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    tables = '[trajectory]\npath = "a.gsd"\nevery = 5\n[checkpoint]\npath = "a.ckpt"\nevery = 5\n'
+    result = motes("check", write(write().read_text() + tables))
+    assert (
+        len(re.findall(r"^warning: \[(?:trajectory|checkpoint)\]: a\.\w+ will take", result.stdout, re.MULTILINE)) == 2
+    )
+
+
+def test_check_refuses_a_place_that_is_not_there(motes, write):
+    result = motes("check", write(write().read_text() + '[checkpoint]\npath = "no/a.ckpt"\nevery = 5\n'))
+    assert result.exit_code == 2
+    assert re.search(r"fluid.toml: \[checkpoint\]: the folder .*no does not exist", result.stderr)
 
 
 def test_nothing_to_minimize(motes, write):

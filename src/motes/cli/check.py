@@ -12,6 +12,7 @@ import numpy as np
 
 import motes
 from motes.cli.build import check_outputs, read_job
+from motes.cli.foresight import require_places, warnings
 from motes.cli.report import count, duration, interaction_rows, minimized_rows, outputs, particle_rows, size, table
 from motes.cli.survey import closest_pair, mean_neighbours
 from motes.errors import InputError
@@ -30,6 +31,7 @@ def check(path: Path, threads: int | None = None, settings: tuple[str, ...] = ()
     """The report on an input file; InputError or RunError for whatever would stop its run."""
     job = read_job(path, settings)
     check_outputs(job)
+    require_places(job)
     reach = max((pair.max_cutoff for pair in job.bound.values()), default=0.0)
     rows = {"input": str(path), **particle_rows(job.particles), **neighbour_rows(job.particles, reach)}
     simulation = job.simulation(threads)
@@ -41,7 +43,8 @@ def check(path: Path, threads: int | None = None, settings: tuple[str, ...] = ()
     rows |= {"time": trial(simulation, job.config.run.steps)}
     names = list(interaction_rows(job))
     lines = interaction_lines(job.particles, {names[number]: pair for number, pair in job.bound.items()})
-    return "\n".join([table(rows), *lines])
+    notes = [f"warning: {warning}" for warning in warnings(job, simulation)]
+    return "\n".join([table(rows), *lines, *([""] if notes else []), *notes])
 
 
 def neighbour_rows(particles: motes.Particles, reach: float) -> dict[str, str]:

@@ -1,0 +1,117 @@
+"""What may go wrong in a run, as far as it can be seen beforehand: warnings, each of one line."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import motes
+from motes.cli.build import NewJob
+from motes.cli.report import size
+from motes.errors import InputError
+from motes.forces.interaction import BoundPair
+from motes.formulas.derive import evaluate
+from motes.storage.folder import steps_in
+
+LONG_MOVE = 0.05
+"""Of the cutoff: particles that move by more in a step skip over what they should feel."""
+
+FASTEST = 4.0
+"""Thermal speeds are hardly ever more than so many times the root of T / m."""
+
+NEAREST = 0.5
+"""Of the usual distance of neighbours: nearer than that, particles of a liquid hardly ever come."""
+
+RADII = 2000
+FRAME_BYTES = 4 * (3 + 3 + 1 + 1 + 1)  # positions, velocities, mass, type and charge, in float32
+COLUMN_BYTES = 8
+
+
+def require_places(job: NewJob) -> None:
+    """Raise an InputError for an output whose folder does not exist or cannot be written to."""
+    for name, table in _outputs(job).items():
+        folder = Path(table.path).absolute().parent
+        if not folder.is_dir():
+            raise InputError(f"{job.path}: [{name}]: the folder {folder} does not exist")
+        if not os.access(folder, os.W_OK):
+            raise InputError(f"{job.path}: [{name}]: there is no permission to write to the folder {folder}")
+
+
+def warnings(job: NewJob, simulation: motes.Simulation) -> Iterator[str]:
+    """One line for each thing that may go wrong."""
+    yield from _existing(job)
+    yield from _room(job)
+    yield from _long_moves(job, simulation)
+    for pair in job.bound.values():
+        yield from _gaps(pair, job.particles)
+
+
+def _outputs(job: NewJob) -> dict[str, Any]:
+    tables = {name: getattr(job.config, name) for name in ("thermo", "trajectory", "checkpoint")}
+    return {name: table for name, table in tables.items() if table is not None and table.path is not None}
+
+
+def _existing(job: NewJob) -> Iterator[str]:
+    for name, table in _outputs(job).items():
+        path = Path(table.path)
+        if not table.overwrite and (bool(steps_in(path)) if name == "checkpoint" else path.exists()):
+            yield f"[{name}]: {path} exists: motes run will refuse to start without --overwrite"
+
+
+def _room(job: NewJob) -> Iterator[str]:
+    """Whether the disk has room for what will be written."""
+    steps, count = job.config.run.steps, len(job.particles)
+    columns = 3 + len(job.particles.attributes) + 2 * job.particles.box.dimensions
+    for name, table in _outputs(job).items():
+        if name == "thermo":
+            continue
+        pieces = table.keep + 1 if name == "checkpoint" else steps // table.every + 1
+        needed = pieces * count * (COLUMN_BYTES * columns if name == "checkpoint" else FRAME_BYTES)
+        free = shutil.disk_usage(Path(table.path).absolute().parent).free
+        if needed > free:
+            yield f"[{name}]: {table.path} will take about {size(needed)}, and the disk has {size(free)} left"
+
+
+def _long_moves(job: NewJob, simulation: motes.Simulation) -> Iterator[str]:
+    """How far the fastest particle moves in a step, now or at the temperature of the bath."""
+    reach = max((pair.max_cutoff for pair in job.bound.values()), default=0.0)
+    if not reach or simulation.integrator.independent:
+        return
+    speed = float(np.sqrt((simulation.velocities**2).sum(axis=1).max()))
+    lightest = float(simulation.mass.min())
+    speed = max(speed, FASTEST * math.sqrt(simulation.integrator.temperature / lightest))
+    move = speed * simulation.integrator.dt
+    if move > LONG_MOVE * reach:
+        yield (
+            f"[integrator]: with dt = {simulation.integrator.dt:g} the fastest particles move by {move:.3g} in a step, "
+            f"{move / reach:.0%} of the cutoff: they may come too close to each other; a smaller dt is safer"
+        )
+
+
+def _gaps(pair: BoundPair, particles: motes.Particles) -> Iterator[str]:
+    """Distances that particles may come to where the energy is no finite number."""
+    usual = particles.density ** (-1 / particles.box.dimensions)
+    r = np.linspace(min(NEAREST * usual, pair.max_cutoff / 2), pair.max_cutoff, RADII)
+    with np.errstate(all="ignore"):
+        energy = np.asarray(evaluate(pair.energy, _values(pair, particles, r)), float)
+    energy = np.broadcast_to(energy, np.broadcast_shapes(energy.shape, (RADII, 1)))
+    bad = r[~np.isfinite(energy).all(axis=1)]
+    if len(bad):
+        span = f"r = {bad[0]:.4g}" if len(bad) == 1 else f"distances from {bad[0]:.4g} to {bad[-1]:.4g}"
+        yield f"interaction {pair.name}: the energy is not a finite number at {span}: a run that comes there will stop"
+
+
+def _values(pair: BoundPair, particles: motes.Particles, r: Any) -> Mapping[str, Any]:
+    """What the formula of a pair depends on, for all pairs of types, and attributes as they are on average."""
+    values: dict[str, Any] = {"r": r[:, None], "cutoff": np.asarray(pair.cutoff).reshape(1, -1), **pair.uniform}
+    values |= {name: table.reshape(1, -1) for name, table in pair.tables.items()}
+    for name in pair.attributes:
+        mean = float(particles.attributes[name].mean())
+        values |= {f"{name}_i": mean, f"{name}_j": mean}
+    return values
