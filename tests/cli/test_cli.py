@@ -331,7 +331,7 @@ def test_too_few_steps_to_part_particles(motes, write):
     ("old", "new", "warning"),
     [
         ("every = 10", 'every = 10\npath = "old.csv"', r"\[thermo\]: old.csv exists: .* --overwrite"),
-        ("dt = 0.002", "dt = 0.03", r"\[integrator\]: with dt = 0.03 the fastest particles move by .* smaller dt"),
+        ("dt = 0.002", "dt = 0.04", r"\[integrator\]: with dt = 0.04 the fastest particles move by .* smaller dt"),
         (
             'name = "lennard-jones"',
             'energy = "epsilon*log(r - 0.9*sigma)"',
