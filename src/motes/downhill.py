@@ -74,7 +74,7 @@ class Downhill:
         fields = self.fields.largest(state)  # first, since it overwrites the forces
         fits = False
         while not fits:
-            sums = self.forces.compute(state, self.neighbors.pairs, energy=False)
+            sums = self.forces.compute(state, self.neighbors.pairs, energy=True)
             found = self.link.maximum(np.array([sums.largest_force * self.forces.cutoff, *fields]))
             pair, field, energy = found.tolist()
             if not np.isfinite(found).all():

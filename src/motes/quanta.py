@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from motes.box import Box
 from motes.engine import Extremes
+from motes.errors import InputError
 from motes.forces.interaction import BoundPair
 from motes.forces.scale import BITS, MARGIN, field_limits, force_limit, power_above
 from motes.formulas.bind import MASS, Bound
@@ -14,6 +15,9 @@ from motes.integrators import Integrator
 from motes.state import Quanta
 
 SPEED_MARGIN = 4096.0
+
+WEAKEST = 2.0**-480
+"""Of forces over distances: the squares of weaker ones vanish in float64, so none could be found out of range."""
 
 
 def choose_quanta(
@@ -31,6 +35,10 @@ def choose_quanta(
             force = depth = highest = 0.0
         force = max(force, power_above(MARGIN * steepest)) if force or steepest else 1.0
         depth, highest = max(depth, MARGIN * height), max(highest, MARGIN * height)
+    if pairs and force / cutoff < WEAKEST:
+        raise InputError(
+            f"forces are of the order of {force / MARGIN:.3g}: too small to calculate with; choose other units"
+        )
     farthest = float(box.lengths.max()) / integrator.dt
     usual = math.sqrt(max(2 * energy, depth / MARGIN) / extremes.lightest)
     velocity = power_above(min(SPEED_MARGIN * usual, farthest) if usual else farthest) * 2.0**-51

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -223,3 +223,20 @@ def test_shares_follow_each_other_and_none_is_empty(threads: int) -> None:
     assert len(shares) <= threads
     costs = [sum(chunk.length + 64 for chunk in part) for part in shares]
     assert max(costs) <= sum(costs) / threads + 2 * max(lengths) + 128
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_forces_are_out_of_range_from_the_very_limit_on(threads: int) -> None:
+    """Without energies the kernel finds only a bound, which depends on who shares a cluster; the limit must not."""
+    particles = motes.fcc(5, 0.9, temperature=1.0, seed=2)
+    pair = motes.Pair(motes.potentials.lennard_jones, cutoff=2.5, epsilon=1.0, sigma=1.0)
+    engine = motes.Simulation(particles, motes.VelocityVerlet(0.001), [pair], threads=threads)._engine.here
+    engine.run(20, energy=False)
+    compute = engine.forces.compute
+    exact = compute(engine.state, engine.neighbors.pairs, energy=True).largest_force
+    bound = compute(engine.state, engine.neighbors.pairs, energy=False).largest_force
+    assert 1.01 * exact < bound < 3 * exact
+    for factor, failed in ((1 + 1e-12, False), (1 - 1e-12, True)):
+        engine.state.quanta = replace(engine.state.quanta, force=factor * exact * 2.5 * 2.0**-48)
+        engine.compute_forces(energy=False)
+        assert (engine._failure is not None) == failed

@@ -36,6 +36,10 @@ steps = 20
 threads = 1
 skin = 0.3
 
+[minimize]
+force_tolerance = 1.0
+steps = 100
+
 [thermo]
 every = 10
 path = "thermo.csv"
@@ -78,6 +82,11 @@ steps = 1000
 path = "gas.gsd"
 every = 100
 overwrite = true
+
+[checkpoint]
+path = "gas.ckpt"
+minutes = 1.5
+keep = 3
 """
 
 SALT = b"""[particles]
@@ -114,6 +123,7 @@ CRYSTAL = b"""particles = {read = "melt.data", dimensions = 3, style = "atomic"}
 integrator = {kind = "velocity-verlet", dt = 0.001}
 run = {steps = 5}
 thermo = {every = 5}
+checkpoint = {path = "melt.ckpt", every = 5, overwrite = true}
 box.boundary = "periodic"
 """
 

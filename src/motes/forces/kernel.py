@@ -208,7 +208,7 @@ class _Writer:
         for row, _ in enumerate(self.layout.attributes):
             yield f"partner_a{row} = pa{row}[k]"
         # One chain of maxima over k alone is what LLVM recognises as a reduction.
-        yield "big = 0"
+        yield "big = 0" if self.energy else "squares = 0.0"
         yield "big_energy = 0"
         if self.energy:
             yield "e = 0"
@@ -217,6 +217,8 @@ class _Writer:
             yield from self._pair(m)
         for axis in self.axes:
             yield f"b{axis}[k] = g{axis}"
+        if not self.energy:
+            yield "big = to_bits(squares)"
         yield "biggest = big if big > biggest else biggest"
         if self.energy:
             yield "biggest_energy = big_energy if big_energy > biggest_energy else biggest_energy"
@@ -233,8 +235,11 @@ class _Writer:
         for index in range(len(self.pairs)):
             yield from self._interaction(index, m)
         yield "f = " + " + ".join(f"p{index}_f" for index in range(len(self.pairs)))
-        yield "bits = to_bits(f) & 0x7FFFFFFFFFFFFFFF"
-        yield "big = bits if bits > big else big"
+        if self.energy:
+            yield "bits = to_bits(f) & 0x7FFFFFFFFFFFFFFF"
+            yield "big = bits if bits > big else big"
+        else:  # a bound will do, and takes one operation a pair instead of two
+            yield "squares = fma(f, f, squares)"
         for axis in self.axes:
             yield f"t = to_bits(fma(f, d{axis}, magic))"
             yield f"f{axis}{m} += t"

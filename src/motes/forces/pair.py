@@ -6,6 +6,7 @@ not matter which thread felt what, nor who is added first.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +22,7 @@ from motes.threads import Team
 @dataclass(frozen=True)
 class PairSums:
     """Energy and virial in quanta, or None where they were not asked for; the largest force over distance and the
-    largest energy of a pair."""
+    largest energy of a pair. Without energy, largest_force is a bound, up to three times as large."""
 
     energy: int | None
     virial: int | None
@@ -218,7 +219,7 @@ def _total(results: Sequence[tuple[int, ...]], energy: bool) -> PairSums:
     return PairSums(
         (sum(energy_high) << 32) + sum(energy_low) if energy else None,
         (sum(virial_high) << 32) + sum(virial_low) if energy else None,
-        _from_bits(max(force_bits)),
+        _from_bits(max(force_bits)) if energy else math.sqrt(_from_bits(max(force_bits))),
         _from_bits(max(energy_bits)),
     )
 
