@@ -165,8 +165,11 @@ class Engine(Queries, Downhill):
         """What is felt on this rank. A number out of range would be a wrong number."""
         begun = process_time()
         sums = self.forces.compute(self.state, self.neighbors.pairs, energy)
-        self.work += process_time() - begun
         quanta = self.state.quanta
+        if not (energy or sums.largest_force * self.forces.cutoff <= 2.0**BITS * quanta.force):
+            exact = self.forces.compute(self.state, self.neighbors.pairs, energy=True)
+            sums = replace(sums, largest_force=exact.largest_force)
+        self.work += process_time() - begun
         force = sums.largest_force * self.forces.cutoff
         if not (force <= 2.0**BITS * quanta.force and sums.largest_energy <= 2.0**BITS * quanta.energy):
             pairs = self.forces.worst_pairs(self.state, self.neighbors.pairs, force <= 2.0**BITS * quanta.force)
@@ -192,7 +195,8 @@ class Engine(Queries, Downhill):
         pairs = [[int(ids[one]), int(ids[other])] for one, other in error.pairs]
         who = int(ids[error.place]) if error.place >= 0 else -1
         step = self._next if error.step is None else error.step
-        return Failure(self._moment, step, error.size, who, str(error), pairs)
+        size = error.size if error.size == error.size else float("inf")  # what is no number is the worst
+        return Failure(self._moment, step, size, who, str(error), pairs)
 
     def _agree(self, wish: bool = False) -> bool:
         """Whether any rank wishes so. If one has failed, all of them stop here."""
@@ -238,7 +242,7 @@ class Engine(Queries, Downhill):
         self.state.quanta = quanta
         velocities = self.state.velocities[:, : self.state.owned]
         velocities[:] = np.rint(velocities / quanta.velocity) * quanta.velocity + 0.0
-        self.integrator.start(self.state, self.team)
+        self._attempt(self.integrator.start, self.state, self.team)
         self.compute_forces(energy=False)
         self._agree()
         self.clock = Clock(self.link)
@@ -309,6 +313,12 @@ class Engine(Queries, Downhill):
         self._careful = True
         self.run(1, energy)
         self._careful = False
+
+    def blame_fields(self) -> list[list[int]]:
+        """The number of a field that is not finite for a particle, and its id, on each rank that has one."""
+        found = [[index, self.state.ids[place]] for index, place in self.fields.not_finite(self.state)]
+        rows = np.array(found, np.int64).reshape(-1, 2)
+        return [blamed for part in self.link.gather(rows.T) for blamed in part.T.tolist()]
 
     def blame(self) -> list[list[int]]:
         """Ids of the pairs of which one has the largest force over distance, on each rank."""

@@ -50,6 +50,7 @@ class Witness:
         pairs: the pair interactions.
         fields: the fields.
         dt: the time of a step.
+        numbers: of the pairs and then of the fields, as the user counts interactions.
     """
 
     engine: EngineOfAll
@@ -57,6 +58,7 @@ class Witness:
     pairs: Sequence[BoundPair]
     fields: Sequence[BoundField]
     dt: float
+    numbers: Sequence[int]
 
     def report(self, failure: Failure) -> str:
         """Several lines about the failure; the first says all that matters."""
@@ -86,6 +88,17 @@ class Witness:
         speeds = [sum(float(rows[f"v{axis}"][places[number]]) ** 2 for axis in self._axes) for number in known[worst]]
         return (first, second) if speeds[0] >= speeds[1] else (second, first)
 
+    def complaint(self, failure: Failure) -> str:
+        """One line about what happened before the first step."""
+        who = self.worst_pair(failure.pairs)[0] if failure.pairs else failure.id
+        return f"{self.describe(who)} {failure.cause}"
+
+    def describe(self, number: int) -> str:
+        """A particle by its id, and where it is."""
+        rows = self._columns(self.engine.call("find", [number]))
+        where = "".join(f" at {self._place({name: values[0] for name, values in rows.items()})}" for _ in rows["id"])
+        return f"particle {number}{where}"
+
     def describe_pair(self, pair: Sequence[int]) -> str:
         """A clause about two particles: their ids, distance and places."""
         rows = self._columns(self.engine.call("find", list(pair)))
@@ -102,7 +115,7 @@ class Witness:
         apart = self._positions(around)
         distances = np.sqrt((apart**2).sum(axis=0))
         felt = {}
-        for number, pair in enumerate(self.pairs, 1):
+        for number, pair in zip(self.numbers, self.pairs, strict=False):
             zero, every = np.zeros(len(distances), int), np.arange(len(distances))
             force = self._pair_force(pair, alone, zero, around, every, distances)
             with np.errstate(all="ignore"):
@@ -130,7 +143,7 @@ class Witness:
         """The force of each field on the particle, at the place where it is."""
         felt = {}
         position = self._inside(particle)
-        for number, field in enumerate(self.fields, len(self.pairs) + 1):
+        for number, field in zip(self.numbers[len(self.pairs) :], self.fields, strict=True):
             bound = field.bound
             values: dict[str, Any] = {PREFIX + COORDINATES[-1]: step * self.dt}
             values |= {PREFIX + name: value for name, value in bound.numbers.items()}
@@ -265,8 +278,10 @@ def _largest_share(felt: Mapping[str, Floats]) -> str:
     sizes = {name: float(np.nan_to_num(np.sqrt((force**2).sum()), nan=np.inf)) for name, force in felt.items()}
     name = max(sizes, key=lambda one: sizes[one])
     total = sum(sizes.values())
-    share = sizes[name] / total if 0 < total < np.inf else 1.0
-    return f", {share:.1%} of it from interaction {name}" if share < 1 else f", from interaction {name}"
+    if total == 0:
+        return ""
+    share = f"{sizes[name] / total:.1%}" if total < np.inf else "100.0%"
+    return f", {share} of it from interaction {name}" if share != "100.0%" else f", from interaction {name}"
 
 
 def _vector(values: Floats) -> str:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,12 @@ from motes.starts import Outline
 from motes.storage.manifest import InteractionRecord
 
 KINDS: dict[str, type[Integrator]] = {"VelocityVerlet": VelocityVerlet, "Langevin": Langevin, "Brownian": Brownian}
+
+
+@cache
+def own_version() -> str:
+    """The version of this Motes."""
+    return version("motes")
 
 
 def records_of(interactions: Sequence[Pair | Field], outline: Outline) -> tuple[InteractionRecord, ...]:

@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,7 @@ from motes.progress import progress_bar
 from motes.quanta import choose_quanta, usual_force
 from motes.ranks import world
 from motes.readings import Readings
-from motes.records import record_of_integrator, records_of
+from motes.records import own_version, record_of_integrator, records_of
 from motes.rescue import Rescue
 from motes.starts import Outline, Saved, Start, start_of
 from motes.state import Floats, Integers, Quanta
@@ -113,7 +112,8 @@ class Simulation(Readings):
         self._plan = plan
         self._ranks = ranks.size
         self._engine = ranks.build(plan, start)
-        self._witness = Witness(self._engine, self._outline, pairs, fields, integrator.dt)
+        numbers = sorted(range(1, len(interactions) + 1), key=lambda n: isinstance(interactions[n - 1], Field))
+        self._witness = Witness(self._engine, self._outline, pairs, fields, integrator.dt, numbers)
         self._order: Integers | None = None
         self._schedule = Schedule()
         self._rescue = Rescue(self._engine)
@@ -128,6 +128,10 @@ class Simulation(Readings):
                 f"a force or an energy at the start is not finite{self._blamed()}; "
                 "give particles places of their own, and a function that is finite there"
             )
+        if not all(map(math.isfinite, extremes.field)):
+            number, who = min(self._engine.call("blame_fields"))
+            name = self._plan.fields[number].name
+            raise InputError(f"the force or energy of the field {name} is not finite for {self._witness.describe(who)}")
         return extremes
 
     def _begin(self, extremes: Extremes, velocities: Floats) -> None:
@@ -138,7 +142,10 @@ class Simulation(Readings):
             self._chosen, self._refusal = None, str(error)
             return
         check_speeds(velocities, quanta.velocity)
-        self._ask("begin", quanta)
+        try:
+            self._engine.call("begin", quanta)
+        except StoppedError as stopped:
+            raise InputError(self._witness.complaint(stopped.failure)) from None
         self._chosen = quanta
 
     def _blamed(self) -> str:
@@ -232,7 +239,7 @@ class Simulation(Readings):
             finally:
                 self._step = self._rescue.return_to_before()
                 self._order = None
-            raise RunError(f"{report}\n{self._saved_line(self._write_checkpoint())}") from None
+            raise RunError(f"{report}\n  {self._saved()}") from None
 
     def _stop(self, interrupt: Interrupt) -> None:
         """End the run as a signal asks for."""
@@ -257,11 +264,15 @@ class Simulation(Readings):
         command = f"motes resume {place}" if self._input else f"motes.resume({place!r}, interactions=[...])"
         return f"; go on with {command}"
 
-    def _saved_line(self, where: Path | None) -> str:
+    def _saved(self) -> str:
+        """Save the state before a step that failed, if there is an observer for it, and say where it is."""
+        try:
+            where = self._write_checkpoint()
+        except (InputError, RunError) as error:  # the report of the failure is worth more than this
+            return f"the state before that step could not be saved: {error}"
         if where is None:
-            return f"  the simulation is at step {self.step}, before that step; it can be looked at, or saved"
-        place = os.path.relpath(place_of(where, self.step))
-        return f"  the state before that step is in {place}"
+            return f"the simulation is at step {self.step}, before that step; it can be looked at, or saved"
+        return f"the state before that step is in {os.path.relpath(place_of(where, self.step))}"
 
     def _observe(self) -> None:
         if self._schedule.due(self.step):
@@ -293,7 +304,7 @@ class Simulation(Readings):
     def _manifest(self, folder: Path, files: tuple[ColumnFile, ...]) -> Manifest:
         outline = self._outline
         return Manifest(
-            version=version("motes"),
+            version=own_version(),
             step=self.step,
             end=max(self._end, self.step),
             particles=len(self),

@@ -193,7 +193,7 @@ class Fuzzer:
         with (
             mock.patch("motes.forces.plan.load", compiled),
             mock.patch("motes.forces.field.load", compiled),
-            mock.patch("motes.simulation.minimize", lambda *_: (0, 0.0)),  # which may take long, and rightly so
+            mock.patch("motes.simulation.minimize", return_value=(0, 0.0)),  # which may take long, and rightly so
         ):
             try:
                 job.simulation(threads=1)

@@ -21,7 +21,7 @@ import numpy as np
 
 from motes.box import Box
 from motes.decomposition.grid import Regions
-from motes.decomposition.halo import copy_shell, find_below, find_beyond, fold_shell, pack, unpack_add, wrap
+from motes.decomposition.halo import copy_shell, find_below, count_beyond, fold_shell, pack, unpack_add, wrap
 from motes.errors import ParticleError, RunError
 from motes.state import Array, Floats, Integers, State
 from motes.threads import Team
@@ -98,10 +98,9 @@ class Domain:
         """Raise a ParticleError for a particle that has left an open box so far that its grid ends."""
         limit = reach(state.box)
         for axis, boundary in enumerate(state.box.boundary):
-            if boundary == "open":
-                places = self.team.split(find_beyond, state.owned, state.positions, axis, limit)
-                if max(places) >= 0:
-                    raise ParticleError(TOO_FAR, max(places), limit)
+            if boundary == "open" and any(self.team.split(count_beyond, state.owned, state.positions, axis, limit)):
+                beyond = np.flatnonzero(~(np.abs(state.positions[axis, : state.owned]) <= limit))
+                raise ParticleError(TOO_FAR, int(beyond[np.argmin(state.ids[beyond])]))
 
     def migrate(self, state: State) -> None:
         """Every particle to its owner, and back into the box."""

@@ -25,16 +25,12 @@ def find_below(positions: Floats, axis: int, first: int, last: int, limit: float
 
 
 @njit(cache=True, nogil=True)
-def find_beyond(begin: int, end: int, positions: Floats, axis: int, limit: float) -> int:
-    """The first place of which the coordinate along axis is farther than the limit from 0, or -1."""
+def count_beyond(begin: int, end: int, positions: Floats, axis: int, limit: float) -> int:
+    """How many coordinates along axis are farther than the limit from 0."""
     x, beyond = positions[axis, begin:end], 0
     for i in range(len(x)):
         beyond += not abs(x[i]) <= limit
-    if beyond:
-        for i in range(len(x)):
-            if not abs(x[i]) <= limit:
-                return begin + i
-    return -1
+    return beyond
 
 
 @njit(cache=True, nogil=True)

@@ -23,7 +23,7 @@ from motes.formulas.compile import load, source_of
 from motes.formulas.expression import expression_parameters, parse
 from motes.formulas.formula import Expression
 from motes.formulas.trace import describe
-from motes.state import ROUND, Floats, State
+from motes.state import ROUND, Floats, Integers, State
 from motes.threads import Team
 
 
@@ -144,25 +144,26 @@ class FieldForces:
             limits = 2.0**BITS * state.quanta.force, 2.0**BITS * state.quanta.energy
             if not (largest[0] <= limits[0] and largest[1] <= limits[1]):
                 place = self._find(index, state, limits)
-                raise ParticleError(f"feels a force or energy of the field {plan.name} out of range", place, largest[0])
+                raise ParticleError(f"feels a force or energy of the field {plan.name} out of range", place)
             if sums.energy is not None:
                 energy = sum((high << 32) + low for _, _, high, low in results)
                 sums = replace(sums, energy=sums.energy + energy)
         return sums
 
     def largest(self, state: State) -> tuple[float, float]:
-        """The largest force component and energy of any field here. Overwrites the forces.
+        """The largest force component and energy of any field here, NaN if one is. Overwrites the forces."""
+        found = [_largest(self._feel(index, state, 1.0, 1.0)) for index in range(len(self.plans))]
+        force, energy = np.max([(0.0, 0.0), *found], axis=0).tolist()
+        return force, energy
 
-        Raises:
-            InputError: if one is not finite, naming the particle.
-        """
-        found = (0.0, 0.0)
-        for index, plan in enumerate(self.plans):
-            largest = _largest(self._feel(index, state, 1.0, 1.0))
-            if not (largest[0] < np.inf and largest[1] < np.inf):
-                who = _who(state, self._find(index, state, (np.finfo(float).max, np.finfo(float).max)))
-                raise InputError(f"the force or energy of the field {plan.name} is not finite for {who}")
-            found = max(found[0], largest[0]), max(found[1], largest[1])
+    def not_finite(self, state: State) -> list[tuple[int, int]]:
+        """Of each field whose force or energy is not finite somewhere, its number and a particle there."""
+        limits = np.finfo(float).max, np.finfo(float).max
+        found = []
+        for index in range(len(self.plans)):
+            force, energy = _largest(self._feel(index, state, 1.0, 1.0))
+            if not (force < np.inf and energy < np.inf):
+                found.append((index, self._find(index, state, limits)))
         return found
 
     def _feel(
@@ -177,20 +178,26 @@ class FieldForces:
         return [kernel(*only, *what)] if only else self.team.split(kernel, state.owned, *what)
 
     def _find(self, index: int, state: State, limits: tuple[float, float]) -> int:
-        """The first particle that is beyond the limits, by halving."""
-        first, last = 0, state.owned
+        """Of the particles that are beyond the limits, that of the lowest id, by halving: the same on all ranks."""
+        order = np.argsort(state.ids[: state.owned])
+        state = _arranged(state, order)
+        first, last = 0, len(order)
         while last - first > 1:
             middle = (first + last) // 2
             force, energy = _largest(self._feel(index, state, 1.0, 1.0, (first, middle)))
             inside = force <= limits[0] and energy <= limits[1]
             first, last = (middle, last) if inside else (first, middle)
-        return first
+        return int(order[first])
+
+
+def _arranged(state: State, order: Integers) -> State:
+    """A copy of what fields act on, in another order."""
+    columns = {name: values[order] for name, values in state.attributes.items()}
+    positions, forces = np.ascontiguousarray(state.positions[:, order]), np.zeros((state.dimensions, len(order)), int)
+    types, mass = state.types[order], state.mass[order]
+    return replace(state, positions=positions, forces=forces, types=types, mass=mass, attributes=columns)
 
 
 def _largest(results: Sequence[tuple[int, ...]]) -> tuple[float, float]:
     force, energy = (np.int64(max(row[column] for row in results)).view(np.float64) for column in (0, 1))
     return float(force), float(energy)
-
-
-def _who(state: State, place: int) -> str:
-    return f"particle {state.ids[place]} at {(state.positions[:, place] + state.box.origin).tolist()}"

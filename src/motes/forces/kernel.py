@@ -218,7 +218,7 @@ class _Writer:
         for axis in self.axes:
             yield f"b{axis}[k] = g{axis}"
         if not self.energy:
-            yield "big = to_bits(squares)"
+            yield "big = to_bits(abs(squares))"  # a NaN may have a sign
         yield "biggest = big if big > biggest else biggest"
         if self.energy:
             yield "biggest_energy = big_energy if big_energy > biggest_energy else biggest_energy"

@@ -122,10 +122,11 @@ class BoundFlow(Integrator):
         return self.name
 
     def start(self, state: State, team: Team) -> None:
-        """Raise an InputError if a particle has no finite velocity where it is."""
+        """Raise a ParticleError if a particle has no finite velocity where it is."""
         bad = [place for place in team.split(self._module().bad, state.owned, *self._what(state)) if place >= 0]
         if bad:
-            raise InputError(f"{self.name}: the velocity of {_who(state, bad[0])} at the start is not finite")
+            cause = f"has a velocity at the start that is not finite: {self.name}"
+            raise ParticleError(cause, min(bad), step=state.step)
 
     def carry(self, state: State, team: Team, steps: int) -> None:
         """Take all particles through so many steps."""
@@ -134,7 +135,7 @@ class BoundFlow(Integrator):
         places = team.call(self._module().carry, [(begin, end, *how) for begin, end in pairwise(edges)])
         lost = [place for place in places if place >= 0]
         if lost:
-            self._report(state, min(lost))
+            self._report(state, min(lost, key=lambda place: int(state.ids[place])))
         state.step += steps
 
     def first_half(self, state: State, team: Team) -> None:
@@ -175,7 +176,3 @@ def _parts(count: int, steps: int, threads: int) -> list[int]:
     most = PARTS_PER_THREAD * threads if threads > 1 else 1
     parts = max(1, min(most, blocks, count * steps // SMALLEST_PART))
     return [min(count, LANES * (blocks * part // parts)) for part in range(parts + 1)]
-
-
-def _who(state: State, place: int) -> str:
-    return f"particle {state.ids[place]} at {(state.positions[:, place] + state.box.origin).tolist()}"

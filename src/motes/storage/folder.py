@@ -16,7 +16,7 @@ from pathlib import Path
 
 from motes.errors import InputError, RunError
 from motes.storage.columns import verify
-from motes.storage.manifest import Manifest, read_manifest
+from motes.storage.manifest import NAME, Manifest, read_manifest
 
 STEP = re.compile(r"step-(0|[1-9]\d{0,17})")
 
@@ -49,9 +49,7 @@ def new_checkpoint(folder: Path, step: int) -> Iterator[Path]:
         unfinished.mkdir()
         yield unfinished
         _wait_for_disk(unfinished)
-        remove(folder, step)  # the same step may be there, after going on from an earlier one
-        unfinished.rename(place)
-        _wait_for_disk(folder)
+        _rename(unfinished, place)
     except OSError as error:
         raise RunError(f"cannot write the checkpoint {place}: {error.strerror or error}{_last_good(folder)}") from error
     finally:
@@ -88,25 +86,53 @@ def open_checkpoint(path: Path) -> tuple[Path, Manifest]:
     Raises:
         InputError: naming the file that is damaged or missing, and the checkpoint before it, if that is good.
     """
-    if STEP.fullmatch(path.name) and path.is_dir():
-        folder, step = path.parent, int(path.name.removeprefix("step-"))
-    else:
-        folder, steps = path, steps_in(path)
-        if not steps:
-            raise InputError(f"{path}: {_nothing_there(path)}")
-        step = steps[-1]
+    try:
+        folder, step = _chosen(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
     try:
         return place_of(folder, step), read_checkpoint(place_of(folder, step))
     except InputError as error:
         raise InputError(f"{error}{_offer(folder, step)}") from error
 
 
+def _chosen(path: Path) -> tuple[Path, int]:
+    """The folder and the step that a path means."""
+    if STEP.fullmatch(path.name) and path.is_dir():
+        return path.parent, int(path.name.removeprefix("step-"))
+    steps = steps_in(path)
+    if not steps:
+        raise InputError(f"{path}: {_nothing_there(path)}")
+    return path, steps[-1]
+
+
 def read_checkpoint(place: Path) -> Manifest:
     """The manifest of one checkpoint, all of whose files have been verified."""
     manifest = read_manifest(place)
+    if place != place_of(place.parent, manifest.step):
+        raise InputError(f"{place / NAME} is of step {manifest.step}: it belongs to another checkpoint")
     for file in manifest.files:
         verify(place, file)
     return manifest
+
+
+def _rename(unfinished: Path, place: Path) -> None:
+    """Give a checkpoint its name. The same step may be there, after going on from an earlier one: if the disk refuses,
+    that is as it was."""
+    former = place.with_name(place.name + ".old")
+    _remove(former)
+    if place.exists():
+        place.rename(former)
+    try:
+        unfinished.rename(place)
+        _wait_for_disk(place.parent)
+    except OSError:
+        if place.exists():
+            place.rename(unfinished)
+        if former.exists():
+            former.rename(place)
+        raise
+    _remove(former)
 
 
 def _nothing_there(path: Path) -> str:

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
+from dataclasses import astuple
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from motes.box import Box
+from motes.box import AXES, Box
 from motes.errors import InputError
 from motes.state import Quanta
-from motes.storage.columns import ColumnFile
+from motes.storage.columns import ColumnFile, file_name
 
 FORMAT = 1
 """Changes with every change that an older Motes could not read."""
@@ -96,6 +98,24 @@ class Manifest(BaseModel):
     input: InputRecord | None
     files: tuple[ColumnFile, ...]
 
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        """What is said twice must be the same: a program that wrote something else is not to be trusted."""
+        axes = AXES[: self.box.box().dimensions]
+        if not 0 <= self.step <= self.end:
+            raise ValueError(f"step {self.step} is not from 0 to {self.end}")
+        if self.columns != ("id", "type", "mass", *self.attributes, *axes, *(f"v{axis}" for axis in axes)):
+            raise ValueError("the columns are not those of such particles")
+        if not self.files or [file.name for file in self.files] != [file_name(rank) for rank in range(len(self.files))]:
+            raise ValueError("the files are not those of ranks 0, 1 and so on")
+        if self.particles != sum(file.particles for file in self.files):
+            raise ValueError(f"the files do not have {self.particles} particles together")
+        if not all(0 < quantum < math.inf for quantum in astuple(self.quanta)):
+            raise ValueError("a quantum is not above zero")
+        if not all({"kind", "every"} <= memory.keys() for memory in self.observers):
+            raise ValueError("an observer has no kind, or no interval")
+        return self
+
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write it, and wait until the disk has it."""
@@ -109,7 +129,7 @@ def read_manifest(folder: Path) -> Manifest:
     """The manifest of a checkpoint, or an InputError that names the file and says what is wrong."""
     path = folder / NAME
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_bytes().decode()  # as text files are read, another kind of line end would pass for this one
     except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(f"{path} is missing: {folder} is no whole checkpoint") from error
     except OSError as error:
@@ -125,7 +145,7 @@ def read_manifest(folder: Path) -> Manifest:
         return Manifest.model_validate(contents)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
+        where = ".".join(map(str, first["loc"])) or "contents"
         raise InputError(f"{path} is no manifest: {where}: {first['msg']}") from error
 
 

@@ -1,0 +1,74 @@
+"""Small checkpoints, and the question whether damage to one is found as it should be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import motes
+from motes.state import Quanta
+from motes.storage.columns import file_name, write_columns
+from motes.storage.folder import new_checkpoint, open_checkpoint, place_of
+from motes.storage.manifest import NAME, BoxRecord, InteractionRecord, Manifest, write_manifest
+
+RANKS, PARTICLES = 2, 30
+FILES = (NAME, *(file_name(rank) for rank in range(RANKS)))
+
+
+def columns(particles: int, seed: int) -> list[Any]:
+    """What a rank has, in no order of ids."""
+    random = np.random.default_rng(seed)
+    ids, types = random.permutation(particles), random.integers(2, size=particles)
+    return [ids, types, np.ones(particles), random.random(particles), *random.normal(size=(6, particles))]
+
+
+def manifest(step: int, files: tuple[Any, ...], **changes: Any) -> Manifest:
+    """One that fits the columns."""
+    given: dict[str, Any] = {
+        "version": "0.1.0", "step": step, "end": 1000, "particles": sum(file.particles for file in files),
+        "box": BoxRecord.of(motes.Box([5.0, 4.0, 3.0], ["periodic", "open", "reflecting"])),
+        "quanta": Quanta(2.0**-50, 2.0**-40, 2.0**-30, 2.0**-20, 2.0**-10), "type_names": ("A", "B"),
+        "attributes": {"size": (0.25, 1.0)}, "columns": ("id", "type", "mass", "size", "x", "y", "z", "vx", "vy", "vz"),
+        "integrator": {"kind": "VelocityVerlet", "dt": 0.005},
+        "interactions": (InteractionRecord(name="soft", key="0f"),), "skin": 0.3, "shown": True,
+        "observers": [{"kind": "function", "every": 10, "name": "look"}], "input": None, "files": files,
+    }  # fmt: skip
+    return Manifest(**given | changes)
+
+
+def write_checkpoint(folder: Path, step: int) -> Path:
+    """A checkpoint of a step, as two ranks would write it."""
+    with new_checkpoint(folder, step) as place:
+        files = [write_columns(place / file_name(rank), columns(PARTICLES, step + rank)) for rank in range(RANKS)]
+        write_manifest(place, manifest(step, tuple(files)))
+    return place_of(folder, step)
+
+
+def complaint(path: Path, file: Path, good: Path | None) -> str | None:
+    """What is wrong with how a damaged file is refused; None if all is well.
+
+    Args:
+        path: that is to be opened.
+        file: that was damaged.
+        good: the checkpoint before it, which must be offered, if there is one.
+    """
+    try:
+        open_checkpoint(path)
+    except motes.InputError as error:
+        message = str(error)
+    except Exception as error:  # noqa: BLE001  # any other is what is looked for
+        return f"{type(error).__name__}: {error}"
+    else:
+        return "accepted"
+    offer = f"; the one before it is good: resume {good}" if good else "; there is no good one before it"
+    right = message.startswith(str(file)) and message.endswith(offer) and "\n" not in message
+    return None if right else message
+
+
+def other_bytes(byte: int) -> Iterator[int]:
+    """Values that a byte may be taken for: each bit turned over, and characters that mean much to JSON."""
+    values = {byte ^ (1 << bit) for bit in range(8)} | set(b"\n\r 09")
+    yield from sorted(values - {byte})
