@@ -51,9 +51,7 @@ def made(data: str, checked: bool) -> Any:
     written, key = kernel._Writer._pair, plan.pair_key
 
     def without_checks(self: Any, m: int) -> Any:
-        return (
-            line for line in written(self, m) if not line.startswith(("bits =", "big", "squares ="))
-        )
+        return (line for line in written(self, m) if not line.startswith(("bits =", "big", "squares =")))
 
     kernel._Writer._pair = without_checks
     plan.pair_key = lambda *arguments: key(*arguments) + "\nwithout checks"

@@ -316,7 +316,7 @@ class Simulation(Readings):
             integrator=self._records[0],
             interactions=self._records[1],
             skin=self._skin_given,
-            shown=not self._schedule.due(self.step),
+            shown=self._schedule.has_shown(self.step),
             observers=self._schedule.remember(folder),
             input=self._input and InputRecord(path=os.path.relpath(self._input[0], folder), tables=self._input[1]),
             files=files,

@@ -20,7 +20,7 @@ from motes.storage.folder import (
     place_of,
     read_checkpoint,
     remove,
-    remove_before,
+    remove_old,
     remove_unfinished,
     steps_in,
 )
@@ -82,14 +82,14 @@ def test_half_of_one_is_never_taken_for_one(folder, damage):
     assert names(folder) == ["step-100", "step-200", "step-300"]
 
 
-def test_old_ones_are_removed_and_later_ones_stay(tmp_path, damage):
-    for step in (0, 100, 200, 300, 400):
+def test_old_ones_are_removed(tmp_path, damage):
+    for step in (0, 100, 200, 300, 1000):
         damage.write_checkpoint(tmp_path, step)
-    remove_before(tmp_path, 300, keep=2)
-    assert names(tmp_path) == ["step-200", "step-300", "step-400"]
+    remove_old(tmp_path, keep=3)
+    assert names(tmp_path) == ["step-1000", "step-200", "step-300"]
     remove(tmp_path, 300)
     remove(tmp_path, 300)
-    assert names(tmp_path) == ["step-200", "step-400"]
+    assert names(tmp_path) == ["step-1000", "step-200"]
 
 
 def test_the_same_step_again_takes_the_place_of_the_former(folder):

@@ -21,7 +21,7 @@ import numpy as np
 
 from motes.box import Box
 from motes.decomposition.grid import Regions
-from motes.decomposition.halo import copy_shell, find_below, count_beyond, fold_shell, pack, unpack_add, wrap
+from motes.decomposition.halo import copy_shell, count_beyond, find_below, fold_shell, pack, unpack_add, wrap
 from motes.errors import ParticleError, RunError
 from motes.state import Array, Floats, Integers, State
 from motes.threads import Team

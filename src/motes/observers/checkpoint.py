@@ -13,7 +13,7 @@ from motes.errors import InputError
 from motes.observers.memory import count_in, number_in, path_from, path_in
 from motes.observers.output import Hold, hold_folder, opening, writing
 from motes.observers.schedule import Frame, Observer
-from motes.storage.folder import remove, remove_before, remove_unfinished, steps_in
+from motes.storage.folder import remove, remove_old, remove_unfinished, steps_in
 
 
 class Checkpoint(Observer):
@@ -49,12 +49,16 @@ class Checkpoint(Observer):
         if not overwrite:
             _refuse_checkpoints(self.path)
 
-    def start(self, frame: Frame) -> None:  # noqa: ARG002  # as the base class has it
+    def start(self, frame: Frame) -> None:
         """Make the folder, and clear away what does not belong to this run."""
         self._written = time.monotonic()
-        if self.minutes == math.inf and not self.overwrite:
+        if self.minutes == math.inf and not (self.overwrite or self._goes_on):
             return  # there may never be one
         self._take_hold()
+        with writing(self.path, frame.step):
+            for step in steps_in(self.path):
+                if step > frame.step:  # it goes on from an earlier one, and so do its outputs: later ones fit no more
+                    remove(self.path, step)
 
     def __call__(self, frame: Frame) -> None:
         """Write a checkpoint, if it is time."""
@@ -69,7 +73,7 @@ class Checkpoint(Observer):
             frame.save(self.path)
             self._steps.add(frame.step)
         with writing(self.path, frame.step):
-            remove_before(self.path, frame.step, self.keep)
+            remove_old(self.path, self.keep)
         self._written = time.monotonic()
 
     def finish(self) -> None:

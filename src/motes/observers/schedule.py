@@ -106,6 +106,10 @@ class Schedule:
         """The observers that want to see this step and have not seen it yet."""
         return [entry.observer for entry in self._due(step)]
 
+    def has_shown(self, step: int) -> bool:
+        """Whether all who were due at this step have been shown it, but for those who are shown it last."""
+        return all(entry.shown_last for entry in self._due(step))
+
     def next_due(self, step: int) -> int | None:
         """The first step after `step` at which someone is due, None if no one ever is."""
         after = max(step, self._past)
@@ -128,7 +132,7 @@ class Schedule:
 
     def start(self, frame: Frame) -> None:
         """Prepare those observers that take part in their first run."""
-        for entry in self._entries:
+        for entry in sorted(self._entries, key=lambda entry: entry.shown_last):
             if not entry.started:
                 if isinstance(entry.observer, Observer):
                     entry.observer.start(frame)

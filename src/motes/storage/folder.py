@@ -63,11 +63,10 @@ def remove_unfinished(folder: Path) -> None:
             _remove(path)
 
 
-def remove_before(folder: Path, step: int, keep: int) -> None:
-    """Keep the last so many checkpoints up to this step, and whatever is later than it."""
-    past = [other for other in steps_in(folder) if other <= step]
-    for other in past[:-keep]:
-        remove(folder, other)
+def remove_old(folder: Path, keep: int) -> None:
+    """Keep the last so many checkpoints."""
+    for step in steps_in(folder)[:-keep]:
+        remove(folder, step)
 
 
 def remove(folder: Path, step: int) -> None:
