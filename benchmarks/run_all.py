@@ -11,10 +11,12 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
+import checkpoint
 import independent
 import melt
 import memory
 import ranks
+import safety
 import size
 import startup
 import sweep
@@ -28,7 +30,7 @@ def measure(rounds: int) -> list[Figure]:
     print(f"{processor()}, {os.cpu_count()} cores; Python {platform.python_version()}, {versions}")
     return [
         figure
-        for part in (melt, threads, startup, memory, size, ranks, independent, sweep)
+        for part in (melt, threads, startup, memory, size, ranks, independent, sweep, checkpoint, safety)
         for figure in part.measure(rounds)
     ]
 

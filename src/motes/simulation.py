@@ -243,9 +243,8 @@ class Simulation(Readings):
 
     def _stop(self, interrupt: Interrupt) -> None:
         """End the run as a signal asks for."""
-        where = self._write_checkpoint()
         name = interrupt.signal.name if interrupt.signal else ""
-        line = f"stopped by {name} at step {self.step} of {self._end}{self._how_to_go_on(where)}"
+        line = f"stopped by {name} at step {self.step} of {self._end}; {self._how_to_go_on()}"
         print(f"motes: {line}", file=sys.stderr, flush=True)
         interrupt.obey()
 
@@ -257,12 +256,17 @@ class Simulation(Readings):
                 return observer.path
         return None
 
-    def _how_to_go_on(self, where: Path | None) -> str:
+    def _how_to_go_on(self) -> str:
+        """Write a checkpoint, if there is an observer for it, and say how to go on from there."""
+        try:
+            where = self._write_checkpoint()
+        except (InputError, RunError) as error:  # the program is to end all the same
+            return f"nothing was saved: {error}"
         if where is None:
-            return "; nothing was saved: a motes.Checkpoint among the observers would have done so"
+            return "nothing was saved: a motes.Checkpoint among the observers would have done so"
         place = os.path.relpath(where)
         command = f"motes resume {place}" if self._input else f"motes.resume({place!r}, interactions=[...])"
-        return f"; go on with {command}"
+        return f"go on with {command}"
 
     def _saved(self) -> str:
         """Save the state before a step that failed, if there is an observer for it, and say where it is."""

@@ -234,6 +234,23 @@ def test_interrupt_is_status_130(write, folder):
     assert len(stderr.splitlines()) == 1
 
 
+def test_a_signal_ends_the_run_also_if_nothing_can_be_saved(write, folder):
+    text = write().read_text().replace("steps = 20", "steps = 1000000000")
+    path = write(text.replace("every = 10", 'every = 10\npath = "fluid.csv"'))
+    (folder / "fluid.ckpt").write_text("not a folder")
+    running = subprocess.Popen([*MOTES, "run", str(path), "--quiet"], stderr=subprocess.PIPE, text=True, cwd=folder)
+    deadline = time.monotonic() + 60
+    while not (folder / "fluid.csv").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    running.send_signal(signal.SIGTERM)
+    _, stderr = running.communicate(timeout=60)
+    assert running.returncode == 143
+    assert re.fullmatch(
+        r"motes: stopped by SIGTERM at step .*; nothing was saved: .*fluid.ckpt is no folder.*\n", stderr
+    )
+    assert (folder / "fluid.ckpt").read_text() == "not a folder"
+
+
 @pytest.mark.skipif(os.name == "nt", reason="pipes that close are POSIX's")
 def test_a_reader_that_leaves_is_no_traceback(write):
     running = subprocess.Popen([*MOTES, "run", str(write())], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
