@@ -24,6 +24,7 @@ from motes.engine import Engine, Plan
 from motes.errors import InputError, RunError
 from motes.failures import StoppedError
 from motes.launch import expected_ranks, is_main
+from motes.queries import Queries
 from motes.starts import Start
 from motes.state import State
 from motes.threads import available_cores
@@ -51,6 +52,7 @@ class Ranks:
         self._discarded: list[int] = []
         self._numbers = itertools.count()  # threads of a sweep may build at the same time, and each needs its own
         self._busy = False
+        self._torn: set[int] = set()
         if channel is not None:
             atexit.register(self._dismiss)
 
@@ -75,11 +77,11 @@ class Ranks:
         """Call a method of an engine on every rank; the answer is that of rank 0."""
         if self._channel is None:
             self._forget()
-            return getattr(self._engines[number], method)(*arguments)
+            return self._call_here(number, method, arguments)
         if self._busy:
             raise RunError("an earlier command was interrupted half-way, so the ranks are not of one mind any more")
+        self._busy = True  # from the first message on: whoever is interrupted amid it cannot go on
         self._channel.tell(Command(number, method, arguments))
-        self._busy = True
         try:
             answer = getattr(self._engines[number], method)(*arguments)
         except StoppedError:  # on all ranks at the same point
@@ -88,6 +90,17 @@ class Ranks:
         self._busy = False
         self._forget()
         return answer
+
+    def _call_here(self, number: int, method: str, arguments: tuple[Any, ...]) -> Any:
+        """Call a method of an engine where there is one rank; one that was interrupted amid its work is not used on."""
+        if number in self._torn:
+            raise RunError("a step was interrupted half-way, so there is no state to go on from; resume a checkpoint")
+        try:
+            return getattr(self._engines[number], method)(*arguments)
+        except KeyboardInterrupt:
+            if not hasattr(Queries, method):
+                self._torn.add(number)
+            raise
 
     def _forget(self) -> None:
         """Let engines go whose simulation nobody holds any more."""

@@ -48,7 +48,7 @@ def resume(
     simulation = from_manifest(place, manifest, interactions, integrator, threads, skin)
     for memory in manifest.observers:
         if memory["kind"] != "function":
-            simulation.every(memory["every"], recall(memory, place.parent))
+            simulation.bring_back(memory, recall(memory, place.parent))
     return simulation
 
 

@@ -29,7 +29,7 @@ from motes.interrupts import Interrupt, noted_interrupts
 from motes.minimize import INTERRUPTED, Minimized, minimize
 from motes.observers.checkpoint import Checkpoint
 from motes.observers.frame import Frame
-from motes.observers.schedule import Schedule
+from motes.observers.schedule import Observer, Schedule
 from motes.particles import Particles
 from motes.progress import progress_bar
 from motes.quanta import choose_quanta, usual_force
@@ -174,7 +174,7 @@ class Simulation(Readings):
         if not self._interactions:
             raise InputError("without interactions there is nothing to minimize")
         self._chosen, self._refusal, self._order = None, INTERRUPTED, None
-        self._rescue.forget()
+        self._forget_moments()
         extremes = self._extremes()
         length = min(self._plan.forces.cutoff or math.inf, self._outline.density ** (-1 / self.box.dimensions))
         force = usual_force(self.box, *self._bound, self._integrator, extremes)
@@ -224,7 +224,9 @@ class Simulation(Readings):
             self._observe()
             progress(self.step - begin)
             if interrupt.signal is not None and self.step < self._end:
-                self._stop(interrupt)
+                break
+        if interrupt.signal is not None:
+            self._stop(interrupt)
 
     def _advance(self, stop: int) -> None:
         """To this step; if a step cannot be done, to the one before it, with an error that says why."""
@@ -255,6 +257,13 @@ class Simulation(Readings):
                 observer.write(Frame(self))
                 return observer.path
         return None
+
+    def _forget_moments(self) -> None:
+        """The particles are changed: what was kept or saved of this step is not of them."""
+        self._rescue.forget()
+        for observer in self._schedule.observers:
+            if isinstance(observer, Checkpoint):
+                observer.forget()
 
     def _how_to_go_on(self) -> str:
         """Write a checkpoint, if there is an observer for it, and say how to go on from there."""
@@ -321,10 +330,14 @@ class Simulation(Readings):
             interactions=self._records[1],
             skin=self._skin_given,
             shown=self._schedule.has_shown(self.step),
-            observers=self._schedule.remember(folder),
+            observers=self._schedule.remember(folder, self.step),
             input=self._input and InputRecord(path=os.path.relpath(self._input[0], folder), tables=self._input[1]),
             files=files,
         )
+
+    def bring_back(self, memory: dict[str, Any], observer: Observer) -> None:
+        """Add an observer out of the checkpoint with which this simulation begins; `motes.resume` does so."""
+        self._schedule.bring_back(memory, observer, self.step)
 
     def every(self, interval: int, *observers: Callable[[Frame], Any]) -> None:
         """Show the observers a frame at every step that is a multiple of interval."""
@@ -343,5 +356,5 @@ class Simulation(Readings):
         quantum = self._quanta.velocity
         check_speeds(given, quantum)
         snapped = np.rint(given / quantum) * quantum + 0.0
-        self._rescue.forget()
+        self._forget_moments()
         self._engine.call("set_velocities", self.ids, np.ascontiguousarray(snapped.T))

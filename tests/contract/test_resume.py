@@ -9,10 +9,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import gsd.hoomd
 import numpy as np
 import pytest
 
 import motes
+from motes.observers import Frame
 
 SCRIPT = Path(__file__).with_name("systems_to_resume.py")
 SECONDS = 60
@@ -254,3 +256,32 @@ def test_on_another_number_of_ranks(
     found = json.loads(done.stdout)
     for name, expected in on_one_rank.items():
         assert found[name] == {**expected, "ranks": second}, name
+
+
+def test_saved_between_two_observers_of_one_step(tmp_path: Path) -> None:
+    """The row of this step is there already, the frame is not: each comes once."""
+    interactions = [motes.Pair(motes.potentials.lennard_jones, cutoff=2.0, epsilon=1.0, sigma=1.0)]
+    particles = motes.fcc(3, 0.8, temperature=1.0, seed=1)
+    simulation = motes.Simulation(particles, motes.VelocityVerlet(0.002), interactions, threads=1)
+    simulation.every(10, motes.Thermo(tmp_path / "a.csv"))
+    simulation.every(10, lambda frame: frame.save(tmp_path / "run.ckpt") if frame.step == 20 else None)
+    simulation.every(10, motes.Trajectory(tmp_path / "a.gsd"))
+    simulation.run(30)
+    simulation = motes.resume(tmp_path / "run.ckpt", interactions)
+    simulation.run(simulation.steps_left)
+    rows = (tmp_path / "a.csv").read_text().splitlines()[1:]
+    assert [int(row.split(",")[0]) for row in rows] == [0, 10, 20, 30]
+    with gsd.hoomd.open(tmp_path / "a.gsd") as frames:
+        assert [int(frame.configuration.step) for frame in frames] == [0, 10, 20, 30]
+
+
+def test_what_was_saved_before_velocities_changed_is_saved_anew(tmp_path: Path) -> None:
+    particles = motes.fcc(3, 0.8, temperature=1.0, seed=1)
+    simulation = motes.Simulation(particles, motes.VelocityVerlet(0.002), threads=1)
+    checkpoint = motes.Checkpoint(tmp_path / "run.ckpt")
+    simulation.every(10, checkpoint)
+    simulation.run(10)
+    simulation.velocities = -simulation.velocities
+    checkpoint.write(Frame(simulation))
+    checkpoint.finish()
+    assert motes.resume(tmp_path / "run.ckpt").fingerprint == simulation.fingerprint

@@ -227,9 +227,9 @@ def test_what_observers_remember(tmp_path):
     schedule = Schedule()
     schedule.add(5, Remembering(), print)
     schedule.add(10, Recorder(), lambda frame: frame.step)
-    mine, function, observer, small = schedule.remember(tmp_path)
-    assert mine == {"every": 5, "kind": "mine", "place": str(tmp_path)}
-    assert function == {"every": 5, "kind": "function", "name": "print"}
-    assert observer == {"every": 10, "kind": "function", "name": "Recorder"}
+    mine, function, observer, small = schedule.remember(tmp_path, 0)
+    assert mine == {"every": 5, "shown": False, "kind": "mine", "place": str(tmp_path)}
+    assert function == {"every": 5, "shown": False, "kind": "function", "name": "print"}
+    assert observer == {"every": 10, "shown": False, "kind": "function", "name": "Recorder"}
     assert small["kind"] == "function"
     assert "lambda" in small["name"]

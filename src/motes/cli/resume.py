@@ -34,7 +34,7 @@ def resume(path: Path, options: Options) -> None:
             if options.quiet:
                 continue
             table = observer
-        simulation.every(memory["every"], observer)
+        simulation.bring_back(memory, observer)
     if table is None and not options.quiet:
         table = motes.Thermo()
         if job.config.thermo is not None:  # the run that was stopped was told to be quiet

@@ -59,6 +59,7 @@ class Checkpoint(Observer):
             for step in steps_in(self.path):
                 if step > frame.step:  # it goes on from an earlier one, and so do its outputs: later ones fit no more
                     remove(self.path, step)
+        self._steps = set(steps_in(self.path))  # of this very run, so none needs to be written again
 
     def __call__(self, frame: Frame) -> None:
         """Write a checkpoint, if it is time."""
@@ -75,6 +76,10 @@ class Checkpoint(Observer):
         with writing(self.path, frame.step):
             remove_old(self.path, self.keep)
         self._written = time.monotonic()
+
+    def forget(self) -> None:
+        """Whatever has been saved is of other particles: a step that is there is to be written again."""
+        self._steps.clear()
 
     def finish(self) -> None:
         """Let others write there."""

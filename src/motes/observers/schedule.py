@@ -9,7 +9,7 @@ nobody is due again.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,12 +67,12 @@ class _Entry:
     def shown_last(self) -> bool:
         return isinstance(self.observer, Observer) and self.observer.shown_last
 
-    def remember(self, beside: Path) -> dict[str, Any]:
+    def remember(self, beside: Path, step: int) -> dict[str, Any]:
         memory = self.observer.remember(beside) if isinstance(self.observer, Observer) else None
         if memory is None:
             name = getattr(self.observer, "__qualname__", type(self.observer).__qualname__)
             memory = {"kind": "function", "name": name}
-        return {"every": self.interval, **memory}
+        return {"every": self.interval, "shown": self.last_step == step, **memory}
 
 
 class Schedule:
@@ -123,12 +123,19 @@ class Schedule:
         """Go on from a checkpoint of this step: at it nobody is due any more, nor is who will be added later."""
         self._past = step
 
-    def remember(self, beside: Path) -> list[dict[str, Any]]:
-        """What each observer remembers (see :meth:`Observer.remember`), with its interval as `every`, in order.
+    def remember(self, beside: Path, step: int) -> list[dict[str, Any]]:
+        """What each observer remembers (see :meth:`Observer.remember`), with its interval as `every`, in order, and
+        whether it has been shown this step.
 
         Those that cannot be brought back, such as functions, are of the kind "function" and have a `name`.
         """
-        return [entry.remember(beside) for entry in self._entries]
+        return [entry.remember(beside, step) for entry in self._entries]
+
+    def bring_back(self, memory: Mapping[str, Any], observer: Observer, step: int) -> None:
+        """Add an observer made of what was remembered of it at this step; it is not shown the step again."""
+        self.add(memory["every"], observer)
+        if memory.get("shown"):
+            self._entries[-1].last_step = step
 
     def start(self, frame: Frame) -> None:
         """Prepare those observers that take part in their first run."""

@@ -84,14 +84,23 @@ class Thermo(Observer):
     def __call__(self, frame: Frame) -> None:
         """Write one row."""
         row = Row.of(frame)
-        self.first = self.first or row
-        self.last = row
         if self.path is None:
             _print_line(_aligned(_cells(row)))
-            return
-        with writing(self.path, row.step):
-            self._held = self._held or hold(self.path, APPENDING)  # let go at the end of an earlier run
-            self._held.append(_line(row))
+        else:
+            with writing(self.path, row.step):
+                self._held = self._held or hold(self.path, APPENDING)  # let go at the end of an earlier run
+                self._append(self._held, _line(row))
+        self.first = self.first or row
+        self.last = row
+
+    def _append(self, held: Hold, line: bytes) -> None:
+        """All of a line, or nothing of it."""
+        before = held.size
+        try:
+            held.append(line)
+        except OSError:
+            held.cut(before)
+            raise
 
     def finish(self) -> None:
         """Let go of the file."""
