@@ -117,3 +117,13 @@ def test_random_refuses_what_is_no_box_or_seed():
         random(3, [1.0, 1.0], 1)
     with pytest.raises(InputError, match="seed"):
         random(3, Box([1.0, 1.0]), None)
+
+
+def test_random_particles_may_have_a_temperature():
+    box = Box([8.0, 8.0, 8.0])
+    for options in ({}, {"minimum_distance": 0.5}):
+        warm = random(50, box, seed=1, temperature=1.5, **options)
+        cold = random(50, box, seed=1, **options)
+        cold.thermalize(1.5, seed=1)
+        assert np.array_equal(warm.velocities, cold.velocities)
+        assert (warm.mass[:, None] * warm.velocities**2).sum() == pytest.approx(3 * 49 * 1.5)

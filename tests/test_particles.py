@@ -162,7 +162,7 @@ def test_one_particle_has_no_temperature():
         (TWO, {"charge": [1, 2, 3]}, "charge: expected one number or 2"),
         (TWO, {"charge": [1, math.nan]}, "charge: particle id 1"),
         (TWO, {"x": 1}, "this name is taken"),
-        (TWO, {"type": 1}, "this name is taken"),
+        (TWO, {"type": 1}, "did you mean .types."),
         (TWO, {"a b": 1}, "name that Python accepts"),
         (TWO, {"lambda": 1}, "name that Python accepts"),
     ],

@@ -68,7 +68,9 @@ __all__ = sorted(_HOMES)  # noqa: PLE0605  # a list of strings, made from the on
 
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
-        raise AttributeError(f"module 'motes' has no attribute {name!r}; it has {', '.join(__all__)}")
+        from motes.words import did_you_mean
+
+        raise AttributeError(f"module 'motes' has no attribute {name!r}; {did_you_mean(name, __all__)}")
     home = import_module(_HOMES[name])
     if name == "potentials":
         return import_module("motes.forces.potentials")

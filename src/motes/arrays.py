@@ -32,6 +32,7 @@ from motes.formulas.lines import header, indent
 from motes.formulas.trace import describe, parameters, trace_values
 from motes.formulas.write import write_values
 from motes.threads import Team
+from motes.words import known_keywords
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
@@ -45,6 +46,7 @@ DIRECT = {np.dtype(kind) for kind in ("i1", "i2", "i4", "i8", "u1", "u2", "u4", 
 """Kinds of numbers that the loop reads as they are; others are converted first."""
 
 
+@known_keywords
 def elementwise(function: Callable[..., Any], *arrays: ArrayLike, threads: int | None = None) -> Any:
     """What a function of numbers gives for every element of arrays, computed on all cores.
 

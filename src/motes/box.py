@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from motes.checks import numbers
 from motes.errors import InputError
+from motes.words import known_keywords
 
 BOUNDARIES = ("periodic", "open", "reflecting")
 AXES = "xyz"
@@ -62,6 +63,7 @@ class Box:
     spacing: float
     """The distance of neighbouring grid points, a power of two."""
 
+    @known_keywords
     def __init__(
         self, lengths: ArrayLike, boundary: str | Sequence[str] = "periodic", origin: ArrayLike | None = None
     ) -> None:

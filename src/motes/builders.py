@@ -18,6 +18,7 @@ from motes.errors import InputError
 from motes.noise import check_seed
 from motes.particles import Particles
 from motes.recipes import Lattice, Recipe, Scatter
+from motes.words import known_keywords
 
 # The densest packing of equal disks and spheres: no arrangement covers a larger fraction of space.
 _DENSEST_PACKING = {2: math.pi / math.sqrt(12), 3: math.pi / math.sqrt(18)}
@@ -34,6 +35,7 @@ Coordinates = tuple[float, ...]
 Cell = tuple[int, ...]
 
 
+@known_keywords
 def fcc(
     cells: int | tuple[int, int, int],
     density: float,
@@ -74,12 +76,14 @@ def fcc(
     return particles
 
 
+@known_keywords
 def random(
     count: int,
     box: Box,
     seed: int,
     *,
     minimum_distance: float | None = None,
+    temperature: float | None = None,
     mass: Any = 1.0,
     **attributes: Any,
 ) -> Particles:
@@ -97,9 +101,11 @@ def random(
     box
         Where; distances go through its periodic sides.
     seed
-        A whole number >= 0; the same seed gives the same places.
+        A whole number >= 0; the same seed gives the same places, and the same velocities.
     minimum_distance
         The smallest distance of two particles, in the unit of the box's lengths.
+    temperature
+        If given, velocities are random as well, as `Particles.thermalize` makes them. Without it all particles rest.
     mass, **attributes
         Handed on to `Particles`.
 
@@ -111,11 +117,15 @@ def random(
     count = whole_number("count", count, minimum=1)
     require_memory("random", count)
     if minimum_distance is None:
-        return _told(Scatter(box, count, places_seed=check_seed(seed)), mass, attributes)
-    distance = number("minimum_distance", minimum_distance, above=0.0)
-    _check_room(count, box, distance)
-    places = _insert(count, box, distance, random_generator(seed))
-    return Particles(places + box.origin, box, mass=mass, **attributes)
+        particles = _told(Scatter(box, count, places_seed=check_seed(seed)), mass, attributes)
+    else:
+        distance = number("minimum_distance", minimum_distance, above=0.0)
+        _check_room(count, box, distance)
+        places = _insert(count, box, distance, random_generator(seed))
+        particles = Particles(places + box.origin, box, mass=mass, **attributes)
+    if temperature is not None:
+        particles.thermalize(temperature, seed)
+    return particles
 
 
 def _told(recipe: Recipe, mass: Any, attributes: dict[str, Any]) -> Particles:

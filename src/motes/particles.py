@@ -15,6 +15,7 @@ from motes.checks import LARGEST, SMALLEST, number, numbers
 from motes.errors import InputError
 from motes.noise import check_seed
 from motes.recipes import Recipe, thermal_velocities
+from motes.words import known_keywords
 
 # Arguments of a user's function are matched by name, and these names already mean something there.
 RESERVED_NAMES = ("x", "y", "z", "t", "r", "id", "type")
@@ -68,6 +69,7 @@ class Particles:
     recipe: Recipe | None
     """How to make these particles, if they are told by a few numbers only: their arrays are then made when read."""
 
+    @known_keywords
     def __init__(
         self,
         positions: ArrayLike,
@@ -176,6 +178,7 @@ class Particles:
         self._made.velocities = _read_only(array)
         self.recipe = None  # these are other particles now
 
+    @known_keywords
     def thermalize(self, temperature: float, seed: int) -> None:
         """Replace the velocities by random ones with exactly this temperature and no total momentum.
 

@@ -73,7 +73,7 @@ def integrator_from(record: Mapping[str, Any]) -> Integrator:
         raise InputError(f"the checkpoint is of a run with {record.get('name', kind)}: give integrator=... again")
     try:
         return KINDS[kind](**parameters)
-    except TypeError as error:
+    except InputError as error:
         raise InputError(f"the checkpoint's {kind} has other parameters than this Motes knows: {error}") from error
 
 

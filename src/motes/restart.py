@@ -18,8 +18,10 @@ from motes.simulation import Simulation
 from motes.starts import Outline, Saved
 from motes.storage.folder import open_checkpoint
 from motes.storage.manifest import Manifest
+from motes.words import known_keywords
 
 
+@known_keywords
 def resume(
     path: str | Path,
     interactions: Sequence[Pair | Field] = (),

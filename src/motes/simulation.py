@@ -43,6 +43,7 @@ from motes.storage.columns import ColumnFile, file_name
 from motes.storage.folder import new_checkpoint, place_of
 from motes.storage.manifest import BoxRecord, InputRecord, InteractionRecord, Manifest, write_manifest
 from motes.threads import Team
+from motes.words import known_keywords
 
 SHOW_EVERY = 0.2
 """Seconds between two signs of progress."""
@@ -62,6 +63,7 @@ class Simulation(Readings):
         InputError: for anything that cannot be run, before a step is taken.
     """
 
+    @known_keywords
     def __init__(
         self,
         particles: Particles,
@@ -163,6 +165,7 @@ class Simulation(Readings):
             raise InputError(self._refusal)
         return self._chosen
 
+    @known_keywords
     def minimize(self, force_tolerance: float, max_steps: int = 10_000) -> Minimized:
         """Move the particles downhill until no component of a force is above force_tolerance, by FIRE (see fire.py).
 
@@ -188,6 +191,7 @@ class Simulation(Readings):
 
     # Running
 
+    @known_keywords
     def run(self, steps: int, progress: Callable[[int], None] | None = None) -> None:
         """Take steps. On a terminal a bar shows how far it is; progress, if given, is called with the steps done."""
         if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 0:

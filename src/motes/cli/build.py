@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import motes
-from motes.cli.complaints import known_or_nearest
 from motes.cli.config import (
     BoxTable,
     BrownianTable,
@@ -37,6 +36,7 @@ from motes.forces.potentials import BUILT_IN
 from motes.minimize import Minimized
 from motes.progress import no_progress_bar
 from motes.starts import Outline
+from motes.words import did_you_mean
 
 
 @dataclass
@@ -220,7 +220,7 @@ def _types(name: str, key: str, outline: Outline) -> tuple[str | int, str | int]
 
 def _built_in(name: str) -> Callable[..., Any]:
     if name not in BUILT_IN:
-        raise InputError(f"name = {name!r} is no built-in interaction; {known_or_nearest(name, BUILT_IN)}")
+        raise InputError(f"name = {name!r} is no built-in interaction; {did_you_mean(name, BUILT_IN)}")
     function: Callable[..., Any] = BUILT_IN[name]
     return function
 
@@ -233,7 +233,7 @@ def _function(place: str, folder: Path) -> Callable[..., Any]:
     namespace = _run_module(folder / file)
     if not callable(namespace.get(name)):
         functions = [key for key, value in namespace.items() if callable(value) and not key.startswith("_")]
-        hint = known_or_nearest(name, functions) if functions else "it defines none"
+        hint = did_you_mean(name, functions) if functions else "it defines none"
         raise InputError(f"function = {place!r}: there is no function {name} in {folder / file}; {hint}")
     function: Callable[..., Any] = namespace[name]
     return function

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
+
+from motes.words import did_you_mean
 
 LONGEST = 60  # characters of a value that a message repeats
 
@@ -39,20 +39,6 @@ def complain(message: str) -> PydanticCustomError:
 def reject(message: str) -> PydanticCustomError:
     """An error about a value; the message goes on after "key = value"."""
     return PydanticCustomError("rejection", "{message}", {"message": message})
-
-
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that was probably meant, if any is close."""
-    return next(iter(difflib.get_close_matches(word, list(known), n=1)), None)
-
-
-def known_or_nearest(word: str, known: Iterable[str], form: str = "'{}'") -> str:
-    """The second half of a complaint about an unknown word."""
-    known = list(known)
-    meant = nearest(word, known)
-    if meant:
-        return f"did you mean {form.format(meant)}?"
-    return "known are " + ", ".join(map(form.format, known))
 
 
 def shown(value: Any) -> str:
@@ -103,7 +89,7 @@ def _message(error: Any, key: str) -> str:
         return "the key 'kind' is missing"
     if kind == "union_tag_invalid":
         known = [tag.strip(" '") for tag in context["expected_tags"].split(",")]
-        return f"kind = {shown(context['tag'])} is unknown; {known_or_nearest(str(context['tag']), known)}"
+        return f"kind = {shown(context['tag'])} is unknown; {did_you_mean(str(context['tag']), known)}"
     if kind == "literal_error":
         return f"{subject} is unknown; known: {context['expected']}"
     if kind in BOUNDS:

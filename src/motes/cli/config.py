@@ -23,9 +23,10 @@ from pydantic import (
 
 from motes.checks import LARGEST, SMALLEST
 from motes.cli.bounds import read_file
-from motes.cli.complaints import complain, first_complaint, known_or_nearest, nearest, reject, shown
+from motes.cli.complaints import complain, first_complaint, reject, shown
 from motes.cli.settings import put, read_setting
 from motes.errors import InputError
+from motes.words import did_you_mean, nearest
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
@@ -46,7 +47,7 @@ class Table(BaseModel):
         if isinstance(data, dict) and cls.model_config.get("extra") == "forbid":
             for key in data:
                 if key not in cls.model_fields:
-                    raise complain(f"unknown key '{key}'; {known_or_nearest(key, cls.model_fields)}")
+                    raise complain(f"unknown key '{key}'; {did_you_mean(key, cls.model_fields)}")
         return data
 
 
@@ -120,7 +121,7 @@ def as_boundary(value: Any) -> list[str]:
         raise reject("is neither a word nor a list of one word an axis")
     for word in words:
         if word not in BOUNDARIES:
-            raise reject(f"has an unknown word; {known_or_nearest(str(word), BOUNDARIES)}")
+            raise reject(f"has an unknown word; {did_you_mean(str(word), BOUNDARIES)}")
     return words
 
 
@@ -353,7 +354,7 @@ class Config(Table):
     def _refuse_unknown_keys(cls, data: Any) -> Any:
         for key in data:
             if key not in cls.model_fields:
-                raise complain(f"unknown table [{key}]; {known_or_nearest(key, cls.model_fields, '[{}]')}")
+                raise complain(f"unknown table [{key}]; {did_you_mean(key, cls.model_fields, '[{}]')}")
         return data
 
 

@@ -25,6 +25,7 @@ from motes.formulas.formula import Expression
 from motes.formulas.trace import describe
 from motes.state import ROUND, Floats, Integers, State
 from motes.threads import Team
+from motes.words import known_keywords
 
 
 class Field:
@@ -46,6 +47,7 @@ class Field:
     Field(<lambda>, g=9.81)
     """
 
+    @known_keywords
     def __init__(self, function: Callable[..., Any], **parameters: Any) -> None:
         if isinstance(function, str):
             raise InputError(f"Field takes a function; for the text {function!r} use Field.from_expression")

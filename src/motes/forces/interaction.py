@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 
 from motes.checks import number, numbers
 from motes.errors import InputError
-from motes.formulas.bind import nearest, numbers_as_exponents
+from motes.formulas.bind import numbers_as_exponents
 from motes.formulas.derive import FUNCTIONS, evaluate
 from motes.formulas.expression import expression_parameters, parse
 from motes.formulas.formula import HOLD, Expression, apply, symbol
 from motes.formulas.trace import describe, parameters, trace
+from motes.words import did_you_mean, known_keywords
 
 Array = NDArray[np.float64]
 Shift = Literal["energy", "force"]
@@ -143,6 +144,7 @@ class Pair:
         InputError: for a parameter that is missing, unused or not finite, and for a cutoff that is not positive.
     """
 
+    @known_keywords
     def __init__(
         self, function: Callable[..., Any], cutoff: Any, shift: Shift | None = None, **parameters_given: Any
     ) -> None:
@@ -157,6 +159,7 @@ class Pair:
         self._set(needed, cutoff, shift, parameters_given)
 
     @classmethod
+    @known_keywords
     def from_expression(cls, text: str, cutoff: Any, shift: Shift | None = None, **parameters_given: Any) -> Pair:
         """The same from text such as "k*(r - a)**2/2", of which nothing is ever executed."""
         pair = cls.__new__(cls)
@@ -172,7 +175,7 @@ class Pair:
             raise InputError(f"{self.name}: shift must be None, 'energy' or 'force', not {shift!r}")
         for name in given:
             if name not in needed:
-                raise InputError(f"{self.name}: the parameter {name!r} is not used{nearest(name, needed)}")
+                raise InputError(f"{self.name}: the parameter {name!r} is not used; {did_you_mean(name, needed)}")
         self.cutoff = cutoff
         self.shift = shift
         self.parameters = given
@@ -210,8 +213,10 @@ class Pair:
 
     def _mixed(self, name: str, value: Mix, attributes: Mapping[str, Array]) -> Expression:
         if value.attribute not in attributes:
-            hint = nearest(value.attribute, attributes) or "; they have none"
-            raise InputError(f"{self.name}: {name}: the particles have no attribute {value.attribute!r}{hint}")
+            raise InputError(
+                f"{self.name}: {name}: the particles have no attribute {value.attribute!r}; "
+                f"{did_you_mean(value.attribute, attributes)}"
+            )
         value.check(attributes[value.attribute])
         return value.expression()
 

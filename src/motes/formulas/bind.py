@@ -6,7 +6,6 @@ In the formulas each name gets a prefix, so that no name of a user's can hide a 
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from motes.checks import number, numbers
 from motes.errors import InputError
 from motes.formulas.formula import Expression, constant, symbol, walk
 from motes.formulas.trace import parameters, trace_values
+from motes.words import did_you_mean
 
 Array = NDArray[np.float64]
 Label = int | str
@@ -99,7 +99,7 @@ def check_given(name: str, needed: Collection[str], given: Iterable[str]) -> Non
             raise InputError(f"{name}: {word!r} is a coordinate, so it cannot be given as a parameter")
         if word not in needed:
             others = [other for other in needed if other not in COORDINATES]
-            raise InputError(f"{name}: the parameter {word!r} is not used{nearest(word, others)}")
+            raise InputError(f"{name}: the parameter {word!r} is not used; {did_you_mean(word, others)}")
 
 
 def trace_named(function: Callable[..., Any], names: Sequence[str], wanted: str) -> tuple[Expression, ...]:
@@ -149,7 +149,7 @@ def _unknown(word: str, world: World, known: Sequence[str]) -> str:
         return "there is no z in two dimensions"
     return (
         f"unknown name {word!r}: it is no coordinate ({', '.join(world.coordinates)}), was not given as "
-        f"{word}=..., and the particles have no attribute of this name{nearest(word, known)}"
+        f"{word}=..., and the particles have no attribute of this name; {did_you_mean(word, known)}"
     )
 
 
@@ -185,15 +185,6 @@ def numbers_as_exponents(formula: Expression, values: Mapping[str, float]) -> Ex
     exponents = [node.operands[1].symbols for node in walk(formula) if node.operation == "power"]
     names: set[str] = set().union(*(symbols for symbols in exponents if symbols <= set(values)))
     return formula.substitute({name: constant(values[name]) for name in sorted(names)})
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The ending of a message: the known name that is most alike, or all of them."""
-    known = sorted(set(known))
-    close = difflib.get_close_matches(name, known, 1, cutoff=0.5)
-    if close:
-        return f"; did you mean {close[0]!r}?"
-    return f"; known are {_list(known)}" if known else ""
 
 
 def _list(words: Iterable[Label]) -> str:

@@ -7,7 +7,6 @@ it is ever executed, so an input file from anywhere can be run without trusting 
 from __future__ import annotations
 
 import ast
-import difflib
 import math
 import warnings
 from collections.abc import Collection, Iterable
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 
 from motes.errors import InputError
 from motes.formulas.formula import Expression, call, constant, is_condition, symbol
+from motes.words import did_you_mean
 
 LONGEST_TEXT = 2000
 DEEPEST_NESTING = 100
@@ -158,14 +158,14 @@ class _Reader:
             return symbol(name)
         if name in FUNCTIONS:
             raise self.error(node, f"{name} is a function: write {name}(...)")
-        raise self.error(node, f"unknown name {name!r}{_nearest(name, [*self.names, *CONSTANTS])}")
+        raise self.error(node, f"unknown name {name!r}; {did_you_mean(name, sorted([*self.names, *CONSTANTS]))}")
 
     def _function(self, function: ast.AST) -> str:
         match function:
             case ast.Name(id=name) if name in FUNCTIONS:
                 return name
             case ast.Name(id=name):
-                raise self.error(function, f"unknown function {name!r}{_nearest(name, FUNCTIONS)}")
+                raise self.error(function, f"unknown function {name!r}; {did_you_mean(name, sorted(FUNCTIONS))}")
             case ast.Attribute(attr=name) if name in FUNCTIONS:
                 raise self.error(function, f"write {name}(...) instead of {self._source(function)}(...)")
         raise self.error(function, f"{self._source(function)!r} is not a function; these are: {', '.join(FUNCTIONS)}")
@@ -199,8 +199,3 @@ class _Reader:
             return call(name, *operands)
         except InputError as error:
             raise self.error(node, str(error).replace("np.", "").rstrip(".")) from None
-
-
-def _nearest(word: str, allowed: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word, sorted(allowed), 1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(sorted(allowed))}"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from motes.integrators.motion import Integrator, positive
 from motes.noise import check_seed
+from motes.words import known_keywords
 
 
 class HeatBath(Integrator):
     """Particles that a medium slows down and kicks about; each subclass says how."""
 
+    @known_keywords
     def __init__(self, dt: float, temperature: float, friction: float, seed: int) -> None:
         self.dt = positive("dt", dt)
         self.temperature = positive("temperature", temperature)

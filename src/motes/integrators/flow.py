@@ -27,6 +27,7 @@ from motes.integrators.flow_source import LANES, METHODS, flow_source_of
 from motes.integrators.motion import Integrator, positive
 from motes.state import ROUND, Floats, State
 from motes.threads import SMALLEST_PART, Team
+from motes.words import known_keywords
 
 PARTS_PER_THREAD = 4
 """So that a thread that is held up has others do some of its work."""
@@ -54,6 +55,7 @@ class Flow(Integrator):
 
     independent: ClassVar[bool] = True
 
+    @known_keywords
     def __init__(self, function: Callable[..., Any], dt: float, method: str = "euler", **parameters: Any) -> None:
         self._needed = names_of(function)
         self.name = describe(function)

@@ -10,6 +10,7 @@ from typing import ClassVar
 from motes.integrators.motion import Integrator, positive
 from motes.state import State
 from motes.threads import Team
+from motes.words import known_keywords
 
 
 class VelocityVerlet(Integrator):
@@ -24,6 +25,7 @@ class VelocityVerlet(Integrator):
 
     conserves_momentum: ClassVar[bool] = True
 
+    @known_keywords
     def __init__(self, dt: float) -> None:
         self.dt = positive("dt", dt)
 

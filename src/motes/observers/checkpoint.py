@@ -14,6 +14,7 @@ from motes.observers.memory import count_in, number_in, path_from, path_in
 from motes.observers.output import Hold, hold_folder, opening, writing
 from motes.observers.schedule import Frame, Observer
 from motes.storage.folder import remove, remove_old, remove_unfinished, steps_in
+from motes.words import known_keywords
 
 
 class Checkpoint(Observer):
@@ -37,6 +38,7 @@ class Checkpoint(Observer):
 
     shown_last: ClassVar[bool] = True
 
+    @known_keywords
     def __init__(self, path: str | Path, keep: int = 2, minutes: float | None = None, overwrite: bool = False) -> None:
         self.path = Path(path).absolute()
         self.keep = whole_number("keep", keep, minimum=1)

@@ -13,6 +13,7 @@ from motes.errors import InputError
 from motes.observers.memory import count_in, path_from, path_in
 from motes.observers.output import Hold, borrowed, hold, hold_again, opening, refuse_existing, sync_folder, writing
 from motes.observers.schedule import Frame, Observer
+from motes.words import known_keywords
 
 # Of the columns of the printed table: 79 characters with the spaces between.
 WIDTHS = (8, 10, 11, 11, 11, 11, 11)
@@ -56,6 +57,7 @@ class Thermo(Observer):
 
     needs_energy = True
 
+    @known_keywords
     def __init__(self, path: str | Path | None = None, overwrite: bool = False) -> None:
         if path is not None and not overwrite:
             refuse_existing(Path(path))

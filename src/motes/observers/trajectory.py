@@ -23,6 +23,7 @@ from motes.observers.extent import Extent
 from motes.observers.memory import path_from, path_in
 from motes.observers.output import Hold, borrowed, hold, hold_again, opening, refuse_existing, sync_folder, writing
 from motes.observers.schedule import Frame, Observer
+from motes.words import known_keywords
 
 
 class Trajectory(Observer):
@@ -36,6 +37,7 @@ class Trajectory(Observer):
     writing there, or if it cannot be opened; RunError if the disk refuses a snapshot (those before it stay readable).
     """
 
+    @known_keywords
     def __init__(self, path: str | Path, overwrite: bool = False) -> None:
         if not overwrite:
             refuse_existing(Path(path))

@@ -22,11 +22,13 @@ from motes.sweeps.runs import RESERVED, Row, Run, plan_runs
 from motes.sweeps.subjects import Subject, subject_of
 from motes.sweeps.task import Outcome
 from motes.threads import usual_threads
+from motes.words import known_keywords
 
 Show = Callable[[int], None]
 Outcomes = Generator[tuple[int, Outcome]]
 
 
+@known_keywords
 def sweep(
     function_or_file: Callable[..., Any] | str | Path,
     parameters: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Any]],

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from inspect import Parameter
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from motes.errors import InputError
 from motes.sweeps.executors import name_of
 from motes.sweeps.runs import Row, Run
+from motes.words import did_you_mean
 
 OUTPUTS = ("thermo", "trajectory", "checkpoint")
 
@@ -67,7 +67,9 @@ class Function(Subject):
         called = name_of(self.function)
         for name in [] if open_ended else names:
             if name not in known:
-                raise InputError(f"{called} has no parameter {name}; {_nearest(name, known - {'seed'})}")
+                raise InputError(
+                    f"{called} has no parameter {name}; {did_you_mean(name, sorted(known - {'seed'}), '{}')}"
+                )
         missing = sorted(needed - {*names, "seed"})
         if missing:
             raise InputError(f"{called} needs {', '.join(missing)} as well: give its values, or a default")
@@ -92,11 +94,6 @@ def _arguments_of(function: Callable[..., Any]) -> dict[str, Parameter] | None:
     if without:
         raise InputError(f"{name_of(function)} takes {without[0]} by place only; a sweep gives parameters by name")
     return {name: one for name, one in parameters.items() if one.kind is not Parameter.VAR_POSITIONAL}
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), 1)
-    return f"did you mean {close[0]}?" if close else f"it has {', '.join(sorted(known)) or 'none'}"
 
 
 class InputFile(Subject):
