@@ -62,13 +62,17 @@ def record_of_integrator(integrator: Integrator, outline: Outline) -> dict[str, 
         record = _record(bound.name, bound.key, numbers, bound.dt)
         return {"kind": "Flow", "name": record.name, "key": record.key}
     kind = type(integrator).__name__
-    return {"kind": kind, **vars(integrator)} if KINDS.get(kind) is type(integrator) else {"kind": kind}
+    if KINDS.get(kind) is not type(integrator):
+        return {"kind": kind}
+    return {"kind": kind, **{name: _plain(value) for name, value in vars(integrator).items()}}
 
 
 def integrator_from(record: Mapping[str, Any]) -> Integrator:
     """The integrator that was kept."""
     kind = record.get("kind")
-    parameters = {name: value for name, value in record.items() if name != "kind"}
+    parameters = {
+        name: dict(value) if isinstance(value, list) else value for name, value in record.items() if name != "kind"
+    }
     if kind not in KINDS:
         raise InputError(f"the checkpoint is of a run with {record.get('name', kind)}: give integrator=... again")
     try:
@@ -98,6 +102,11 @@ def check_interactions(kept: Sequence[InteractionRecord], given: Sequence[Intera
                 f"interaction {number}, {other.name}, is not that of the checkpoint, {one.name}: "
                 "its formula, a parameter or the cutoff differs"
             )
+
+
+def _plain(value: Any) -> Any:
+    """A table by type as a list, since the names in JSON are text alone, and those of types need not be."""
+    return sorted([label, number] for label, number in value.items()) if isinstance(value, Mapping) else value
 
 
 def _record(name: str, *parts: Any) -> InteractionRecord:

@@ -204,3 +204,26 @@ def test_outputs_never_meet_inputs_or_one_another(write, outputs, message):
 def test_integrators(write, integrator, words):
     text = RANDOM + "density = 0.1\n" + REST.replace('kind = "velocity-verlet"', integrator)
     assert repr(build(write, text).simulation().integrator) == words
+
+
+@pytest.mark.parametrize("kind", ["langevin", "brownian"])
+def test_friction_by_type_in_a_file(write, kind):
+    path = write(f"""
+        [particles]
+        random = 10
+        density = 0.1
+        seed = 1
+        [integrator]
+        kind = "{kind}"
+        dt = 0.01
+        temperature = 0
+        friction = {{A = 2.0}}
+        seed = 1
+        [run]
+        steps = 1
+    """)
+    assert read_job(path).simulation().integrator.friction == {"A": 2.0}
+    with pytest.raises(InputError, match=r"\[integrator\]: friction = true is no number, table by type"):
+        read_job(path, ("integrator.friction=true",))
+    with pytest.raises(InputError, match="friction: the particles have no attribute 'drag'"):
+        read_job(path, ("integrator.friction=drag",)).simulation()

@@ -161,10 +161,12 @@ def test_axes_particles_and_steps_are_independent(integrator, dimensions):
     [
         ({"dt": 0.0}, "dt is 0.0; it must be finite and above zero"),
         ({"dt": "0.1"}, "dt is '0.1'; it must be a number"),
-        ({"temperature": -1.0}, "temperature is -1.0"),
-        ({"temperature": math.nan}, "temperature is nan"),
-        ({"friction": 0}, "friction is 0;"),
-        ({"friction": math.inf}, "friction is inf"),
+        ({"temperature": -1.0}, "temperature: expected at least 0, got -1.0"),
+        ({"temperature": math.nan}, "temperature: expected a finite number"),
+        ({"friction": -1}, "friction: expected .* 0, got -1"),
+        ({"friction": math.inf}, "friction: expected a finite number"),
+        ({"friction": {"A": -1.0}}, "friction of 'A': expected .* 0, got -1"),
+        ({"friction": [1.0]}, "friction: expected a finite number"),
         ({"seed": -3}, "seed: expected a whole number"),
     ],
 )

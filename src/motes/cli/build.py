@@ -17,7 +17,6 @@ from typing import Any
 import motes
 from motes.cli.config import (
     BoxTable,
-    BrownianTable,
     Config,
     FieldTable,
     LangevinTable,
@@ -27,6 +26,7 @@ from motes.cli.config import (
     Parameter,
     RandomParticles,
     ReadParticles,
+    VelocityVerletTable,
     read_tables,
     validated,
 )
@@ -68,11 +68,11 @@ class NewJob(Job):
 
     def simulation(self, threads: int | None = None, show: bool = False) -> motes.Simulation:
         """A simulation of it, minimized if the file says so, with a bar if `show`; `threads` goes before the file's."""
-        run = self.config.run
+        run, integrator = self.config.run, build_integrator(self)
         with blame(self.path):
             simulation = motes.Simulation(
                 self.particles,
-                integrator(self.config),
+                integrator,
                 self.interactions,
                 threads=threads or run.threads,
                 skin=run.skin,
@@ -187,14 +187,16 @@ def build_pair(table: PairTable, outline: Outline, folder: Path) -> motes.Pair:
 
 def build_field(table: FieldTable, outline: Outline, folder: Path) -> motes.Field:
     """The field of one [[interactions]]."""
-    labels: dict[str, str | int] = {str(label): label for label in outline.type_names}
-    given = {
-        name: {labels.get(key, key): number for key, number in value.items()} if isinstance(value, dict) else value
-        for name, value in table.parameters.items()
-    }
+    given = {name: by_label(value, outline) for name, value in table.parameters.items()}
     if table.energy is not None:
         return motes.Field.from_expression(table.energy, **given)
     return motes.Field(_function(str(table.function), folder), **given)
+
+
+def by_label(value: Any, outline: Outline) -> Any:
+    """A table by type with the types as they are, which may be numbers; anything else as it is."""
+    labels: dict[str, str | int] = {str(label): label for label in outline.type_names}
+    return {labels.get(key, key): number for key, number in value.items()} if isinstance(value, dict) else value
 
 
 def build_parameter(name: str, value: Parameter, outline: Outline) -> Any:
@@ -255,14 +257,14 @@ def _run_module(path: Path) -> dict[str, Any]:
     return vars(module)
 
 
-def integrator(config: Config) -> Any:
+def build_integrator(job: Job) -> Any:
     """The integrator of [integrator]."""
-    table = config.integrator
-    if isinstance(table, LangevinTable):
-        return motes.Langevin(table.dt, table.temperature, table.friction, table.seed)
-    if isinstance(table, BrownianTable):
-        return motes.Brownian(table.dt, table.temperature, table.friction, table.seed)
-    return motes.VelocityVerlet(table.dt)
+    table = job.config.integrator
+    with blame(job.path, "[integrator]"):
+        if isinstance(table, VelocityVerletTable):
+            return motes.VelocityVerlet(table.dt)
+        kind = motes.Langevin if isinstance(table, LangevinTable) else motes.Brownian
+        return kind(table.dt, table.temperature, by_label(table.friction, job.outline), table.seed)
 
 
 def check_outputs(job: NewJob) -> None:

@@ -20,6 +20,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from motes.checks import LARGEST, SMALLEST
 from motes.cli.bounds import read_file
@@ -259,24 +260,35 @@ class VelocityVerletTable(Table):
     dt: Positive
 
 
-class LangevinTable(Table):
+def as_friction(value: Any) -> float | dict[str, float] | str:
+    """A number, one for each type, or the name of an attribute."""
+    if isinstance(value, str):
+        return value
+    try:
+        return as_field_parameter(value)
+    except PydanticCustomError:
+        raise reject("is no number, table by type like {A = 1.0, B = 2.0}, or name of an attribute") from None
+
+
+class BathTable(Table):
+    """What integrators with a heat bath share."""
+
+    dt: Positive
+    temperature: NotNegative
+    friction: Annotated[Any, BeforeValidator(as_friction)]
+    seed: Seed
+
+
+class LangevinTable(BathTable):
     """Constant temperature."""
 
     kind: Literal["langevin"]
-    dt: Positive
-    temperature: Positive
-    friction: Positive
-    seed: Seed
 
 
-class BrownianTable(Table):
+class BrownianTable(BathTable):
     """Overdamped motion."""
 
     kind: Literal["brownian"]
-    dt: Positive
-    temperature: Positive
-    friction: Positive
-    seed: Seed
 
 
 IntegratorTable = Annotated[VelocityVerletTable | LangevinTable | BrownianTable, Field(discriminator="kind")]

@@ -1,24 +1,85 @@
-"""What integrators with a heat bath share: its temperature, its friction, and the seed of its noise."""
+"""What integrators with a heat bath share: its temperature, its friction, and the seed of its noise.
+
+Friction is one number, one for each type, or an attribute of the particles; the loops of both integrators read it as
+a column.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from motes.checks import number
+from motes.errors import InputError, ParticleError
+from motes.formulas.bind import World, by_type
 from motes.integrators.motion import Integrator, positive
 from motes.noise import check_seed
-from motes.words import known_keywords
+from motes.state import Floats, State
+from motes.threads import Team
+from motes.words import did_you_mean, known_keywords
 
 
 class HeatBath(Integrator):
     """Particles that a medium slows down and kicks about; each subclass says how."""
 
+    needs_friction = False
+    """Whether friction must be above zero."""
+
     @known_keywords
-    def __init__(self, dt: float, temperature: float, friction: float, seed: int) -> None:
+    def __init__(self, dt: float, temperature: float, friction: Any, seed: int) -> None:
         self.dt = positive("dt", dt)
-        self.temperature = positive("temperature", temperature)
-        self.friction = positive("friction", friction)
+        self.temperature = number("temperature", temperature, minimum=0.0)
+        self.friction = self._checked(friction)
         self.seed = check_seed(seed)
 
     def __repr__(self) -> str:
         return (
-            f"{type(self).__name__}(dt={self.dt}, temperature={self.temperature}, friction={self.friction}, "
+            f"{type(self).__name__}(dt={self.dt}, temperature={self.temperature}, friction={self.friction!r}, "
             f"seed={self.seed})"
         )
+
+    def _checked(self, friction: Any) -> Any:
+        """A number, the name of an attribute, or numbers by type."""
+        if isinstance(friction, str):
+            return friction
+        if isinstance(friction, Mapping):
+            return {label: self._one(f"friction of {label!r}", value) for label, value in friction.items()}
+        if isinstance(friction, np.ndarray):
+            return np.array([self._one("friction", value) for value in friction.tolist()])
+        return self._one("friction", friction)
+
+    def _one(self, name: str, value: Any) -> float:
+        return number(name, value, above=0.0) if self.needs_friction else number(name, value, minimum=0.0)
+
+    def bind(self, world: World) -> Integrator:
+        """The same with friction in the order of the types, or of an attribute that there is."""
+        if isinstance(self.friction, str):
+            if self.friction not in world.attributes:
+                raise InputError(
+                    f"{type(self).__name__}: friction: the particles have no attribute {self.friction!r}; "
+                    f"{did_you_mean(self.friction, world.attributes)}"
+                )
+        elif isinstance(self.friction, Mapping):
+            table = by_type(f"{type(self).__name__}: friction", self.friction, world.type_names)
+            return type(self)(self.dt, self.temperature, np.full(len(world.type_names), table), self.seed)
+        return super().bind(world)
+
+    def start(self, state: State, team: Team) -> None:  # noqa: ARG002  # as the base class has it
+        """Refuse a particle whose friction no medium has."""
+        if not isinstance(self.friction, str):
+            return
+        column = state.attributes[self.friction][: state.owned]
+        good = column > 0 if self.needs_friction else column >= 0
+        if not good.all():
+            place = int(np.argmin(good))
+            bound = "above" if self.needs_friction else "at least"
+            raise ParticleError(f"has {self.friction} {column[place]:g}, and a friction must be {bound} 0", place)
+
+    def _by_particle(self, state: State, quantity: Callable[[Floats], Floats]) -> Floats:
+        """What depends on friction, for each particle that is owned: worked out once a type where it can be."""
+        if isinstance(self.friction, str):
+            return quantity(state.attributes[self.friction][: state.owned])
+        values = quantity(np.atleast_1d(self.friction))
+        return values[state.types[: state.owned]] if len(values) > 1 else np.full(state.owned, values[0])

@@ -24,13 +24,13 @@ from motes.threads import Team
 @njit(cache=True, nogil=True)
 def wander(
     begin: int, end: int, positions: Floats, forces: Integers, mass: Floats, ids: Integers, seed: int, step: int,
-    push: float, spread: float, magic: float,
+    push: Floats, spread: Floats, magic: float,
 ) -> float:  # fmt: skip
     """x += f push / m + sqrt(spread / m) noise, on the position grid; return the longest move along an axis."""
     longest = 0.0
     for i in range(begin, end):
-        mobility = push / mass[i]
-        width = math.sqrt(spread / mass[i])
+        mobility = push[i] / mass[i]
+        width = math.sqrt(spread[i] / mass[i])
         noise = normals(seed, BROWNIAN, step, ids[i])
         for a in range(positions.shape[0]):
             xi = noise[0] if a == 0 else (noise[1] if a == 1 else noise[2])
@@ -56,16 +56,20 @@ class Brownian(HeatBath):
 
     Args:
         dt: time step.
-        temperature: of the medium, in units of energy (the Boltzmann constant is 1).
-        friction: rate, in inverse time; the drag coefficient of a particle is its mass times this.
+        temperature: of the medium, in units of energy (the Boltzmann constant is 1); at 0 there is no noise.
+        friction: rate, in inverse time; the drag coefficient of a particle is its mass times this. A number, numbers by
+            type ({"A": 1.0, "B": 0.5}), or the name of an attribute; above 0.
         seed: of the noise, which depends on it, the step and the particle's id alone.
     """
 
+    needs_friction = True
+
     def first_half(self, state: State, team: Team) -> None:
         """Move by force and noise."""
+        push = self._by_particle(state, lambda friction: self.dt / friction * state.quanta.force)
+        spread = self._by_particle(state, lambda friction: 2 * self.temperature * self.dt / friction)
         how = (
-            state.forces, state.mass, state.ids, self.seed, state.step, self.dt / self.friction * state.quanta.force,
-            2 * self.temperature * self.dt / self.friction, ROUND * state.quanta.position,
+            state.forces, state.mass, state.ids, self.seed, state.step, push, spread, ROUND * state.quanta.position,
         )  # fmt: skip
         longest, limit = max(team.split(wander, state.owned, state.positions, *how)), float(state.box.lengths.max())
         if not longest <= limit:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 from numba import njit
 
 from motes.arithmetic import round_with
@@ -21,12 +22,13 @@ from motes.threads import Team
 
 @njit(cache=True, nogil=True)
 def exchange_heat(
-    begin: int, end: int, velocities: Floats, mass: Floats, ids: Integers, seed: int, step: int, kept: float,
-    heat: float, magic: float,
+    begin: int, end: int, velocities: Floats, mass: Floats, ids: Integers, seed: int, step: int, kept_of: Floats,
+    temperature: float, magic: float,
 ) -> None:  # fmt: skip
-    """v = kept v + sqrt(heat / m) noise, on the velocity grid."""
+    """v = kept v + sqrt((1 - kept**2) T / m) noise, on the velocity grid."""
     for i in range(begin, end):
-        width = math.sqrt(heat / mass[i])
+        kept = kept_of[i]
+        width = math.sqrt((1.0 - kept) * (1.0 + kept) * temperature / mass[i])
         noise = normals(seed, LANGEVIN, step, ids[i])
         velocities[0, i] = round_with(kept * velocities[0, i] + width * noise[0], magic)
         velocities[1, i] = round_with(kept * velocities[1, i] + width * noise[1], magic)
@@ -34,15 +36,30 @@ def exchange_heat(
             velocities[2, i] = round_with(kept * velocities[2, i] + width * noise[2], magic)
 
 
+@njit(cache=True, nogil=True)
+def decay(friction: Floats, dt: float) -> Floats:
+    """What is left of a velocity after dt: exp(-friction dt)."""
+    kept = np.empty(len(friction))
+    for i in range(len(friction)):
+        kept[i] = exp(-friction[i] * dt)
+    return kept
+
+
 class Langevin(HeatBath):
     """A heat bath that every particle feels: constant number, volume and temperature.
 
     Args:
         dt: time step.
-        temperature: of the bath, in units of energy (the Boltzmann constant is 1).
-        friction: rate at which velocities forget, in inverse time.
+        temperature: of the bath, in units of energy (the Boltzmann constant is 1); at 0 it only takes energy away.
+        friction: rate at which velocities forget, in inverse time: a number, numbers by type ({"A": 1.0, "B": 0.5}), or
+            the name of an attribute; where it is 0, a particle moves by forces alone.
         seed: of the noise, which depends on it, the step and the particle's id alone.
     """
+
+    @property
+    def conserves_momentum(self) -> bool:
+        """Only without friction."""
+        return bool(np.all(self.friction == 0.0))
 
     def first_half(self, state: State, team: Team) -> None:
         """B, A, O, A."""
@@ -56,9 +73,8 @@ class Langevin(HeatBath):
         self._kick(state, team, self.dt / 2)
 
     def _exchange_heat(self, state: State, team: Team) -> None:
-        kept = exp(-self.friction * self.dt)
-        heat = (1.0 - kept) * (1.0 + kept) * self.temperature
+        kept = self._by_particle(state, lambda friction: decay(friction, self.dt))
         team.split(
-            exchange_heat, state.owned, state.velocities, state.mass, state.ids, self.seed, state.step, kept, heat,
-            ROUND * state.quanta.velocity,
+            exchange_heat, state.owned, state.velocities, state.mass, state.ids, self.seed, state.step, kept,
+            self.temperature, ROUND * state.quanta.velocity,
         )  # fmt: skip

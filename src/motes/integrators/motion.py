@@ -74,12 +74,16 @@ def positive(name: str, value: object) -> float:
 class Integrator(ABC):
     """A way to step: first_half moves the particles, then forces are computed, then second_half ends the step."""
 
-    conserves_momentum: ClassVar[bool] = False
     independent: ClassVar[bool] = False
     """Whether particles feel nothing, so that each can be carried through many steps on its own."""
     dt: float
     temperature: float = 0.0
     """That of the heat bath, 0 without one."""
+
+    @property
+    def conserves_momentum(self) -> bool:
+        """Whether it leaves the total momentum to the forces."""
+        return False
 
     def bind(self, world: World) -> Integrator:  # noqa: ARG002  # only a flow has names to bind
         """The same, without any of the user's code, so that it can travel to other ranks."""

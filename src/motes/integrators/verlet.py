@@ -5,8 +5,6 @@ The error of the energy stays bounded and grows with dt**2; the map is exactly r
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from motes.integrators.motion import Integrator, positive
 from motes.state import State
 from motes.threads import Team
@@ -23,14 +21,17 @@ class VelocityVerlet(Integrator):
     VelocityVerlet(dt=0.005)
     """
 
-    conserves_momentum: ClassVar[bool] = True
-
     @known_keywords
     def __init__(self, dt: float) -> None:
         self.dt = positive("dt", dt)
 
     def __repr__(self) -> str:
         return f"VelocityVerlet(dt={self.dt})"
+
+    @property
+    def conserves_momentum(self) -> bool:
+        """It does."""
+        return True
 
     def first_half(self, state: State, team: Team) -> None:
         """Kick by half a step, drift by a whole one."""
