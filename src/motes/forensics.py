@@ -23,7 +23,7 @@ from motes.formulas.bind import COORDINATES, MASS, PREFIX
 from motes.formulas.derive import evaluate
 from motes.ranks import EngineOfAll
 from motes.starts import Outline
-from motes.state import Array, Floats, Integers
+from motes.state import Array, Floats, Integers, column_names
 
 NEIGHBORS = 5
 """How many are named."""
@@ -220,9 +220,10 @@ class Witness:
 
     def _columns(self, rows: Integers) -> dict[str, Array]:
         """Columns by name, each of its own kind."""
-        names = ["id", "type", "mass", *self.outline.attributes, *self._axes, *(f"v{axis}" for axis in self._axes)]
+        names = column_names(self.outline.box.dimensions, self.outline.attributes)
+        whole = {"id", "type", *(f"image_{axis}" for axis in self._axes)}
         return {
-            name: row if name in ("id", "type") else row.view(np.float64)
+            name: row if name in whole else row.view(np.float64)
             for name, row in zip(names, np.ascontiguousarray(rows), strict=True)
         }
 

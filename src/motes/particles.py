@@ -20,12 +20,15 @@ from motes.words import known_keywords
 # Arguments of a user's function are matched by name, and these names already mean something there.
 RESERVED_NAMES = ("x", "y", "z", "t", "r", "id", "type")
 DEFAULT_TYPE = "A"
+MOST_IMAGES = 2**30
+"""Edges of the box that a particle may have left behind at the start: files hold such numbers in 32 bits."""
 
 
 @dataclass
 class _Columns:
     ids: NDArray[np.int64]
     positions: NDArray[np.float64]
+    images: NDArray[np.int64]
     velocities: NDArray[np.float64]
     mass: NDArray[np.float64]
     types: NDArray[np.int64]
@@ -53,6 +56,9 @@ class Particles:
         Labels, all of them integers or all of them text: one, or shape (N,). "A" by default.
     ids
         Unique integers >= 0, shape (N,); 0 .. N-1 by default. Results of a run come in the order of ids.
+    images
+        Integers, shape (N, d): how many edges of the box each particle has left behind along periodic axes. Zeros by
+        default. Unwrapped it is at positions + images * box.lengths, also where it is wrapped here or in a run.
     **attributes
         Further numbers of each particle (a charge, a diameter): one, or shape (N,).
 
@@ -78,6 +84,7 @@ class Particles:
         mass: ArrayLike = 1.0,
         types: ArrayLike | None = None,
         ids: ArrayLike | None = None,
+        images: ArrayLike | None = None,
         **attributes: ArrayLike,
     ) -> None:
         if not isinstance(box, Box):
@@ -87,10 +94,12 @@ class Particles:
         given = _checked_shape(numbers("positions", positions), box.dimensions)
         names = _checked_ids(ids, len(given))
         codes, self.type_names = _coded_types(types, len(given))
-        columns = _Columns(names, given, _read_only(np.zeros_like(given)), np.ones(len(given)), codes, {})
+        counted = _checked_images(images, given.shape)
+        columns = _Columns(names, given, counted, _read_only(np.zeros_like(given)), np.ones(len(given)), codes, {})
         self._columns: _Columns | None = columns
         self._require(np.isfinite(given), "positions", given, "finite coordinates")
         columns.positions = _read_only(self._inside(given))
+        columns.images = _read_only(self._counted(counted, given))
         columns.mass = self._per_particle("mass", mass)
         self._require(self.mass > 0, "mass", self.mass, "a positive mass")
         sound = (self.mass >= SMALLEST) & (self.mass <= LARGEST)
@@ -120,6 +129,7 @@ class Particles:
             self._columns = _Columns(
                 _read_only(ids),
                 _read_only(recipe.positions(ids) + recipe.box.origin),
+                _read_only(np.zeros((recipe.count, recipe.box.dimensions), np.int64)),
                 _read_only(recipe.velocities(ids, lambda values: values)),
                 _read_only(np.full(recipe.count, recipe.mass)),
                 _read_only(np.zeros(recipe.count, np.int64)),
@@ -136,6 +146,11 @@ class Particles:
     def positions(self) -> NDArray[np.float64]:
         """Shape (N, d): the user's coordinates, on the grid, inside the box."""
         return self._made.positions
+
+    @property
+    def images(self) -> NDArray[np.int64]:
+        """Shape (N, d): edges of the box left behind, so that positions + images * box.lengths are not wrapped."""
+        return self._made.images
 
     @property
     def mass(self) -> NDArray[np.float64]:
@@ -216,6 +231,17 @@ class Particles:
         self._require(inside, "positions", given, f"a place inside the box {limits} where it is not periodic")
         return relative + self.box.origin
 
+    def _counted(self, images: NDArray[np.int64], given: NDArray[np.float64]) -> NDArray[np.int64]:
+        """The images of particles that were given outside a periodic box: they stay, unwrapped, where they are."""
+        periodic, lengths = self.box.periodic, self.box.lengths
+        with np.errstate(over="ignore"):  # an infinity is reported by the next lines
+            edges = np.where(periodic, np.rint((given - self.positions) / lengths), 0.0)
+        near = np.abs(edges) <= MOST_IMAGES
+        self._require(near, "positions", given, f"coordinates within {MOST_IMAGES} edges of the box")
+        images = images + edges.astype(np.int64)
+        self._require((images == 0) | periodic, "images", images, "0 where the box is not periodic")
+        return images
+
     def _per_particle(self, name: str, values: ArrayLike) -> NDArray[np.float64]:
         array = numbers(name, values)
         if array.shape not in {(), (len(self),)}:
@@ -233,7 +259,7 @@ class Particles:
             )
         return self._per_particle(name, values)
 
-    def _require(self, good: NDArray[np.bool_], name: str, values: NDArray[np.float64], expected: str) -> None:
+    def _require(self, good: NDArray[np.bool_], name: str, values: NDArray[Any], expected: str) -> None:
         """Raise an InputError about the first particle for which not all is good."""
         if good.all():
             return
@@ -269,6 +295,15 @@ def _checked_ids(ids: ArrayLike | None, count: int) -> NDArray[np.int64]:
     if len(twice):
         raise InputError(f"ids: expected each id once, but {in_order[twice[0]]} occurs more than once")
     return _read_only(array.astype(np.int64))
+
+
+def _checked_images(images: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.int64]:
+    array = np.zeros(shape, np.int64) if images is None else np.asarray(images)
+    if array.shape != shape or array.dtype.kind not in "iu":
+        raise InputError(f"images: expected integers of shape {shape} as positions, got {array.dtype} of {array.shape}")
+    if np.abs(array.astype(np.float64)).max() > MOST_IMAGES:
+        raise InputError(f"images: expected integers from -{MOST_IMAGES} to {MOST_IMAGES}")
+    return array.astype(np.int64)
 
 
 def _coded_types(types: ArrayLike | None, count: int) -> tuple[NDArray[np.int64], tuple[Any, ...]]:

@@ -122,6 +122,15 @@ class Readings:
         return relative + box.origin
 
     @property
+    def images(self) -> Integers:
+        """Edges of the box left behind, (N, d): unwrapped, particles are at positions + images * box.lengths."""
+        box, periodic = self._outline.box, self._outline.box.periodic
+        relative, lengths = self._sorted("positions")[:, periodic], box.lengths[periodic]
+        images: Integers = self._sorted("images")  # counted when positions were wrapped last
+        images[:, periodic] += np.floor_divide(relative, lengths).astype(np.int64)
+        return images
+
+    @property
     def forces(self) -> Floats:
         """Forces, (N, d)."""
         return self._quanta.force * self._sorted("forces")

@@ -97,7 +97,7 @@ def start_of(particles: Particles) -> Start:
     positions = particles.box.snap(particles.positions)[order]
     velocities = particles.velocities[order]
     ids, types, mass = particles.ids[order], particles.types[order], particles.mass[order]
-    return State.of(particles.box, ids, types, mass, positions, velocities, columns)
+    return State.of(particles.box, ids, types, mass, positions, velocities, columns, particles.images[order])
 
 
 def own_share(start: Start, link: Link) -> State:

@@ -6,7 +6,7 @@ region owns come first, its ghosts after them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -38,8 +38,9 @@ class Quanta:
 class State:
     """What one region knows of its particles.
 
-    positions are relative to the origin of the box; forces count quanta; ghost_axes tells by its bits along which
-    axes a particle lies beyond the upper side of the region (0 for all that are owned).
+    positions are relative to the origin of the box; images count the edges of the box that were taken off when they
+    were wrapped; forces count quanta; ghost_axes tells by its bits along which axes a particle lies beyond the upper
+    side of the region (0 for all that are owned).
     """
 
     box: Box
@@ -50,6 +51,7 @@ class State:
     types: Integers
     mass: Floats
     positions: Floats
+    images: Integers
     velocities: Floats
     forces: Integers
     ghost_axes: npt.NDArray[np.int8]
@@ -66,8 +68,9 @@ class State:
         positions: Floats,
         velocities: Floats,
         attributes: dict[str, Floats],
+        images: Integers | None = None,
     ) -> State:
-        """A state at step 0, before its quanta are chosen; positions and velocities are (N, d)."""
+        """A state at step 0, before its quanta are chosen; positions, velocities and images (or zeros) are (N, d)."""
         return cls(
             box=box,
             quanta=Quanta(box.spacing, 2.0**-1000, 1.0, 1.0, 1.0),
@@ -77,6 +80,7 @@ class State:
             types=types,
             mass=mass,
             positions=np.ascontiguousarray(positions.T),
+            images=np.zeros((box.dimensions, len(ids)), np.int64) if images is None else images.T.copy(),
             velocities=np.ascontiguousarray(velocities.T),
             forces=np.zeros((box.dimensions, len(ids)), np.int64),
             ghost_axes=np.zeros(len(ids), np.int8),
@@ -109,7 +113,7 @@ class State:
             grown[..., : self.owned + self.ghosts] = values[..., : self.owned + self.ghosts]
             return grown
 
-        for name in ("ids", "types", "mass", "positions", "velocities", "forces", "ghost_axes"):
+        for name in ("ids", "types", "mass", "positions", "images", "velocities", "forces", "ghost_axes"):
             setattr(self, name, grow(getattr(self, name)))
         self.attributes = {name: grow(values) for name, values in self.attributes.items()}
 
@@ -117,7 +121,7 @@ class State:
         """The same kinds of columns without a particle."""
         nothing = np.zeros(0, np.int64)
         empty = replace(self, ids=nothing.copy(), types=nothing.copy(), owned=0, ghosts=0)
-        for name in ("mass", "positions", "velocities", "forces", "ghost_axes"):
+        for name in ("mass", "positions", "images", "velocities", "forces", "ghost_axes"):
             setattr(empty, name, getattr(self, name)[..., :0].copy())
         empty.attributes = {name: values[:0].copy() for name, values in self.attributes.items()}
         return empty
@@ -143,7 +147,7 @@ class State:
         self.owned += count
 
     def ghost_columns(self, places: Integers, axis: int = 0, shift: float = 0.0) -> Integers:
-        """What a ghost must know of its particle: all but mass and velocity; positions are shifted along axis."""
+        """What a ghost must know of its particle, no mass, velocity or images; positions are shifted along axis."""
         packed = _packed([*self._ghost_columns(), *self.positions], places)
         packed = np.vstack([packed, self.ghost_axes[places].astype(np.int64)])
         if shift:
@@ -163,18 +167,39 @@ class State:
     @property
     def column_names(self) -> list[str]:
         """What the rows are that take gives."""
-        axes = AXES[: self.dimensions]
-        return ["id", "type", "mass", *self.attributes, *axes, *(f"v{axis}" for axis in axes)]
+        return column_names(self.dimensions, self.attributes)
 
     def columns(self) -> list[Array]:
         """The columns of the owned particles, in this order."""
         return [values[: self.owned] for values in self._owned_columns()]
 
     def _owned_columns(self) -> list[Array]:
-        return [self.ids, self.types, self.mass, *self.attributes.values(), *self.positions, *self.velocities]
+        return [
+            self.ids,
+            self.types,
+            self.mass,
+            *self.attributes.values(),
+            *self.positions,
+            *self.velocities,
+            *self.images,
+        ]
 
     def _ghost_columns(self) -> list[Array]:
         return [self.ids, self.types, *self.attributes.values()]
+
+
+def column_names(dimensions: int, attributes: Iterable[str]) -> list[str]:
+    """What a particle takes along from region to region and into checkpoints, in this order."""
+    axes = AXES[:dimensions]
+    return [
+        "id",
+        "type",
+        "mass",
+        *attributes,
+        *axes,
+        *(f"v{axis}" for axis in axes),
+        *(f"image_{axis}" for axis in axes),
+    ]
 
 
 def _packed(columns: Sequence[Array], places: Integers) -> Integers:

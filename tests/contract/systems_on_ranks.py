@@ -110,6 +110,7 @@ def run(make: Callable[[], System], threads: int, folder: Path) -> dict[str, Any
         "minimized": minimized,
         "particles": [len(sim), len(sim.ids)],
         "ids as given": bool((sim.ids == np.sort(particles.ids)).all()),
+        "images": digest(sim.images.tobytes()),
         "forces": digest(quanta.tobytes()),
         "forces of any size": bool((quanta != 0).any()),
         "sum of forces": quanta.sum(axis=0).tolist(),

@@ -135,6 +135,7 @@ class Run:
             "mass": digest(simulation.mass),
             "attributes": [[name, digest(values)] for name, values in simulation.attributes.items()],
             "positions": digest(simulation.positions),
+            "images": digest(simulation.images),
             "velocities": digest(simulation.velocities),
             "forces": digest(simulation.forces),
             "energies": [simulation.potential_energy.hex(), simulation.kinetic_energy.hex(), simulation.virial.hex()],

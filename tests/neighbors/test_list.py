@@ -38,6 +38,7 @@ def state_of(box: motes.Box, positions: Any) -> State:
         types=np.zeros(count, np.int64),
         mass=np.ones(count),
         positions=np.ascontiguousarray(box.snap(positions).T),
+        images=np.zeros((dimensions, count), np.int64),
         velocities=np.zeros((dimensions, count)),
         forces=np.zeros((dimensions, count), np.int64),
         ghost_axes=np.zeros(count, np.int8),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import motes
-from motes.state import Quanta
+from motes.state import Quanta, column_names
 from motes.storage.columns import file_name, write_columns
 from motes.storage.folder import new_checkpoint, open_checkpoint, place_of
 from motes.storage.manifest import NAME, BoxRecord, InteractionRecord, Manifest, write_manifest
@@ -22,7 +22,8 @@ def columns(particles: int, seed: int) -> list[Any]:
     """What a rank has, in no order of ids."""
     random = np.random.default_rng(seed)
     ids, types = random.permutation(particles), random.integers(2, size=particles)
-    return [ids, types, np.ones(particles), random.random(particles), *random.normal(size=(6, particles))]
+    moving, images = random.normal(size=(6, particles)), random.integers(-2, 3, size=(3, particles))
+    return [ids, types, np.ones(particles), random.random(particles), *moving, *images]
 
 
 def manifest(step: int, files: tuple[Any, ...], **changes: Any) -> Manifest:
@@ -31,7 +32,7 @@ def manifest(step: int, files: tuple[Any, ...], **changes: Any) -> Manifest:
         "version": "0.1.0", "step": step, "end": 1000, "particles": sum(file.particles for file in files),
         "box": BoxRecord.of(motes.Box([5.0, 4.0, 3.0], ["periodic", "open", "reflecting"])),
         "quanta": Quanta(2.0**-50, 2.0**-40, 2.0**-30, 2.0**-20, 2.0**-10), "type_names": ("A", "B"),
-        "attributes": {"size": (0.25, 1.0)}, "columns": ("id", "type", "mass", "size", "x", "y", "z", "vx", "vy", "vz"),
+        "attributes": {"size": (0.25, 1.0)}, "columns": column_names(3, ["size"]),
         "integrator": {"kind": "VelocityVerlet", "dt": 0.005},
         "interactions": (InteractionRecord(name="soft", key="0f"),), "skin": 0.3, "shown": True,
         "observers": [{"kind": "function", "every": 10, "name": "look"}], "input": None, "files": files,

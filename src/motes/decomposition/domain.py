@@ -113,7 +113,7 @@ class Domain:
 
     def _wrap(self, state: State) -> None:
         periodic = state.box.periodic.astype(np.int64)
-        self.team.split(wrap, state.owned, state.positions, state.box.lengths, periodic)
+        self.team.split(wrap, state.owned, state.positions, state.images, state.box.lengths, periodic)
 
     def _hand_over(self, state: State, axis: int, parts: int) -> bool:
         """Give particles that belong elsewhere to the next region on their way; whether some have not arrived."""

@@ -53,8 +53,8 @@ def fold_shell(begin: int, end: int, forces: Integers, source: Integers, offset:
 
 
 @njit(cache=True, nogil=True)
-def wrap(begin: int, end: int, positions: Floats, lengths: Floats, periodic: Integers) -> None:
-    """Bring positions into the box along periodic axes.
+def wrap(begin: int, end: int, positions: Floats, images: Integers, lengths: Floats, periodic: Integers) -> None:
+    """Bring positions into the box along periodic axes, and count in images how far each has gone.
 
     All numbers lie on the grid and lengths are below half its range, so each sum is exact.
     """
@@ -65,8 +65,10 @@ def wrap(begin: int, end: int, positions: Floats, lengths: Floats, periodic: Int
             if periodic[a]:
                 while x < 0.0:
                     x += length
+                    images[a, i] -= 1
                 while x >= length:
                     x -= length
+                    images[a, i] += 1
                 positions[a, i] = x
 
 

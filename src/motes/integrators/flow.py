@@ -158,7 +158,7 @@ class BoundFlow(Integrator):
         return (state.positions, state.box.origin, self.numbers, self.tables, state.types, own, self.dt, state.step)
 
     def _how(self, state: State, steps: int) -> tuple[Any, ...]:
-        return (*self._what(state), steps, state.box.lengths, ROUND * state.quanta.position)
+        return (*self._what(state), steps, state.box.lengths, ROUND * state.quanta.position, state.images)
 
     def _report(self, state: State, place: int) -> None:
         """Follow the particle that was lost, which has not been moved, to the step at which that happens."""

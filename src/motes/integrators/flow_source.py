@@ -1,8 +1,9 @@
 """The source of the loops that carry particles along a flow.
 
 A block of LANES particles lies in one small array, one stretch for each column (x, y, what each particle has of its
-own, how far it went). The step loop runs outside, the loop over the block inside; its bounds and the distances between
-stretches are constants, so LLVM makes vector code of it without asking at run time whether arrays overlap.
+own, how far it went, how many edges it left behind). The step loop runs outside, the loop over the block inside; its
+bounds and the distances between stretches are constants, so LLVM makes vector code of it without asking at run time
+whether arrays overlap.
 
 Boundaries cost no branches: a particle that moves by less than an edge in a step is wrapped by adding or taking off
 the edge once. The farthest move is kept for each particle and looked at after the last step; what is not finite stays
@@ -44,6 +45,7 @@ class _Writer:
         self.tables = sorted(bound.tables)
         self.attributes = bound.attributes
         self.own = [*self.tables, *self.attributes]
+        self._periodic = [axis for axis in self.axes if self.boundary[axis] == "periodic"]
         used = bound.symbols
         self.arguments = [*self.axes, "t", *(name for name in [*self.numbers, *self.own] if name in used)]
 
@@ -57,7 +59,7 @@ class _Writer:
     def carry(self) -> Iterator[str]:
         """The loop over steps; it returns the place of a particle that is lost, or -1."""
         yield '@njit(cache=True, nogil=True, error_model="numpy")'
-        yield f"def carry({ARGUMENTS}, steps, lengths, magic):"
+        yield f"def carry({ARGUMENTS}, steps, lengths, magic, images):"
         yield from indent(1, self._uniform())
         yield "    half = 0.5 * dt"
         for a, axis in enumerate(self.axes):
@@ -65,6 +67,7 @@ class _Writer:
             yield f"    origin_{axis} = origin[{a}]"
         yield "    reach = 2.0 * lengths.max()"
         columns = [*self.axes, *self.own, *(f"far_{axis}" for axis in self.axes)]
+        columns += [f"image_{axis}" for axis in self._periodic]
         self._place = {column: row * LANES for row, column in enumerate(columns)}
         yield f"    work = np.empty({len(columns) * LANES})"
         yield f"    for block in range(begin, end, {LANES}):"
@@ -81,6 +84,8 @@ class _Writer:
         yield "        for k in range(count):"
         for a, axis in enumerate(self.axes):
             yield f"            positions[{a}, block + k] = {self._at(axis)}"
+            if axis in self._periodic:
+                yield f"            images[{a}, block + k] += np.int64({self._at(f'image_{axis}')})"
         yield "    return -1"
 
     def bad(self) -> Iterator[str]:
@@ -117,6 +122,8 @@ class _Writer:
         for a, axis in enumerate(self.axes):
             yield f"{self._at(axis)} = positions[{a}, i]"
             yield f"{self._at(f'far_{axis}')} = 0.0"
+            if axis in self._periodic:
+                yield f"{self._at(f'image_{axis}')} = 0.0"
         for name, source in self._sources():
             yield f"{self._at(name)} = {source}"
 
@@ -173,6 +180,8 @@ class _Writer:
         yield f"before = {far}"
         yield f"{far} = size if size > before else before"
         if boundary == "periodic":
+            image = self._at(f"image_{axis}")
+            yield f"{image} = {image} + (1.0 if p >= edge_{axis} else -1.0 if p < 0.0 else 0.0)"
             yield from self._wrap("p", axis)
         elif boundary == "reflecting":
             yield "p = -p if p < 0.0 else p"

@@ -99,6 +99,12 @@ class Frame:
         return positions
 
     @property
+    def images(self) -> Integers:
+        """(N, d) edges of the box left behind: unwrapped, particles are at positions + images * box.lengths."""
+        images: Integers = self._read("images")
+        return images
+
+    @property
     def velocities(self) -> Floats:
         """(N, d) velocities."""
         velocities: Floats = self._read("velocities")

@@ -16,12 +16,12 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from motes.box import AXES, Box
+from motes.box import Box
 from motes.errors import InputError
-from motes.state import Quanta
+from motes.state import Quanta, column_names
 from motes.storage.columns import ColumnFile, file_name
 
-FORMAT = 1
+FORMAT = 2
 """Changes with every change that an older Motes could not read."""
 
 NAME = "manifest.json"
@@ -101,10 +101,9 @@ class Manifest(BaseModel):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         """What is said twice must be the same: a program that wrote something else is not to be trusted."""
-        axes = AXES[: self.box.box().dimensions]
         if not 0 <= self.step <= self.end:
             raise ValueError(f"step {self.step} is not from 0 to {self.end}")
-        if self.columns != ("id", "type", "mass", *self.attributes, *axes, *(f"v{axis}" for axis in axes)):
+        if list(self.columns) != column_names(self.box.box().dimensions, self.attributes):
             raise ValueError("the columns are not those of such particles")
         if not self.files or [file.name for file in self.files] != [file_name(rank) for rank in range(len(self.files))]:
             raise ValueError("the files are not those of ranks 0, 1 and so on")
