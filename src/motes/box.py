@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from motes.checks import numbers
 from motes.errors import InputError
+from motes.frozen import Frozen, kept
 from motes.words import known_keywords
 
 BOUNDARIES = ("periodic", "open", "reflecting")
@@ -35,7 +36,7 @@ _FEWEST_SPACINGS_IN_EDGE = 2.0**20
 _SHORTEST_EDGE, _LONGEST_EDGE = 2.0**-250, 2.0**250
 
 
-class Box:
+class Box(Frozen):
     """An orthogonal box in two or three dimensions. It does not change once made.
 
     Parameters
@@ -54,6 +55,8 @@ class Box:
     far from zero) that no grid of float64 numbers resolves them all, or for an unknown boundary.
     """
 
+    _instead: ClassVar[str] = "a box does not change once made; make a new one, and particles in it"
+
     lengths: NDArray[np.float64]
     """Edges, shape (d,), read-only."""
     origin: NDArray[np.float64]
@@ -71,10 +74,8 @@ class Box:
         corner = _checked_origin(origin, len(edges))
         self.boundary = _checked_boundary(boundary, len(edges))
         self.spacing = _grid_spacing(edges, corner)
-        self.lengths = self._round(edges)
-        self.origin = self._round(corner)
-        self.lengths.flags.writeable = False
-        self.origin.flags.writeable = False
+        self.lengths = kept(self._round(edges))
+        self.origin = kept(self._round(corner))
 
     @property
     def dimensions(self) -> int:

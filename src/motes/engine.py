@@ -31,7 +31,7 @@ from motes.neighbors.list import NeighborList
 from motes.queries import Queries
 from motes.recipes import Recipe
 from motes.starts import Start, own_share
-from motes.state import Floats, Integers, Quanta
+from motes.state import Floats, Integers, Quanta, Timeline
 from motes.threads import Team
 
 PHASES = ("integrate", "neighbors", "halo", "migrate", "pair", "output", "waiting")
@@ -47,6 +47,9 @@ class Plan:
     fields: tuple[FieldPlan, ...]
     skin: float
     threads: int
+    step: int
+    """The first."""
+    timeline: Timeline
 
 
 @dataclass(frozen=True)
@@ -89,13 +92,13 @@ class Engine(Queries, Downhill):
 
     def __init__(self, plan: Plan, start: Start, link: Link) -> None:
         self.state = own_share(start, link)
-        self.dt = plan.integrator.dt
+        self.state.step, self.state.timeline = plan.step, plan.timeline
         self._recipe = start if isinstance(start, Recipe) else None
         self.link = link
         self.team = Team(plan.threads)
         self.integrator = plan.integrator
         self.forces = PairForces(plan.forces, self.team)
-        self.fields = FieldForces(plan.fields, plan.integrator.dt, self.team)
+        self.fields = FieldForces(plan.fields, self.team)
         self.neighbors = NeighborList(plan.forces.cutoff, plan.skin, self.team)
         halo = self.neighbors.radius if plan.forces.cutoff else 0.0
         self.domain = Domain(Regions.even(plan.box, link.size, halo), halo, link, self.team)
@@ -247,6 +250,21 @@ class Engine(Queries, Downhill):
         self._agree()
         self.clock = Clock(self.link)
         self.balancer.restart(self.work)
+
+    def change_integrator(self, integrator: Integrator) -> None:
+        """Go on with another integrator from this step; if it cannot start here, all stays as it is."""
+        self._next = self.state.step
+        self._attempt(integrator.start, self.state, self.team)
+        try:
+            self._agree()
+        except StoppedError:
+            self._failure = None
+            raise
+        if self.integrator.independent:  # it carried particles away from their owners and neighbours
+            self.rebuild()
+            self.compute_forces(energy=False)
+        self.state.timeline = self.state.timeline.going_on(self.state.step, integrator.dt)
+        self.integrator = integrator
 
     def set_velocities(self, ids: Integers, velocities: Floats) -> None:
         """Take over the velocities (d, N) of particles with these rising ids."""

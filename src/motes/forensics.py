@@ -23,7 +23,7 @@ from motes.formulas.bind import COORDINATES, MASS, PREFIX
 from motes.formulas.derive import evaluate
 from motes.ranks import EngineOfAll
 from motes.starts import Outline
-from motes.state import Array, Floats, Integers, column_names
+from motes.state import Array, Floats, Integers, Timeline, column_names
 
 NEIGHBORS = 5
 """How many are named."""
@@ -49,7 +49,6 @@ class Witness:
         outline: what is known of the particles.
         pairs: the pair interactions.
         fields: the fields.
-        dt: the time of a step.
         numbers: of the pairs and then of the fields, as the user counts interactions.
     """
 
@@ -57,7 +56,6 @@ class Witness:
     outline: Outline
     pairs: Sequence[BoundPair]
     fields: Sequence[BoundField]
-    dt: float
     numbers: Sequence[int]
 
     def report(self, failure: Failure) -> str:
@@ -145,7 +143,7 @@ class Witness:
         position = self._inside(particle)
         for number, field in zip(self.numbers[len(self.pairs) :], self.fields, strict=True):
             bound = field.bound
-            values: dict[str, Any] = {PREFIX + COORDINATES[-1]: step * self.dt}
+            values: dict[str, Any] = {PREFIX + COORDINATES[-1]: self._timeline.at(step)}
             values |= {PREFIX + name: value for name, value in bound.numbers.items()}
             values |= {PREFIX + name: table[particle["type"]] for name, table in bound.tables.items()}
             values |= {PREFIX + name: particle[MASS if name == MASS else name] for name in bound.attributes}
@@ -169,7 +167,7 @@ class Witness:
         columns = [f"type {label}", f"mass {particle['mass']:.6g}"]
         columns += [f"{name} {particle[name]:.6g}" for name in self.outline.attributes]
         velocity = np.array([particle[f"v{axis}"] for axis in self._axes], float)
-        move = float(np.sqrt((velocity**2).sum())) * self.dt
+        move = float(np.sqrt((velocity**2).sum())) * self._timeline.dt
         lines = [
             _line("particle", f"id {particle['id']}, " + ", ".join(columns)),
             _line("position", self._place(particle)),
@@ -196,7 +194,7 @@ class Witness:
         """One line about what is likely wrong."""
         cutoff = max((pair.max_cutoff for pair in self.pairs), default=0.0)
         velocity = np.array([particle[f"v{axis}"] for axis in self._axes], float)
-        move = float(np.sqrt((velocity**2).sum())) * self.dt
+        move = float(np.sqrt((velocity**2).sum())) * self._timeline.dt
         nearest = float(np.sqrt((self._positions(around) ** 2).sum(axis=0)).min(initial=math.inf))
         usual = self.outline.density ** (-1 / len(self._axes))
         undefined = [name for name, force in felt.items() if np.isnan(force).any()]
@@ -213,6 +211,10 @@ class Witness:
         return "use a smaller dt, or an interaction that is finite wherever particles go"
 
     # Numbers
+
+    @property
+    def _timeline(self) -> Timeline:
+        return self.engine.here.state.timeline
 
     @property
     def _axes(self) -> tuple[str, ...]:

@@ -24,7 +24,6 @@ class Queries:
     state: State
     link: Link
     team: Team
-    dt: float
 
     def save(self, folder: Path) -> list[tuple[int, int, int, int]]:
         """Write the particles of each rank into a file; for each rank an error number, or 0, and what it wrote."""
@@ -53,7 +52,7 @@ class Queries:
         """A coordinate inside the box, the time, the mass, or an attribute, of the owned particles."""
         state = self.state
         if name == "t":
-            return np.array(state.step * self.dt)
+            return np.array(state.time)
         if name in AXES:
             axis = AXES.index(name)
             x = state.positions[axis, : state.owned]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from motes.failures import StoppedError
 from motes.forces.field import Field
 from motes.forces.interaction import Pair
 from motes.forensics import Witness
+from motes.frozen import read_only
 from motes.integrators import Integrator
 from motes.ranks import EngineOfAll
 from motes.starts import Outline
@@ -23,7 +24,7 @@ from motes.state import Array, Floats, Integers, Quanta
 
 
 class Readings:
-    """The part of a simulation that only answers."""
+    """The part of a simulation that only answers. All arrays are read-only."""
 
     _outline: Outline
     _integrator: Integrator
@@ -37,6 +38,7 @@ class Readings:
     _output: float
     _witness: Witness
     _end: int
+    _changes: int
 
     # The state, in the order of particle ids
 
@@ -59,8 +61,18 @@ class Readings:
 
     @property
     def time(self) -> float:
-        """Time passed since step 0."""
-        return self.step * self._integrator.dt
+        """Time passed, counted step by step: it goes on when the integrator changes."""
+        return self._engine.here.state.time
+
+    @property
+    def changes(self) -> int:
+        """How often something was assigned, or the particles moved otherwise than by a step."""
+        return self._changes
+
+    @property
+    def dt(self) -> float:
+        """Time step of the integrator."""
+        return self._integrator.dt
 
     @property
     def box(self) -> Box:
@@ -108,7 +120,7 @@ class Readings:
         return self._sorted("mass")
 
     @property
-    def attributes(self) -> dict[str, Floats]:
+    def attributes(self) -> Mapping[str, Floats]:
         """Per-particle attributes, each (N,)."""
         return {name: self._sorted(name) for name in self._outline.attributes}
 
@@ -118,22 +130,22 @@ class Readings:
         # Wrapped before the origin is added: beyond the far corner that sum may be off the grid.
         box = self._outline.box
         relative, periodic = self._sorted("positions"), box.periodic
-        relative[:, periodic] = np.mod(relative[:, periodic], box.lengths[periodic])
-        return relative + box.origin
+        wrapped = np.where(periodic, np.mod(relative, box.lengths), relative)
+        return read_only(wrapped + box.origin)
 
     @property
     def images(self) -> Integers:
         """Edges of the box left behind, (N, d): unwrapped, particles are at positions + images * box.lengths."""
         box, periodic = self._outline.box, self._outline.box.periodic
         relative, lengths = self._sorted("positions")[:, periodic], box.lengths[periodic]
-        images: Integers = self._sorted("images")  # counted when positions were wrapped last
+        images: Integers = self._sorted("images").copy()  # counted when positions were wrapped last
         images[:, periodic] += np.floor_divide(relative, lengths).astype(np.int64)
-        return images
+        return read_only(images)
 
     @property
     def forces(self) -> Floats:
         """Forces, (N, d)."""
-        return self._quanta.force * self._sorted("forces")
+        return read_only(self._quanta.force * self._sorted("forces"))
 
     def elementwise(self, function: Callable[..., Any]) -> Any:
         """What a function of one particle gives for each: (N,), or a tuple of such arrays, in the order of ids.
@@ -163,7 +175,7 @@ class Readings:
         return self._order
 
     def _sorted(self, name: str) -> Array:
-        return np.ascontiguousarray(self._engine.call("gather", name)[..., self._ranking()].T)
+        return read_only(np.ascontiguousarray(self._engine.call("gather", name)[..., self._ranking()].T))
 
     # Numbers
 

@@ -76,7 +76,9 @@ def from_manifest(
     check_interactions(manifest.interactions, records_of(interactions, outline))
     if outline.box.spacing != manifest.quanta.position:
         raise InputError(f"{place}: its box has another grid than this Motes gives it: use the version that wrote it")
-    saved = Saved(outline.box, manifest.quanta, manifest.step, tuple(outline.attributes), place, manifest.files)
+    saved = Saved(
+        outline.box, manifest.quanta, manifest.step, manifest.timeline, tuple(outline.attributes), place, manifest.files
+    )
     simulation = Simulation.going_on(
         saved, outline, integrator, interactions, threads,
         manifest.skin if skin is None else skin,

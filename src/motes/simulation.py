@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from motes.forces.interaction import BoundPair, Pair
 from motes.forces.plan import plan_pairs
 from motes.forensics import Witness
 from motes.formulas.bind import Bound
+from motes.frozen import check_assignable
 from motes.integrators import Integrator
 from motes.interrupts import Interrupt, noted_interrupts
 from motes.minimize import INTERRUPTED, Minimized, minimize
@@ -38,7 +40,7 @@ from motes.readings import Readings
 from motes.records import own_version, record_of_integrator, records_of
 from motes.rescue import Rescue
 from motes.starts import Outline, Saved, Start, start_of
-from motes.state import Floats, Integers, Quanta
+from motes.state import Floats, Integers, Quanta, Timeline
 from motes.storage.columns import ColumnFile, file_name
 from motes.storage.folder import new_checkpoint, place_of
 from motes.storage.manifest import BoxRecord, InputRecord, InteractionRecord, Manifest, write_manifest
@@ -47,6 +49,9 @@ from motes.words import known_keywords
 
 SHOW_EVERY = 0.2
 """Seconds between two signs of progress."""
+
+ASSIGNABLE = "what can be assigned are integrator and velocities, each as a whole"
+THE_INTEGRATORS = "it is that of the integrator; go on with another one: simulation.integrator = ..."
 
 
 class Simulation(Readings):
@@ -58,6 +63,8 @@ class Simulation(Readings):
         interactions: Pair and Field objects; none means free particles.
         threads: how many; None takes all cores.
         skin: width beyond the cutoff up to which neighbours are listed; it changes the speed, never a result.
+        first_step: where steps, time (in steps of dt) and noise begin to count, to go on with what an earlier
+            simulation ended with: noise is a function of seed, step and particle.
 
     Raises:
         InputError: for anything that cannot be run, before a step is taken.
@@ -71,11 +78,15 @@ class Simulation(Readings):
         interactions: Sequence[Pair | Field] = (),
         threads: int | None = None,
         skin: float | None = None,
+        first_step: int = 0,
     ) -> None:
         if not isinstance(particles, Particles):
             raise InputError(f"the first argument is {type(particles).__name__}; it must be motes.Particles")
-        self._set_up(Outline.of(particles), integrator, interactions, threads, skin, start_of(particles))
-        self._step = self._end = 0
+        step = whole_number("first_step", first_step, minimum=0)
+        check_types(integrator, interactions)
+        timeline = Timeline(integrator.dt, step, step * integrator.dt)
+        start = start_of(particles)
+        self._set_up(Outline.of(particles), integrator, interactions, threads, skin, start, step, timeline)
         self._begin(self._extremes(), particles.velocities)
 
     @classmethod
@@ -85,19 +96,22 @@ class Simulation(Readings):
     ) -> Simulation:  # fmt: skip
         """From where another one was stopped; `motes.resume` is the way to call it."""
         simulation = cls.__new__(cls)
-        simulation._set_up(outline, integrator, interactions, threads, skin, saved)
-        simulation._step = simulation._end = saved.step
+        check_types(integrator, interactions)
+        simulation._set_up(outline, integrator, interactions, threads, skin, saved, saved.step, saved.timeline)
         simulation._engine.call("rebuild")
         simulation._ask("begin", saved.quanta)
         simulation._chosen = saved.quanta
         return simulation
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        check_assignable(self, name, THE_INTEGRATORS if hasattr(vars(self).get("_integrator"), name) else ASSIGNABLE)
+        super().__setattr__(name, value)
+
     def _set_up(
         self, outline: Outline, integrator: Integrator, interactions: Sequence[Pair | Field], threads: int | None,
-        skin: float | None, start: Start,
+        skin: float | None, start: Start, step: int, timeline: Timeline,
     ) -> None:  # fmt: skip
         """Resolve all names, compile, and hand the particles to their owners."""
-        check_types(integrator, interactions)
         ranks = world()
         pairs = [one.bind(outline.type_names, outline.attributes) for one in interactions if isinstance(one, Pair)]
         forces = plan_pairs(pairs, max(1, len(outline.type_names)), outline.box.dimensions)
@@ -106,7 +120,7 @@ class Simulation(Readings):
         fields = [one.bind(outline.world) for one in interactions if isinstance(one, Field)]
         plans = tuple(field.plan for field in fields)
         threads = Team(threads, ranks.cores).threads
-        plan = Plan(outline.box, integrator.bind(outline.world), forces, plans, width, threads)
+        plan = Plan(outline.box, integrator.bind(outline.world), forces, plans, width, threads, step, timeline)
         self._outline = outline.brief()
         self._integrator = integrator
         self._interactions = tuple(interactions)
@@ -115,11 +129,13 @@ class Simulation(Readings):
         self._ranks = ranks.size
         self._engine = ranks.build(plan, start)
         numbers = sorted(range(1, len(interactions) + 1), key=lambda n: isinstance(interactions[n - 1], Field))
-        self._witness = Witness(self._engine, self._outline, pairs, fields, integrator.dt, numbers)
+        self._witness = Witness(self._engine, self._outline, pairs, fields, numbers)
         self._order: Integers | None = None
+        self._step = self._end = step
         self._schedule = Schedule()
         self._rescue = Rescue(self._engine)
         self._output = 0.0
+        self._changes = 0
         self._input: tuple[Path, dict[str, Any]] | None = None
 
     def _extremes(self) -> Extremes:
@@ -264,6 +280,7 @@ class Simulation(Readings):
 
     def _forget_moments(self) -> None:
         """The particles are changed: what was kept or saved of this step is not of them."""
+        self._changes += 1
         self._rescue.forget()
         for observer in self._schedule.observers:
             if isinstance(observer, Checkpoint):
@@ -323,6 +340,7 @@ class Simulation(Readings):
         return Manifest(
             version=own_version(),
             step=self.step,
+            timeline=self._engine.here.state.timeline,
             end=max(self._end, self.step),
             particles=len(self),
             box=BoxRecord.of(outline.box),
@@ -346,6 +364,24 @@ class Simulation(Readings):
     def every(self, interval: int, *observers: Callable[[Frame], Any]) -> None:
         """Show the observers a frame at every step that is a multiple of interval."""
         self._schedule.add(interval, *observers)
+
+    @property
+    def integrator(self) -> Integrator:
+        """How the particles move. Another one moves them from this step on, on all ranks: all else goes on."""
+        return self._integrator
+
+    @integrator.setter
+    def integrator(self, integrator: Integrator) -> None:
+        check_types(integrator, self._interactions)
+        bound = integrator.bind(self._outline.world)
+        try:
+            self._engine.call("change_integrator", bound)
+        except StoppedError as stopped:
+            raise InputError(self._witness.complaint(stopped.failure)) from None
+        self._integrator = integrator
+        self._plan = replace(self._plan, integrator=bound)
+        self.__dict__.pop("_records", None)
+        self._forget_moments()
 
     @property
     def velocities(self) -> Floats:

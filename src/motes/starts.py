@@ -12,7 +12,7 @@ from motes.decomposition.domain import Link
 from motes.formulas.bind import World
 from motes.particles import Particles
 from motes.recipes import Recipe
-from motes.state import Floats, Quanta, State
+from motes.state import Floats, Quanta, State, Timeline
 from motes.storage.columns import ColumnFile, read_rows
 
 
@@ -65,6 +65,7 @@ class Saved:
     box: Box
     quanta: Quanta
     step: int
+    timeline: Timeline
     attributes: tuple[str, ...]
     folder: Path
     files: tuple[ColumnFile, ...]
@@ -80,7 +81,7 @@ class Saved:
         columns = {name: np.zeros(0) for name in self.attributes}
         state = State.of(self.box, nothing, nothing.copy(), np.zeros(0), nowhere, nowhere.copy(), columns)
         state.add(read_rows(self.folder, self.files, begin, end))
-        state.step, state.quanta = self.step, self.quanta
+        state.quanta = self.quanta
         return state
 
 

@@ -34,6 +34,26 @@ class Quanta:
     kinetic: float
 
 
+@dataclass(frozen=True)
+class Timeline:
+    """What time it is at a step: counted in steps of dt from a step whose time is known.
+
+    So time does not go back when dt changes, and there is no sum of rounding errors.
+    """
+
+    dt: float
+    step: int = 0
+    time: float = 0.0
+
+    def at(self, step: int) -> float:
+        """The time at a step; also of steps before, as long as dt did not change."""
+        return self.time + (step - self.step) * self.dt
+
+    def going_on(self, step: int, dt: float) -> Timeline:
+        """The same until this step, and another dt from then on."""
+        return self if dt == self.dt else Timeline(dt, step, self.at(step))
+
+
 @dataclass
 class State:
     """What one region knows of its particles.
@@ -57,6 +77,7 @@ class State:
     ghost_axes: npt.NDArray[np.int8]
     attributes: dict[str, Floats]
     ghosts: int = 0
+    timeline: Timeline = Timeline(1.0)
 
     @classmethod
     def of(
@@ -86,6 +107,11 @@ class State:
             ghost_axes=np.zeros(len(ids), np.int8),
             attributes=attributes,
         )
+
+    @property
+    def time(self) -> float:
+        """The time of this step."""
+        return self.timeline.at(self.step)
 
     @property
     def dimensions(self) -> int:

@@ -46,6 +46,8 @@ class FakeSimulation:
     def __len__(self) -> int:
         return 3
 
+    changes = 0
+
     @property
     def time(self) -> float:
         return self.step * 0.005

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import motes
-from motes.state import Quanta, column_names
+from motes.state import Quanta, Timeline, column_names
 from motes.storage.columns import file_name, write_columns
 from motes.storage.folder import new_checkpoint, open_checkpoint, place_of
 from motes.storage.manifest import NAME, BoxRecord, InteractionRecord, Manifest, write_manifest
@@ -29,7 +29,8 @@ def columns(particles: int, seed: int) -> list[Any]:
 def manifest(step: int, files: tuple[Any, ...], **changes: Any) -> Manifest:
     """One that fits the columns."""
     given: dict[str, Any] = {
-        "version": "0.1.0", "step": step, "end": 1000, "particles": sum(file.particles for file in files),
+        "version": "0.1.0", "step": step, "timeline": Timeline(0.005), "end": 1000,
+        "particles": sum(file.particles for file in files),
         "box": BoxRecord.of(motes.Box([5.0, 4.0, 3.0], ["periodic", "open", "reflecting"])),
         "quanta": Quanta(2.0**-50, 2.0**-40, 2.0**-30, 2.0**-20, 2.0**-10), "type_names": ("A", "B"),
         "attributes": {"size": (0.25, 1.0)}, "columns": column_names(3, ["size"]),

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import motes
-from motes.cli.build import Job, blame, build_integrator
+from motes.cli.build import Job, blame
 from motes.cli.config import validated
 from motes.cli.run import Options, take_steps
 from motes.errors import InputError
@@ -23,9 +23,8 @@ def resume(path: Path, options: Options) -> None:
     place, manifest = open_checkpoint(path.absolute())
     with blame(path):
         job = job_of(manifest, place.parent)
-        integrator = build_integrator(job)
     with blame(path):
-        simulation = from_manifest(place, manifest, job.interactions, integrator, options.threads, job.config.run.skin)
+        simulation = from_manifest(place, manifest, job.interactions, None, options.threads, job.config.run.skin)
     table = None
     for memory in manifest.observers:
         observer = recall(memory, place.parent)

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from motes.errors import InputError, ParticleError
 from motes.forces import field_kernel
 from motes.forces.field_kernel import field_key, field_source
+from motes.forces.interaction import INSTEAD
 from motes.forces.pair import PairSums
 from motes.forces.scale import BITS
 from motes.formulas.bind import COORDINATES, MASS, Bound, World, bind, check_given, names_of, trace_named
@@ -23,13 +25,14 @@ from motes.formulas.compile import load, source_of
 from motes.formulas.expression import expression_parameters, parse
 from motes.formulas.formula import Expression
 from motes.formulas.trace import describe
+from motes.frozen import Frozen, FrozenMapping, shown
 from motes.state import ROUND, Floats, Integers, State
 from motes.threads import Team
 from motes.words import known_keywords
 
 
-class Field:
-    """A field that acts on every particle, from its energy as a function of the place.
+class Field(Frozen):
+    """A field that acts on every particle, from its energy as a function of the place. It does not change once made.
 
     Args:
         function: energy(x, y, ...) of one particle, of any of the coordinates x, y (and z), the time t, the parameters
@@ -47,6 +50,8 @@ class Field:
     Field(<lambda>, g=9.81)
     """
 
+    _instead: ClassVar[str] = INSTEAD
+
     @known_keywords
     def __init__(self, function: Callable[..., Any], **parameters: Any) -> None:
         if isinstance(function, str):
@@ -55,7 +60,7 @@ class Field:
             describe(function),
             getattr(function, "__name__", type(function).__name__),
             names_of(function),
-            lambda names: trace_named(function, names, "one energy"),
+            partial(trace_named, function, wanted="one energy"),
             parameters,
         )
 
@@ -64,8 +69,9 @@ class Field:
         """The same from text such as "k*(x**2 + y**2)/2", of which nothing is ever executed."""
         field = cls.__new__(cls)
         names = expression_parameters(text, ())
-        shown = text if len(text) <= 60 else text[:57] + "..."
-        field._set(shown, shown, dict.fromkeys(names, True), lambda known: (parse(text, known),), parameters)
+        short = text if len(text) <= 60 else text[:57] + "..."
+        field._set(short, short, dict.fromkeys(names, True), partial(_parsed, text), parameters)
+        field._seal()
         return field
 
     def _set(
@@ -78,13 +84,13 @@ class Field:
     ) -> None:
         check_given(name, needed, parameters)
         self.name = name
-        self.parameters = parameters
+        self.parameters = FrozenMapping(parameters, self._instead)
         self._short = short
         self._needed = needed
         self._formulas = formulas
 
     def __repr__(self) -> str:
-        return f"Field({', '.join([self._short, *(f'{key}={value!r}' for key, value in self.parameters.items())])})"
+        return shown(self, self._short, **self.parameters)
 
     def bind(self, world: World) -> BoundField:
         """The field in this world: every name resolved, and compiled."""
@@ -95,6 +101,10 @@ class Field:
         module = load(key, lambda: field_source(bound, world.boundary), str(field_kernel.__file__))
         plan = FieldPlan(self.name, key, source_of(module), *bound.rows, bound.attributes)
         return BoundField(bound, plan)
+
+
+def _parsed(text: str, known: Sequence[str]) -> tuple[Expression, ...]:
+    return (parse(text, known),)
 
 
 @dataclass(frozen=True)
@@ -130,12 +140,11 @@ class BoundField:
 
 
 class FieldForces:
-    """All fields of a run. dt is the time of a step: positions of step n are those at n dt."""
+    """All fields of a run."""
 
-    def __init__(self, plans: Sequence[FieldPlan], dt: float, team: Team) -> None:
+    def __init__(self, plans: Sequence[FieldPlan], team: Team) -> None:
         self.plans = tuple(plans)
         self.team = team
-        self._dt = dt
         self._modules = [plan.load() for plan in plans]
 
     def add(self, state: State, sums: PairSums) -> PairSums:
@@ -175,7 +184,7 @@ class FieldForces:
         columns = tuple(state.mass if name == MASS else state.attributes[name] for name in plan.attributes)
         what = (
             state.positions, state.box.origin, state.box.lengths, plan.numbers, plan.tables, state.types,
-            columns or (state.mass,), state.step * self._dt, ROUND * quantum, ROUND * energy_quantum, state.forces,
+            columns or (state.mass,), state.time, ROUND * quantum, ROUND * energy_quantum, state.forces,
         )  # fmt: skip
         return [kernel(*only, *what)] if only else self.team.split(kernel, state.owned, *what)
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from functools import partial
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +23,18 @@ from motes.formulas.derive import FUNCTIONS, evaluate
 from motes.formulas.expression import expression_parameters, parse
 from motes.formulas.formula import HOLD, Expression, apply, symbol
 from motes.formulas.trace import describe, parameters, trace
+from motes.frozen import Frozen, FrozenMapping, kept, shown
 from motes.words import did_you_mean, known_keywords
 
 Array = NDArray[np.float64]
 Shift = Literal["energy", "force"]
 Label = int | str
+
+INSTEAD = (
+    "an interaction does not change once made; make a new one, and go on with it: "
+    "motes.Simulation(simulation.snapshot(), ...)"
+)
+
 
 SHIFTS = (None, "energy", "force")
 # Words of the generated code, which a parameter of the same name must not hide.
@@ -129,8 +137,10 @@ class BoundPair:
         return float(np.max(self.cutoff))
 
 
-class Pair:
+class Pair(Frozen):
     """An interaction between any two particles closer than a cutoff, from the energy as a function of the distance.
+
+    It does not change once made, and can serve in several simulations.
 
     Args:
         function: energy(r, ...), of the distance and of parameters that are matched by name. NumPy functions work
@@ -144,6 +154,8 @@ class Pair:
         InputError: for a parameter that is missing, unused or not finite, and for a cutoff that is not positive.
     """
 
+    _instead: ClassVar[str] = INSTEAD
+
     @known_keywords
     def __init__(
         self, function: Callable[..., Any], cutoff: Any, shift: Shift | None = None, **parameters_given: Any
@@ -155,7 +167,8 @@ class Pair:
             for name, parameter in parameters(function, ("r",)).items()
         }
         self.name = describe(function)
-        self._trace: Callable[[Mapping[str, Expression]], Expression] = lambda given: trace(function, ("r",), given)
+        self._short = getattr(function, "__name__", type(function).__name__)
+        self._trace: Callable[[Mapping[str, Expression]], Expression] = partial(trace, function, ("r",))
         self._set(needed, cutoff, shift, parameters_given)
 
     @classmethod
@@ -164,11 +177,15 @@ class Pair:
         """The same from text such as "k*(r - a)**2/2", of which nothing is ever executed."""
         pair = cls.__new__(cls)
         names = expression_parameters(text)
-        formula = parse(text, ("r", *names))
-        pair.name = text if len(text) <= 60 else text[:57] + "..."
-        pair._trace = formula.substitute
+        pair.name = pair._short = text if len(text) <= 60 else text[:57] + "..."
+        pair._trace = partial(_parsed, text, names)
         pair._set(dict.fromkeys(names, True), cutoff, shift, parameters_given)
+        pair._seal()
         return pair
+
+    def __repr__(self) -> str:
+        shift = {} if self.shift is None else {"shift": self.shift}
+        return shown(self, self._short, cutoff=self.cutoff, **shift, **self.parameters)
 
     def _set(self, needed: Mapping[str, bool], cutoff: Any, shift: Shift | None, given: dict[str, Any]) -> None:
         if shift not in SHIFTS:
@@ -176,9 +193,9 @@ class Pair:
         for name in given:
             if name not in needed:
                 raise InputError(f"{self.name}: the parameter {name!r} is not used; {did_you_mean(name, needed)}")
-        self.cutoff = cutoff
+        self.cutoff = kept(cutoff)
         self.shift = shift
-        self.parameters = given
+        self.parameters = FrozenMapping(given, self._instead)
         self._wants_cutoff = "cutoff" in needed
         self._missing = [name for name, needs in needed.items() if needs and name not in (*given, "cutoff")]
         if not isinstance(cutoff, Mapping) and np.ndim(cutoff) == 0:
@@ -237,6 +254,10 @@ class Pair:
             cutoff=cutoff,
             shift=self.shift,
         )
+
+
+def _parsed(text: str, names: tuple[str, ...], given: Mapping[str, Expression]) -> Expression:
+    return parse(text, ("r", *names)).substitute(given)
 
 
 def _free_name(name: str, taken: Iterable[str]) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 from motes.checks import number
 from motes.errors import InputError, ParticleError
 from motes.formulas.bind import World, by_type
+from motes.frozen import kept, shown
 from motes.integrators.motion import Integrator, positive
 from motes.noise import check_seed
 from motes.state import Floats, State
@@ -24,6 +25,7 @@ from motes.words import did_you_mean, known_keywords
 class HeatBath(Integrator):
     """Particles that a medium slows down and kicks about; each subclass says how."""
 
+    seed: int
     needs_friction = False
     """Whether friction must be above zero."""
 
@@ -35,19 +37,16 @@ class HeatBath(Integrator):
         self.seed = check_seed(seed)
 
     def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}(dt={self.dt}, temperature={self.temperature}, friction={self.friction!r}, "
-            f"seed={self.seed})"
-        )
+        return shown(self, dt=self.dt, temperature=self.temperature, friction=self.friction, seed=self.seed)
 
     def _checked(self, friction: Any) -> Any:
         """A number, the name of an attribute, or numbers by type."""
         if isinstance(friction, str):
             return friction
         if isinstance(friction, Mapping):
-            return {label: self._one(f"friction of {label!r}", value) for label, value in friction.items()}
+            return kept({label: self._one(f"friction of {label!r}", value) for label, value in friction.items()})
         if isinstance(friction, np.ndarray):
-            return np.array([self._one("friction", value) for value in friction.tolist()])
+            return kept(np.array([self._one("friction", value) for value in friction.tolist()]))
         return self._one("friction", friction)
 
     def _one(self, name: str, value: Any) -> float:

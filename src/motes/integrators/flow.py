@@ -4,8 +4,9 @@ Algorithm: Euler's step x += v(x, t) dt, or that of Runge and Kutta with four ve
 1901). Since no particle needs another, a loop carries a block of them through many steps at once: positions stay in
 the first-level cache, and the step of a block is one straight vector loop (flow_source.py).
 
-Invariant: every step rounds the positions to their grid and wraps or reflects them, and the time of a step is its
-number times dt. So a trajectory does not depend on how many steps are taken at once, on blocks, threads or ranks.
+Invariant: every step rounds the positions to their grid and wraps or reflects them, and the time of a step is
+counted in whole steps of dt. So a trajectory does not depend on how many steps are taken at once, on blocks, threads
+or ranks.
 
 Disadvantage: Euler's error grows with dt, and circles become spirals; "rk4" costs four times as much and is far better
 where the velocity is smooth.
@@ -22,6 +23,7 @@ from motes.errors import InputError, ParticleError
 from motes.formulas.bind import MASS, Bound, World, bind, check_given, names_of, trace_named
 from motes.formulas.compile import load, source_of
 from motes.formulas.trace import describe
+from motes.frozen import FrozenMapping, kept, shown
 from motes.integrators import flow_source
 from motes.integrators.flow_source import LANES, METHODS, flow_source_of
 from motes.integrators.motion import Integrator, positive
@@ -54,6 +56,7 @@ class Flow(Integrator):
     """
 
     independent: ClassVar[bool] = True
+    has_velocities: ClassVar[bool] = False
 
     @known_keywords
     def __init__(self, function: Callable[..., Any], dt: float, method: str = "euler", **parameters: Any) -> None:
@@ -65,12 +68,11 @@ class Flow(Integrator):
         check_given(self.name, self._needed, parameters)
         self.function = function
         self.method = method
-        self.parameters = parameters
+        self.parameters = FrozenMapping(parameters, self._instead)
 
     def __repr__(self) -> str:
-        settings = {"dt": self.dt, "method": self.method, **self.parameters}
         name = getattr(self.function, "__name__", type(self.function).__name__)
-        return f"Flow({name}, {', '.join(f'{key}={value!r}' for key, value in settings.items())})"
+        return shown(self, name, dt=self.dt, method=self.method, **self.parameters)
 
     def bind(self, world: World) -> Integrator:
         """The same without the user's code: its formulas as source, and the numbers it needs."""
@@ -100,10 +102,11 @@ def _count(number: int) -> str:
 def _planned(flow: Flow, bound: Bound, boundary: tuple[str, ...]) -> BoundFlow:
     key = f"{bound.key}\nflow method={flow.method} boundary={boundary}"
     module = load(key, lambda: flow_source_of(bound, flow.method, boundary), str(flow_source.__file__))
-    return BoundFlow(flow.dt, repr(flow), key, source_of(module), *bound.rows, bound.attributes)
+    numbers, tables = map(kept, bound.rows)
+    return BoundFlow(flow.dt, repr(flow), key, source_of(module), numbers, tables, bound.attributes)
 
 
-@dataclass
+@dataclass(frozen=True)
 class BoundFlow(Integrator):
     """A flow as source and numbers, which can travel to another rank.
 
@@ -119,6 +122,7 @@ class BoundFlow(Integrator):
     attributes: tuple[str, ...]
 
     independent: ClassVar[bool] = True
+    has_velocities: ClassVar[bool] = False
 
     def __repr__(self) -> str:
         return self.name
@@ -155,7 +159,8 @@ class BoundFlow(Integrator):
         """What velocities depend on, as the loops take it."""
         columns = tuple(state.mass if name == MASS else state.attributes[name] for name in self.attributes)
         own = columns or (state.mass,)  # Numba wants at least one
-        return (state.positions, state.box.origin, self.numbers, self.tables, state.types, own, self.dt, state.step)
+        counted, begun = state.step - state.timeline.step, state.timeline.time
+        return (state.positions, state.box.origin, self.numbers, self.tables, state.types, own, self.dt, counted, begun)
 
     def _how(self, state: State, steps: int) -> tuple[Any, ...]:
         return (*self._what(state), steps, state.box.lengths, ROUND * state.quanta.position, state.images)

@@ -24,7 +24,7 @@ LANES = 128
 """Particles in a block: enough independent work to hide how long a division takes, and few enough for the cache."""
 
 AXES = "xyz"
-ARGUMENTS = "begin, end, positions, origin, numbers, tables, types, attributes, dt, first"
+ARGUMENTS = "begin, end, positions, origin, numbers, tables, types, attributes, dt, first, begun"
 
 
 def flow_source_of(bound: Bound, method: str, boundary: Sequence[str]) -> str:
@@ -76,7 +76,7 @@ class _Writer:
         yield "            i = block + min(k, count - 1)"
         yield from indent(3, self._load())
         yield "        for n in range(first, first + steps):"
-        yield from indent(3, ["t = n * dt", "t_half = (n + 0.5) * dt", "t_end = (n + 1) * dt"])
+        yield from indent(3, ["t = begun + n * dt", "t_half = begun + (n + 0.5) * dt", "t_end = begun + (n + 1) * dt"])
         yield f"            for k in range({LANES}):"
         yield from indent(4, self._step())
         yield "        for k in range(count):"
@@ -93,7 +93,7 @@ class _Writer:
         yield '@njit(cache=True, nogil=True, error_model="numpy")'
         yield f"def bad({ARGUMENTS}):"
         yield from indent(1, self._uniform())
-        yield "    t = first * dt"
+        yield "    t = begun + first * dt"
         yield "    for i in range(begin, end):"
         for a, axis in enumerate(self.axes):
             yield f"        {axis} = positions[{a}, i] + origin[{a}]"

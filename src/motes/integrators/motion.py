@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from copy import deepcopy
 from typing import ClassVar
 
 import numpy as np
@@ -20,6 +21,7 @@ from numba import njit
 from motes.arithmetic import fma, from_bits, to_bits
 from motes.errors import InputError, ParticleError
 from motes.formulas.bind import World
+from motes.frozen import Frozen
 from motes.state import ROUND, Floats, Integers, State
 from motes.threads import Team
 
@@ -71,14 +73,25 @@ def positive(name: str, value: object) -> float:
     return float(value)
 
 
-class Integrator(ABC):
-    """A way to step: first_half moves the particles, then forces are computed, then second_half ends the step."""
+class Integrator(Frozen, ABC):
+    """A way to step: first_half moves the particles, then forces are computed, then second_half ends the step.
+
+    It does not change once made; `simulation.integrator = other` goes on with another one.
+    """
+
+    _instead: ClassVar[str] = (
+        "an integrator does not change once made; make a new one, and go on with it: simulation.integrator = ..."
+    )
 
     independent: ClassVar[bool] = False
     """Whether particles feel nothing, so that each can be carried through many steps on its own."""
+    has_velocities: ClassVar[bool] = True
+    """Whether the velocities of the particles carry them; otherwise they mean nothing."""
     dt: float
     temperature: float = 0.0
     """That of the heat bath, 0 without one."""
+    seed: int | None = None
+    """That of the noise, None without any."""
 
     @property
     def conserves_momentum(self) -> bool:
@@ -86,10 +99,10 @@ class Integrator(ABC):
         return False
 
     def bind(self, world: World) -> Integrator:  # noqa: ARG002  # only a flow has names to bind
-        """The same, without any of the user's code, so that it can travel to other ranks."""
-        return self
+        """A copy for the engine of a rank, without any of the user's code, so that it can travel to other ranks."""
+        return deepcopy(self)
 
-    def start(self, state: State, team: Team) -> None:  # noqa: B027  # empty on purpose: most have nothing to look at
+    def start(self, state: State, team: Team) -> None:  # most have nothing to look at
         """Look at the particles before the first step."""
 
     def carry(self, state: State, team: Team, steps: int) -> None:

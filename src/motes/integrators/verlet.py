@@ -5,6 +5,7 @@ The error of the energy stays bounded and grows with dt**2; the map is exactly r
 
 from __future__ import annotations
 
+from motes.frozen import shown
 from motes.integrators.motion import Integrator, positive
 from motes.state import State
 from motes.threads import Team
@@ -26,7 +27,7 @@ class VelocityVerlet(Integrator):
         self.dt = positive("dt", dt)
 
     def __repr__(self) -> str:
-        return f"VelocityVerlet(dt={self.dt})"
+        return shown(self, dt=self.dt)
 
     @property
     def conserves_momentum(self) -> bool:

@@ -28,6 +28,7 @@ class Frame:
         self._simulation = simulation
         self._known: dict[str, Any] = {}
         self._step = int(simulation.step)
+        self._changes = int(simulation.changes)
 
     def __len__(self) -> int:
         """The number of particles."""
@@ -37,6 +38,9 @@ class Frame:
         return f"Frame(step={self._step})"
 
     def _read(self, name: str) -> Any:
+        if self._changes != self._simulation.changes and self._step == self._simulation.step:
+            self._known.clear()  # another observer of this step has assigned something
+            self._changes = self._simulation.changes
         if name not in self._known:
             now = self._simulation.step
             if now != self._step:
@@ -54,7 +58,7 @@ class Frame:
 
     @property
     def time(self) -> float:
-        """Step times dt."""
+        """Time passed, counted step by step."""
         return float(self._read("time"))
 
     @property

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from motes.box import Box
 from motes.errors import InputError
-from motes.state import Quanta, column_names
+from motes.state import Quanta, Timeline, column_names
 from motes.storage.columns import ColumnFile, file_name
 
 FORMAT = 2
@@ -70,6 +70,7 @@ class Manifest(BaseModel):
     Attributes:
         version: of Motes, for messages.
         step: steps taken.
+        timeline: what time it is at a step.
         end: the step at which the run was to end.
         columns: the names of the rows of each file.
         attributes: the smallest and the largest value of each, in the order of their columns.
@@ -83,6 +84,7 @@ class Manifest(BaseModel):
 
     version: str
     step: int
+    timeline: Timeline
     end: int
     particles: int
     box: BoxRecord
@@ -103,6 +105,9 @@ class Manifest(BaseModel):
         """What is said twice must be the same: a program that wrote something else is not to be trusted."""
         if not 0 <= self.step <= self.end:
             raise ValueError(f"step {self.step} is not from 0 to {self.end}")
+        dt, begun, time = astuple(self.timeline)
+        if not (begun <= self.step and 0 < dt < math.inf and math.isfinite(time)):
+            raise ValueError("the time is not one that was counted")
         if list(self.columns) != column_names(self.box.box().dimensions, self.attributes):
             raise ValueError("the columns are not those of such particles")
         if not self.files or [file.name for file in self.files] != [file_name(rank) for rank in range(len(self.files))]:

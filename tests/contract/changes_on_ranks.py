@@ -1,0 +1,65 @@
+"""A script for any number of ranks: `python changes_on_ranks.py THREADS` changes simulations between and amid their
+runs, and prints what came out as JSON. Nothing in it knows of ranks.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import numpy as np
+
+import motes
+
+
+def outcome(simulation: motes.Simulation) -> list[Any]:
+    energies = simulation.potential_energy.hex(), simulation.temperature.hex()
+    return [simulation.fingerprint, simulation.step, simulation.time.hex(), *energies]
+
+
+def liquid(threads: int, integrator: Any) -> motes.Simulation:
+    particles = motes.fcc(cells=5, density=0.8, temperature=0.5, seed=2)
+    length = particles.box.lengths[0]
+    wave = motes.Field(lambda x, t, k: np.sin(k * x - t), k=2 * np.pi / length)
+    pair = motes.Pair(lambda r: 4 * (r**-12 - r**-6), 2.5)
+    return motes.Simulation(particles, integrator, [pair, wave], threads=threads)
+
+
+def integrators(threads: int) -> list[Any]:
+    """A quench: from a bath to a hotter one, then to constant energy with a shorter step, from an observer."""
+    simulation = liquid(threads, motes.Langevin(0.004, 0.5, 2.0, seed=1))
+
+    def cut(frame: Any) -> None:
+        if frame.step == 90:
+            simulation.integrator = motes.VelocityVerlet(0.002)
+
+    simulation.every(15, cut)
+    simulation.run(40)
+    simulation.integrator = motes.Langevin(0.004, 2.0, 2.0, seed=1)
+    simulation.run(80)
+    return outcome(simulation)
+
+
+def flows(threads: int) -> list[Any]:
+    """From a flow to noise and back, with another step."""
+    particles = motes.random(400, motes.Box([6.0, 5.0]), seed=3)
+    swirl = motes.Flow(lambda x, y, t: (np.sin(y + t), np.cos(x - t)), dt=0.02)
+    simulation = motes.Simulation(particles, swirl, threads=threads)
+    simulation.run(30)
+    simulation.integrator = motes.Brownian(0.01, 1.0, 1.0, seed=3)
+    simulation.run(30)
+    simulation.integrator = motes.Flow(lambda x, y, t: (np.sin(y + t), np.cos(x - t)), dt=0.005, method="rk4")
+    simulation.run(30)
+    return outcome(simulation)
+
+
+CASES = (integrators, flows)
+
+
+def main() -> None:
+    print(json.dumps({case.__name__: case(int(sys.argv[1])) for case in CASES}))
+
+
+if __name__ == "__main__":
+    main()
