@@ -266,6 +266,78 @@ def test_rows_are_written_as_runs_end(work, path):
     assert seen == [(0, 0), (1, 1), (2, 2), (3, 3)]
 
 
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, OSError, SystemExit])
+def test_whatever_ends_a_sweep_lets_its_file_go(work, path, stop):
+    def end(done):
+        if done == 1:
+            raise stop
+
+    with ThreadPoolExecutor(1) as executor:
+        with pytest.raises(stop) as kept:
+            motes.sweep(work.square, {"x": [1, 2, 3]}, executor, path=path, progress=end)
+        assert not path.with_name(f"{path.name}.lock").exists()
+        rows = motes.sweep(work.square, {"x": [1, 2, 3]}, executor, path=path)
+    assert [row["result"] for row in rows] == [1, 4, 9]
+    assert kept.traceback  # as a prompt and a notebook keep it, with all that the sweep held
+
+
+ANYTHING = [
+    10**5000,
+    {"a": 10**5000},
+    {"a": -(10**4000)},
+    "\ud800 half a letter",
+    {"\ud800": 1},
+    {"two\nlines": 1},
+    {"": 1},
+    "two\nlines\r\n\x85\u2028\0",
+    "1" * 5000,
+    "[" * 50_000,
+    list(range(50_000)),
+    {"a": [[[float("nan")]], float("-inf")]},
+    1j,
+    {"run": 1},
+    {"error": 1},
+    {"a": {"b": 1}},
+    {1: 2},
+    object(),
+    np.array(["a", "b"]),
+    np.float64("nan"),
+    np.datetime64("2020-01-01"),
+    True,
+    b"bytes",
+]
+
+
+def test_any_result_is_a_row_or_an_error_in_its_row(threads, path):
+    def give(number):
+        return ANYTHING[number]
+
+    def looped(number):
+        if number == len(ANYTHING):
+            loop = []
+            loop.append(loop)
+            return loop
+        if number > len(ANYTHING):
+            raise UntoldError(number)
+        return give(number)
+
+    class UntoldError(Exception):
+        def __str__(self):
+            raise ValueError
+
+    values = range(len(ANYTHING) + 2)
+    rows = motes.sweep(looped, {"number": values}, threads, path=path)
+    lines = path.read_bytes().decode().removesuffix("\n").split("\n")
+    assert len(lines) == len(rows) + (path.suffix == ".csv")
+    errors = {row["number"]: row["error"] for row in rows if "error" in row}
+    assert set(errors) == {0, 1, 3, 4, 5, 6, 12, 13, 14, 15, 16, 17, 20, 22, *values[-2:]}
+    assert "cannot be written to a file" in errors[0]
+    assert "UntoldError" in errors[values[-1]]
+    again = motes.sweep(looped, {"number": values}, threads, path=path)
+    for one, other in zip(rows, again, strict=True):
+        assert repr(one) == repr(other)
+
+
 def test_results_may_have_names_of_their_own(work, threads, path):
     rows = motes.sweep(work.columns_differ, {"x": [0, 1, 2]}, threads, path=path)
     assert motes.sweep(work.columns_differ, {"x": [0, 1, 2]}, threads, path=path) == rows
@@ -340,6 +412,7 @@ VALUES = st.recursive(
     | st.integers()
     | st.floats(allow_nan=False)
     | st.text()
+    | st.text(st.sampled_from('\n\r,"a'))
     | st.sampled_from(["1e5", "NaN", "[1", "null"]),
     lambda inner: st.lists(inner, max_size=3),
 )
@@ -352,6 +425,7 @@ def test_every_row_is_one_line_and_comes_back(row):
         line = form.line(row, columns)
         assert line.count("\n") == 1
         assert line.endswith("\n")
+        assert line.encode().decode() == line
         back = form.row(line[:-1], columns)
         assert back == row
         assert [type(value) for value in back.values()] == [type(value) for value in row.values()]

@@ -100,7 +100,7 @@ def decode(cell: str) -> Any:
     """The value of a cell that is not empty."""
     try:
         return json.loads(cell) if cell else None
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # no JSON, a number of thousands of digits, or brackets without end
         return cell
 
 
@@ -111,7 +111,10 @@ def _joined(cells: Sequence[str]) -> str:
 
 
 def _split(line: str) -> list[str]:
+    usual = csv.field_size_limit(len(line) + 1)  # a result may be long
     try:
         return next(csv.reader([line], strict=True), [])
     except csv.Error as error:
         raise ValueError(str(error)) from error
+    finally:
+        csv.field_size_limit(usual)

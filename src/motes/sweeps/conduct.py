@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,7 @@ def sweep(
         repeats: runs of each set, each with a seed of its own.
         seed: the one from which those of the runs are derived, each from its place in the sweep alone.
         path: a .csv or .jsonl file to which a row is added as a run ends. If it is there, the runs in it are not
-            done again, except those that failed.
+            done again, except those that failed. It is refused if the function has changed since.
         threads: threads of each run. None shares the cores among the workers; with an executor it means 1.
         workers: processes of the default executor; None means as many as the cores can serve.
         progress: is called with the number of rows there are; None draws a bar on a terminal.
@@ -113,19 +113,19 @@ def conduct(
         raise InputError("workers is for the default executor; one that is given has its own number")
     else:
         check_executor(executor, subject.function, calls)
-    ledger = None if path is None else Ledger(path, subject.identity(), runs)
-    rows = {} if ledger is None else ledger.finished
-    calls = {index: arguments for index, arguments in calls.items() if index not in rows}
-    with _shown(len(runs), progress) as show, closing(_outcomes(subject, calls, executor, shares)) as outcomes:
-        show(len(rows))
-        for index, outcome in outcomes:
-            rows[index] = _row(runs[index], outcome)
-            if ledger is not None:
-                ledger.append(rows[index])
+    with nullcontext() if path is None else closing(Ledger(path, subject, runs)) as ledger:
+        rows = {} if ledger is None else ledger.finished
+        calls = {index: arguments for index, arguments in calls.items() if index not in rows}
+        with _shown(len(runs), progress) as show, closing(_outcomes(subject, calls, executor, shares)) as outcomes:
             show(len(rows))
-    ordered = [rows[run.index] for run in runs]
-    if ledger is not None:
-        ledger.complete(ordered)
+            for index, outcome in outcomes:
+                rows[index] = _row(runs[index], outcome)
+                if ledger is not None:
+                    ledger.append(rows[index])
+                show(len(rows))
+        ordered = [rows[run.index] for run in runs]
+        if ledger is not None:
+            ledger.complete(ordered)
     return ordered
 
 

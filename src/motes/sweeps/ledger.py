@@ -4,8 +4,9 @@ A row is appended as its run ends. What is more than that (a torn last line, row
 results with a new name in CSV, the right order at the end) writes the whole file anew beside the old one and puts it
 in its place, so at no time is there a file that lacks a row it had.
 
-Each row begins with a digest of what its run was asked to do. By these, finished runs are known when the sweep is
-started again, and the file of another sweep is told from this one's.
+Each row begins with a digest of what its run was asked to do, and one of the code that did it. By these, finished runs
+are known when the sweep is started again, and the file of another sweep, or of one whose code has changed since, is
+told from this one's.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from motes.errors import InputError, RunError
 from motes.observers.output import hold, opening
 from motes.sweeps.cells import FORMS
 from motes.sweeps.runs import Row, Run
+from motes.sweeps.subjects import Subject
 
 FIRST = ["run", "index", "repeat", "seed"]
 
@@ -30,20 +32,23 @@ class Ledger:
 
     Args:
         path: where; a file that is there already must be of this sweep.
-        identity: what is run, apart from parameters and seeds.
+        subject: what is run.
         runs: all runs of the sweep.
+
+    It holds the file until it is closed.
 
     Raises:
         InputError: for another ending, a file of something else, parameters that are no plain values, or a place
             where nothing can be written.
     """
 
-    def __init__(self, path: str | Path, identity: str, runs: Sequence[Run]) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | Path, subject: Subject, runs: Sequence[Run]) -> None:
+        self.path = Path(path).expanduser()
         if self.path.suffix not in FORMS:
             raise InputError(f"{path}: rows are written to a file that ends in {' or '.join(FORMS)}")
         self._form = FORMS[self.path.suffix]
-        self._runs = {_digest(identity, run): run for run in runs}
+        identity, self._contents, self._parts = subject.identity(), subject.contents(), subject.parts
+        self._runs = {f"{_digest(identity, run)}-{self._contents}": run for run in runs}
         self._names = {run.index: digest for digest, run in self._runs.items()}
         parameters = dict.fromkeys(name for run in runs for name in run.parameters)
         self._left = [*FIRST, *parameters]
@@ -55,8 +60,8 @@ class Ledger:
             self._hold = hold(self._lock, os.O_RDWR | os.O_CREAT)
         try:
             self._open()
-        except InputError:
-            self._let_go()
+        except BaseException:
+            self.close()
             raise
 
     @property
@@ -89,9 +94,9 @@ class Ledger:
         self._results = {}
         self._learn(self._records)
         self._write_all()
-        self._let_go()
 
-    def _let_go(self) -> None:
+    def close(self) -> None:
+        """Let others have the file."""
         self._lock.unlink(missing_ok=True)
         self._hold.release()
 
@@ -147,7 +152,13 @@ class Ledger:
             record = self._form.row(line, columns)
         except ValueError as error:
             raise self._refused(f"line {number} is no row") from error
-        if record.get("run") not in self._runs:
+        name = str(record.get("run"))
+        if name not in self._runs:
+            if name.partition("-")[0] in {known.partition("-")[0] for known in self._runs}:
+                raise InputError(
+                    f"{self.path}: {self._parts}, has changed since these rows were made: "
+                    "choose another path, or remove the file to have all of them anew"
+                )
             raise self._refused(f"line {number} is of a run that is not in this sweep")
         return record
 
@@ -178,10 +189,10 @@ def _digest(identity: str, run: Run) -> str:
     """Twelve letters that stand for one run of one sweep."""
     task: list[Any] = [identity, run.index, run.repeat, run.seed, run.parameters]
     try:
-        text = json.dumps(task, sort_keys=True)
+        text = json.dumps(task, sort_keys=True, ensure_ascii=False).encode()
     except (TypeError, ValueError) as error:
         raise InputError(
             f"the parameters {run.parameters!r} cannot be written to a file ({error}); "
             "give numbers, text or lists of them, or no path"
         ) from error
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return hashlib.sha256(text).hexdigest()[:12]

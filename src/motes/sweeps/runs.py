@@ -98,8 +98,8 @@ def _values(name: str, values: Any) -> list[Any]:
 
 
 def _name(name: Any) -> str:
-    if not isinstance(name, str) or not name:
-        raise InputError(f"{_brief(name)} is no name of a parameter; it must be a string")
+    if not isinstance(name, str) or not name or not name.isprintable():
+        raise InputError(f"{_brief(name)} is no name of a parameter; it must be a string, of one line")
     if name in RESERVED:
         raise InputError(f"{name} cannot be a parameter: rows of a sweep have a column of that name")
     return name

@@ -8,12 +8,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from inspect import Parameter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from motes.errors import InputError
+from motes.sweeps.code import code_digest
 from motes.sweeps.executors import name_of
 from motes.sweeps.runs import Row, Run
 from motes.words import did_you_mean
+
+if TYPE_CHECKING:
+    from motes.cli.config import Config
 
 OUTPUTS = ("thermo", "trajectory", "checkpoint")
 
@@ -34,7 +38,16 @@ class Subject(ABC):
 
     @abstractmethod
     def identity(self) -> str:
-        """What tells it from others, as far as that can be told."""
+        """What tells it from others: the same as long as the same thing is meant."""
+
+    @abstractmethod
+    def contents(self) -> str:
+        """A digest of the code behind it, which changes when that is edited."""
+
+    @property
+    @abstractmethod
+    def parts(self) -> str:
+        """What contents is about, in words."""
 
 
 def subject_of(function_or_file: Any) -> Subject:
@@ -80,8 +93,17 @@ class Function(Subject):
         return {**run.parameters, "seed": run.seed} if takes_seed else run.parameters
 
     def identity(self) -> str:
-        """Its name; that its code is what it was, nobody can tell for sure."""
+        """Its name."""
         return name_of(self.function)
+
+    def contents(self) -> str:
+        """Of its code, and what it reads."""
+        return code_digest(self.function)
+
+    @property
+    def parts(self) -> str:
+        """In words."""
+        return f"the function {name_of(self.function)}, or something that it reads"
 
 
 def _arguments_of(function: Callable[..., Any]) -> dict[str, Parameter] | None:
@@ -94,6 +116,13 @@ def _arguments_of(function: Callable[..., Any]) -> dict[str, Parameter] | None:
     if without:
         raise InputError(f"{name_of(function)} takes {without[0]} by place only; a sweep gives parameters by name")
     return {name: one for name, one in parameters.items() if one.kind is not Parameter.VAR_POSITIONAL}
+
+
+def files_of(config: Config, folder: Path) -> set[Path]:
+    """The files of particles and functions that an input file names."""
+    read = getattr(config.particles, "read", None)
+    functions = [one.function.rpartition(":")[0] for one in config.interactions if one.function is not None]
+    return {folder / name for name in [read, *functions] if name is not None}
 
 
 class InputFile(Subject):
@@ -113,6 +142,7 @@ class InputFile(Subject):
         self.function = measure
         self.path = path
         self.settings = settings
+        self._files: set[Path] = set()
 
     def check(self, runs: Sequence[Run]) -> None:
         """Every key must be known, and every value one that the file could have."""
@@ -125,7 +155,7 @@ class InputFile(Subject):
                 table = name.partition(".")[0]
                 if table in OUTPUTS:
                     raise InputError(f"{name} cannot be varied: a sweep writes rows, and leaves [{table}] out")
-            load(self.path, self.settings, run.parameters)
+            self._files |= files_of(load(self.path, self.settings, run.parameters), self.path.parent)
 
     def arguments(self, run: Run) -> Row:
         """Where the file is, and what this run changes in it."""
@@ -142,6 +172,18 @@ class InputFile(Subject):
 
         tables = dict(load(self.path, self.settings))
         return hashlib.sha256(repr({key: tables[key] for key in tables if key not in OUTPUTS}).encode()).hexdigest()
+
+    def contents(self) -> str:
+        """Of the files that it names."""
+        digest = hashlib.sha256()
+        for file in sorted(self._files):
+            digest.update(file.read_bytes() if file.is_file() else b"")
+        return digest.hexdigest()[:8]
+
+    @property
+    def parts(self) -> str:
+        """In words."""
+        return f"a file that {self.path} names ({', '.join(file.name for file in sorted(self._files))})"
 
     def has_seed(self, run: Run) -> bool:
         """Whether runs differ by their seed at all."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -45,6 +46,15 @@ def results_of(value: Any) -> Row:
                 f"the function returned {name!r}: {type(result).__name__}; "
                 "it must return a number, or numbers, text or lists of them by name"
             )
+        if not name or not name.isprintable():
+            raise InputError(f"the function returned a result of the name {name!r}; a name is a line of text")
+        try:
+            json.dumps(result, ensure_ascii=False).encode()
+        except (
+            ValueError,
+            RecursionError,
+        ) as error:  # numbers of thousands of digits, halves of letters, endless lists
+            raise InputError(f"the result {name} cannot be written to a file: {error}") from error
     return dict(named)
 
 
@@ -55,6 +65,11 @@ def _writable(value: Any) -> bool:
 
 
 def one_line(error: BaseException) -> str:
-    """Kind and message of an error, without line breaks."""
-    text = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+    """Kind and message of an error, without line breaks, or whatever else a terminal or a file could not take."""
+    try:
+        message = str(error)
+    except Exception:  # noqa: BLE001  # an error that cannot tell what it is shall not end the sweep
+        message = ""
+    text = " ".join(f"{type(error).__name__}: {message}".split()).removesuffix(":")
+    text = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
