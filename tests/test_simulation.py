@@ -155,6 +155,53 @@ def test_a_run_of_no_steps_changes_nothing_but_shows_the_start():
     assert simulation.fingerprint == fingerprint
 
 
+@pytest.mark.parametrize("step", [0, 3, 10])
+def test_an_observer_can_end_a_run(step):
+    simulation, shown = fluid(), []
+
+    def stop(frame):
+        if frame.step == step:
+            simulation.stop()
+
+    simulation.every(1, stop, lambda frame: shown.append(frame.step))
+    simulation.run(10)
+    assert simulation.step == step == shown[-1]
+    assert simulation.steps_left == 0
+    simulation.run(2)
+    assert simulation.step == step + (0 if step == 0 and shown[-1] == 0 else 2)
+
+
+def test_observers_are_listed_and_can_be_removed():
+    simulation, shown = fluid(), []
+    handle = simulation.every(2, lambda frame: shown.append(frame.step), motes.Thermo())
+    assert [one.interval for one in simulation.observers] == [2, 2]
+    assert isinstance(simulation.observers[1].observers[0], motes.Thermo)
+    assert repr(simulation.observers[1]).startswith("<every 2 steps: ")
+    simulation.run(2)
+    handle.remove()
+    assert simulation.observers == ()
+    simulation.run(2)
+    assert shown == [0, 2]
+
+
+def test_a_cell_of_a_notebook_that_is_run_again_goes_on_in_its_files(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    simulation = fluid()
+    for _ in range(2):
+        simulation.every(5, motes.Thermo("a.csv"), motes.Trajectory("a.gsd"))
+        simulation.every(5, motes.Checkpoint("a.ckpt"))
+        simulation.run(10)
+    assert [line.split(",")[0] for line in (tmp_path / "a.csv").read_text().splitlines()] == [
+        "step", "0", "5", "10", "15", "20",
+    ]  # fmt: skip
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.ckpt", "a.csv", "a.gsd"]
+    assert len(motes.resume("a.ckpt", interactions=[pair()]).observers) == 3
+    assert capsys.readouterr().err == ""
+    simulation.every(5, motes.Thermo("a.csv", overwrite=True))
+    simulation.run(5)
+    assert [line.split(",")[0] for line in (tmp_path / "a.csv").read_text().splitlines()] == ["step", "20", "25"]
+
+
 def test_reading_does_not_change_a_run():
     quiet, curious = fluid(), fluid()
     quiet.run(30)

@@ -31,7 +31,7 @@ from motes.interrupts import Interrupt, noted_interrupts
 from motes.minimize import INTERRUPTED, Minimized, minimize
 from motes.observers.checkpoint import Checkpoint
 from motes.observers.frame import Frame
-from motes.observers.schedule import Observer, Schedule
+from motes.observers.schedule import Handle, Observer, Schedule
 from motes.particles import Particles
 from motes.progress import progress_bar
 from motes.quanta import choose_quanta, usual_force
@@ -136,6 +136,7 @@ class Simulation(Readings):
         self._rescue = Rescue(self._engine)
         self._output = 0.0
         self._changes = 0
+        self._stopping = False
         self._input: tuple[Path, dict[str, Any]] | None = None
 
     def _extremes(self) -> Extremes:
@@ -231,7 +232,10 @@ class Simulation(Readings):
 
     def _run(self, interrupt: Interrupt, progress: Callable[[int], None]) -> None:
         begin = self.step
+        self._stopping = False
         self._observe()
+        if self._stopping:
+            self._end = self.step
         chunk = 1
         while self.step < self._end:
             due = self._schedule.next_due(self.step)
@@ -245,6 +249,8 @@ class Simulation(Readings):
             progress(self.step - begin)
             if interrupt.signal is not None and self.step < self._end:
                 break
+            if self._stopping:
+                self._end = self.step
         if interrupt.signal is not None:
             self._stop(interrupt)
 
@@ -361,9 +367,25 @@ class Simulation(Readings):
         """Add an observer out of the checkpoint with which this simulation begins; `motes.resume` does so."""
         self._schedule.bring_back(memory, observer, self.step)
 
-    def every(self, interval: int, *observers: Callable[[Frame], Any]) -> None:
-        """Show the observers a frame at every step that is a multiple of interval."""
-        self._schedule.add(interval, *observers)
+    def every(self, interval: int, *observers: Callable[[Frame], Any]) -> Handle:
+        """Show the observers a frame at every step that is a multiple of interval.
+
+        The handle that is returned can be removed. An observer that is given again, as by a cell of a notebook that is
+        run again, takes its own place: the same function at the same interval, or one of the same kind and path.
+        """
+        return self._schedule.add(interval, *observers)
+
+    @property
+    def observers(self) -> tuple[Handle, ...]:
+        """Who is shown the state, in the order in which they were added: a handle for each, which can be removed."""
+        return self._schedule.handles
+
+    def stop(self) -> None:
+        """End the run that is going on, after the step it is at: for an observer, or another thread.
+
+        All observers that are due at this step are shown it; the run then ends as if no more steps had been asked for.
+        """
+        self._stopping = True
 
     @property
     def integrator(self) -> Integrator:

@@ -129,16 +129,16 @@ def test_an_expression_and_a_name_and_a_function_are_the_same(motes, write):
     assert len(results) == 1
 
 
-def test_existing_output_stops_the_run_before_it_begins(motes, write, folder):
+def test_the_same_command_twice_keeps_what_the_first_one_wrote(motes, write, folder):
     path = write(write().read_text() + OUTPUTS)
-    (folder / "fluid.gsd").write_text("precious")
+    assert motes("run", path, "--steps", "5").stderr == ""
+    first = (folder / "fluid.gsd").read_bytes()
     result = motes("run", path)
-    assert result.exit_code == 2
-    assert result.stdout == ""
-    assert result.stderr.startswith("motes: error: fluid.gsd exists: ")
-    assert "--overwrite" in result.stderr
-    assert (folder / "fluid.gsd").read_text() == "precious"
-    assert motes("run", path, "--overwrite").exit_code == 0
+    assert result.exit_code == 0
+    assert result.stderr == "motes: fluid.gsd exists: it is kept as fluid.1.gsd\n"
+    assert (folder / "fluid.1.gsd").read_bytes() == first
+    assert motes("run", path, "--overwrite").stderr == ""
+    assert sorted(file.name for file in folder.glob("*.gsd")) == ["fluid.1.gsd", "fluid.gsd"]
     with gsd.hoomd.open(folder / "fluid.gsd") as frames:
         assert len(frames) == 3
 
@@ -347,7 +347,11 @@ def test_too_few_steps_to_part_particles(motes, write):
 @pytest.mark.parametrize(
     ("old", "new", "warning"),
     [
-        ("every = 10", 'every = 10\npath = "old.csv"', r"\[thermo\]: old.csv exists: .* --overwrite"),
+        (
+            "every = 10",
+            'every = 10\npath = "old.csv"',
+            r"\[thermo\]: old.csv exists: motes run will keep it as old.1.csv",
+        ),
         ("dt = 0.002", "dt = 0.04", r"\[integrator\]: with dt = 0.04 the fastest particles move by .* smaller dt"),
         (
             'name = "lennard-jones"',

@@ -233,3 +233,61 @@ def test_what_observers_remember(tmp_path):
     assert observer == {"every": 10, "shown": False, "kind": "function", "name": "Recorder"}
     assert small["kind"] == "function"
     assert "lambda" in small["name"]
+
+
+def test_observers_can_be_listed_and_removed(simulation):
+    early, late = Recorder(), Recorder()
+    schedule = Schedule()
+    handle = schedule.add(2, early)
+    schedule.add(3, late, print)
+    assert [(one.interval, *one.observers) for one in schedule.handles] == [(2, early), (3, late), (3, print)]
+    run(schedule, simulation, 2)
+    handle.remove()
+    handle.remove()
+    run(schedule, simulation, 4)
+    assert early.calls == ["start", "0", "2", "finish", "finish"]
+    assert late.calls == ["start", "0", "finish", "3", "finish"]
+    schedule.handles[-1].remove()
+    assert schedule.observers == [late]
+
+
+def test_an_observer_may_be_removed_or_added_amid_a_run(simulation):
+    early, late = Recorder(), Recorder()
+    schedule = Schedule()
+
+    def change(frame):
+        if frame.step == 2:
+            handle.remove()
+            schedule.add(2, late)
+
+    schedule.add(1, change)
+    handle = schedule.add(2, early)
+    run(schedule, simulation, 4)
+    assert early.calls == ["start", "0", "finish"]
+    assert late.calls == ["start", "4", "finish"]
+
+
+def test_a_cell_that_is_run_again_doubles_nobody(simulation):
+    cell = """
+def look(frame):
+    seen.append(frame.step)
+schedule.add(2, look)
+schedule.add(2, lambda frame: seen.append(-frame.step))
+schedule.add(2, count)
+"""
+    schedule, seen, count = Schedule(), [], Recorder()
+    for _ in range(2):
+        exec(cell, {"schedule": schedule, "seen": seen, "count": count})  # noqa: S102  # what a notebook does
+    assert len(schedule.observers) == 3
+    run(schedule, simulation, 2)
+    assert seen == [0, 0, 2, -2]
+    schedule.add(3, count)
+    assert len(schedule.observers) == 4
+
+
+def test_functions_that_differ_in_what_they_hold_are_several():
+    schedule = Schedule()
+    for number in range(3):
+        schedule.add(2, lambda _, number=number: number)
+        schedule.add(2, lambda _: number)  # noqa: B023  # that it is another function is the point
+    assert len(schedule.observers) == 6

@@ -71,21 +71,41 @@ def test_it_asks_for_energies():
     assert Thermo().needs_energy
 
 
-def test_existing_file_is_refused_and_untouched(tmp_path):
-    path = tmp_path / "melt.csv"
-    path.write_text("precious")
-    with pytest.raises(InputError, match=r"melt\.csv exists.*overwrite=True.*--overwrite"):
-        Thermo(path)
-    assert path.read_text() == "precious"
-
-
-def test_file_that_appears_before_the_start_is_refused_too(simulation, tmp_path):
-    path = tmp_path / "melt.csv"
-    thermo = Thermo(path)
-    path.write_text("precious")
-    with pytest.raises(InputError, match="exists"):
+def test_a_file_that_is_there_is_kept_under_another_name(simulation, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "melt.csv").write_text("precious")
+    for number in (1, 2):
+        thermo = Thermo("melt.csv")
+        assert not (tmp_path / f"melt.{number}.csv").exists()  # nothing is touched before the start
         thermo.start(Frame(simulation))
-    assert path.read_text() == "precious"
+        thermo.finish()
+        assert capsys.readouterr().err == f"motes: melt.csv exists: it is kept as melt.{number}.csv\n"
+    assert (tmp_path / "melt.1.csv").read_text() == "precious"
+    assert (tmp_path / "melt.2.csv").read_text() == (tmp_path / "melt.csv").read_text()
+
+
+def test_a_link_stays_a_link(simulation, tmp_path):
+    (tmp_path / "scratch").mkdir()
+    (tmp_path / "scratch" / "melt.csv").write_text("precious")
+    (tmp_path / "melt.csv").symlink_to(tmp_path / "scratch" / "melt.csv")
+    thermo = Thermo(tmp_path / "melt.csv")
+    thermo.start(Frame(simulation))
+    thermo.finish()
+    assert (tmp_path / "scratch" / "melt.1.csv").read_text() == "precious"
+    assert (tmp_path / "scratch" / "melt.csv").read_text().startswith("step")
+
+
+def test_a_device_is_written_to_only_if_one_says_so(simulation):
+    with pytest.raises(InputError, match=r"/dev/null exists.*overwrite=True"):
+        Thermo("/dev/null").start(Frame(simulation))
+
+
+def test_a_tilde_is_the_home_of_the_user(simulation, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    thermo = Thermo("~/melt.csv")
+    thermo.start(Frame(simulation))
+    thermo.finish()
+    assert (tmp_path / "melt.csv").exists()
 
 
 def test_overwrite_waits_for_the_start(simulation, tmp_path):
@@ -99,7 +119,7 @@ def test_overwrite_waits_for_the_start(simulation, tmp_path):
 
 def test_missing_folder_and_folder_as_file(simulation, tmp_path):
     with pytest.raises(InputError, match=r"the folder .*nowhere does not exist"):
-        Thermo(tmp_path / "nowhere" / "melt.csv").start(Frame(simulation))
+        Thermo(tmp_path / "nowhere" / "melt.csv")
     with pytest.raises(InputError, match="it is a folder"):
         Thermo(tmp_path, overwrite=True).start(Frame(simulation))
 

@@ -86,23 +86,20 @@ def test_each_snapshot_is_on_disk_before_the_run_goes_on(simulation, tmp_path):
     trajectory.finish()
 
 
-def test_existing_file_is_refused_and_untouched(simulation, tmp_path):
+def test_existing_file_is_kept_under_another_name_unless_it_may_be_written_over(simulation, tmp_path):
     path = tmp_path / "melt.gsd"
-    trajectory = Trajectory(path)
     path.write_text("precious")
-    with pytest.raises(InputError, match=r"melt\.gsd exists.*--overwrite"):
-        Trajectory(path)
-    with pytest.raises(InputError, match=r"melt\.gsd exists"):
-        trajectory.start(Frame(simulation))
-    assert path.read_text() == "precious"
+    write(path, simulation, [0])
+    assert (tmp_path / "melt.1.gsd").read_text() == "precious"
     write(path, simulation, [0], overwrite=True)
+    assert not (tmp_path / "melt.2.gsd").exists()
     with gsd.hoomd.open(path) as frames:
         assert len(frames) == 1
 
 
-def test_missing_folder(simulation, tmp_path):
+def test_missing_folder(tmp_path):
     with pytest.raises(InputError, match=r"the folder .*nowhere does not exist"):
-        Trajectory(tmp_path / "nowhere" / "melt.gsd").start(Frame(simulation))
+        Trajectory(tmp_path / "nowhere" / "melt.gsd")
 
 
 def test_gsd_is_loaded_only_by_those_who_write():

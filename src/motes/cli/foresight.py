@@ -17,6 +17,7 @@ from motes.cli.report import size
 from motes.errors import InputError
 from motes.forces.interaction import BoundPair
 from motes.formulas.derive import evaluate
+from motes.observers.output import spare_name
 from motes.storage.folder import steps_in
 
 LONG_MOVE = 0.05
@@ -60,8 +61,10 @@ def _outputs(job: NewJob) -> dict[str, Any]:
 def _existing(job: NewJob) -> Iterator[str]:
     for name, table in _outputs(job).items():
         path = Path(table.path)
-        if not table.overwrite and (bool(steps_in(path)) if name == "checkpoint" else path.exists()):
-            yield f"[{name}]: {path} exists: motes run will refuse to start without --overwrite"
+        if name == "checkpoint" and steps_in(path) and not table.overwrite:
+            yield f"[{name}]: {path} has checkpoints: motes run will refuse to start without --overwrite"
+        elif path.is_file() and not table.overwrite:
+            yield f"[{name}]: {path} exists: motes run will keep it as {spare_name(path).name}"
 
 
 def _room(job: NewJob) -> Iterator[str]:

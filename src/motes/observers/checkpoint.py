@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from motes.checks import number, whole_number
 from motes.errors import InputError
 from motes.observers.memory import count_in, number_in, path_from, path_in
-from motes.observers.output import Hold, hold_folder, opening, writing
+from motes.observers.output import Hold, hold_folder, opening, output_path, writing
 from motes.observers.schedule import Frame, Observer
 from motes.storage.folder import remove, remove_old, remove_unfinished, steps_in
 from motes.words import known_keywords
@@ -40,7 +40,7 @@ class Checkpoint(Observer):
 
     @known_keywords
     def __init__(self, path: str | Path, keep: int = 2, minutes: float | None = None, overwrite: bool = False) -> None:
-        self.path = Path(path).absolute()
+        self.path = output_path(path)
         self.keep = whole_number("keep", keep, minimum=1)
         self.minutes = minutes if minutes == math.inf else _minutes(minutes)
         self.overwrite = overwrite
@@ -48,8 +48,20 @@ class Checkpoint(Observer):
         self._hold: Hold | None = None
         self._written = time.monotonic()
         self._steps: set[int] = set()
-        if not overwrite:
+
+    def check(self) -> None:
+        """Refuse checkpoints that are there already: going on with that run is likely what is meant."""
+        if not (self.overwrite or self._goes_on):
             _refuse_checkpoints(self.path)
+
+    def go_on_from(self, other: Checkpoint) -> None:
+        """Those that it wrote are of this run."""
+        self._goes_on, self._hold, self._written, self._steps = (
+            other._goes_on,
+            other._hold,
+            other._written,
+            other._steps,
+        )
 
     def start(self, frame: Frame) -> None:
         """Make the folder, and clear away what does not belong to this run."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import itertools
 import os
 import stat
 import weakref
@@ -17,15 +18,51 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from motes.errors import InputError, RunError
+from motes.streams import warn
 
 # What a file system without locks answers.
 WITHOUT_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
-def refuse_existing(path: Path) -> None:
-    """Raise InputError if there is something at `path`."""
-    if path.exists() or path.is_symlink():
+def output_path(path: str | Path) -> Path:
+    """Where an output goes, from whatever folder it is looked at later; InputError if there is no place for it.
+
+    A ~ is the home of the user. Nothing is opened yet.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"path: expected the name of a file, got {path!r}")
+    place = Path(os.path.expanduser(path)).absolute()  # noqa: PTH111  # Path's own raises where there is no such user
+    if not place.parent.is_dir():
+        raise InputError(f"cannot write {path}: the folder {place.parent} does not exist; make it, or choose another")
+    if not os.access(place.parent, os.W_OK):
+        raise InputError(f"cannot write {path}: there is no permission to write to the folder {place.parent}")
+    return place
+
+
+def keep_aside(path: Path) -> Path:
+    """Give a file that is at `path` the next free name, melt.1.gsd for melt.gsd, and say so; return the place.
+
+    Raises InputError if another run is writing it, and for a device.
+    """
+    place = Path(os.path.realpath(path))  # a link stays one
+    if not place.exists() or place.is_dir():
+        return place
+    if not place.is_file():
         raise _exists(path)
+    held = hold(place, os.O_RDONLY)
+    try:
+        aside = spare_name(place)
+        place.rename(aside)
+    finally:
+        held.release()
+    warn(f"{os.path.relpath(path)} exists: it is kept as {os.path.relpath(aside)}")
+    return place
+
+
+def spare_name(path: Path) -> Path:
+    """The first free one of melt.1.gsd, melt.2.gsd and so on."""
+    names = (path.with_name(f"{path.stem}.{number}{path.suffix}") for number in itertools.count(1))
+    return next(name for name in names if not (name.exists() or name.is_symlink()))
 
 
 @contextmanager

@@ -9,16 +9,17 @@ nobody is due again.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from types import FunctionType
 from typing import Any, ClassVar
 
 from motes.errors import InputError
 from motes.observers.frame import Frame
 
-__all__ = ["Frame", "Observer", "Schedule"]
+__all__ = ["Frame", "Handle", "Observer", "Schedule"]
 
 
 class Observer(ABC):
@@ -29,6 +30,12 @@ class Observer(ABC):
 
     shown_last: ClassVar[bool] = False
     """Whether it is shown a step after all others, so that it sees what they have done."""
+
+    def check(self) -> None:  # noqa: B027  # empty on purpose: most can always be added
+        """Called when it is added to a simulation, unless it goes on from another one. InputError if it cannot work."""
+
+    def go_on_from(self, other: Any) -> None:  # noqa: B027  # empty on purpose: most remember nothing
+        """Called when it takes the place of another one of its kind and path: what that has written stays."""
 
     def start(self, frame: Frame) -> None:  # noqa: B027  # empty on purpose: most observers need no preparation
         """Called once, before the first step of the first run it takes part in."""
@@ -49,12 +56,23 @@ class Observer(ABC):
         return None
 
 
-@dataclass
+@dataclass(eq=False)
 class _Entry:
     interval: int
     observer: Callable[[Frame], Any]
     started: bool = False
     last_step: int | None = None  # the step it was last shown
+
+    def is_for(self, interval: int, observer: Callable[[Frame], Any]) -> bool:
+        """Whether this is an observer that is given again, as by a cell of a notebook that is run again."""
+        if isinstance(observer, Observer) and hasattr(observer, "path"):
+            return type(self.observer) is type(observer) and getattr(self.observer, "path", None) == observer.path
+        return self.interval == interval and (self.observer is observer or _same_code(self.observer, observer))
+
+    def start(self, frame: Frame) -> None:
+        if not self.started and isinstance(self.observer, Observer):
+            self.observer.start(frame)
+        self.started = True
 
     def due(self, step: int) -> bool:
         return step % self.interval == 0 and self.last_step != step
@@ -75,6 +93,32 @@ class _Entry:
         return {"every": self.interval, "shown": self.last_step == step, **memory}
 
 
+class Handle:
+    """Observers that were added together: what `Simulation.every` returns."""
+
+    def __init__(self, schedule: Schedule, entries: Sequence[_Entry]) -> None:
+        self._schedule = schedule
+        self._entries = tuple(entries)
+
+    def __repr__(self) -> str:
+        names = ", ".join(getattr(one, "__qualname__", repr(one)) for one in self.observers)
+        return f"<every {self.interval} steps: {names}>"
+
+    @property
+    def interval(self) -> int:
+        """Steps from one time to the next."""
+        return self._entries[0].interval
+
+    @property
+    def observers(self) -> tuple[Callable[[Frame], Any], ...]:
+        """Who is shown the state."""
+        return tuple(entry.observer for entry in self._entries)
+
+    def remove(self) -> None:
+        """Show them nothing more, also amid a run; a second time changes nothing."""
+        self._schedule.remove(self._entries)
+
+
 class Schedule:
     """The observers of one simulation, in the order in which they were added."""
 
@@ -90,8 +134,16 @@ class Schedule:
         """All of them, in this order."""
         return [entry.observer for entry in self._entries]
 
-    def add(self, interval: int, *observers: Callable[[Frame], Any]) -> None:
+    @property
+    def handles(self) -> tuple[Handle, ...]:
+        """One for each observer, in this order."""
+        return tuple(Handle(self, [entry]) for entry in self._entries)
+
+    def add(self, interval: int, *observers: Callable[[Frame], Any]) -> Handle:
         """Show each observer the state at every multiple of `interval` steps.
+
+        One that is there already takes the place of itself: the same function at the same interval, or an observer of
+        the same kind and path, which goes on from the other one.
 
         Raises InputError for an interval that is no positive integer, for none and for something uncallable.
         """
@@ -100,7 +152,31 @@ class Schedule:
             raise InputError(f"every({interval}): no observer given; e.g. every({interval}, motes.Thermo())")
         for observer in observers:
             _check_observer(observer)
-        self._entries += [_Entry(interval, observer) for observer in observers]
+        return Handle(self, [self._entry(interval, observer) for observer in observers])
+
+    def _entry(self, interval: int, observer: Callable[[Frame], Any]) -> _Entry:
+        """That of an observer, a new one or the one it has."""
+        entry = next((entry for entry in self._entries if entry.is_for(interval, observer)), None)
+        if entry is not None and entry.observer is not observer and isinstance(observer, Observer):
+            if getattr(observer, "overwrite", False):
+                self.remove([entry])
+                entry = None
+            else:
+                observer.go_on_from(entry.observer)
+        if entry is None:
+            if isinstance(observer, Observer):
+                observer.check()
+            entry = _Entry(interval, observer)
+            self._entries.append(entry)
+        entry.interval, entry.observer = interval, observer
+        return entry
+
+    def remove(self, entries: Sequence[_Entry]) -> None:
+        """Show these nothing more."""
+        for entry in [entry for entry in entries if entry in self._entries]:
+            self._entries.remove(entry)
+            if entry.started and isinstance(entry.observer, Observer):
+                entry.observer.finish()
 
     def due(self, step: int) -> list[Callable[[Frame], Any]]:
         """The observers that want to see this step and have not seen it yet."""
@@ -140,16 +216,15 @@ class Schedule:
     def start(self, frame: Frame) -> None:
         """Prepare those observers that take part in their first run."""
         for entry in sorted(self._entries, key=lambda entry: entry.shown_last):
-            if not entry.started:
-                if isinstance(entry.observer, Observer):
-                    entry.observer.start(frame)
-                entry.started = True
+            entry.start(frame)
 
     def show(self, frame: Frame) -> None:
         """Call every observer due at the frame's step, in the order in which they were added."""
         for entry in sorted(self._due(frame.step), key=lambda entry: entry.shown_last):
-            entry.last_step = frame.step
-            entry.observer(frame)
+            if entry in self._entries:  # nobody before has removed it
+                entry.start(frame)  # if it was added amid the run
+                entry.last_step = frame.step
+                entry.observer(frame)
 
     def finish(self) -> None:
         """Tell those that were started that the run is over; each is told, also if another one fails."""
@@ -160,6 +235,17 @@ class Schedule:
 
     def _due(self, step: int) -> list[_Entry]:
         return [entry for entry in self._entries if step > self._past and entry.due(step)]
+
+
+def _same_code(one: object, other: object) -> bool:
+    """Whether two functions are the same text, read twice, and stand for the same: nothing around them differs."""
+    return (
+        isinstance(one, FunctionType)
+        and isinstance(other, FunctionType)
+        and (one.__module__, one.__qualname__, one.__code__) == (other.__module__, other.__qualname__, other.__code__)
+        and not (one.__defaults__ or one.__kwdefaults__ or one.__closure__)
+        and not (other.__defaults__ or other.__kwdefaults__ or other.__closure__)
+    )
 
 
 def _next_multiple(interval: int, step: int) -> int:

@@ -11,7 +11,17 @@ from typing import Any, NamedTuple, Self
 
 from motes.errors import InputError
 from motes.observers.memory import count_in, path_from, path_in
-from motes.observers.output import Hold, borrowed, hold, hold_again, opening, refuse_existing, sync_folder, writing
+from motes.observers.output import (
+    Hold,
+    borrowed,
+    hold,
+    hold_again,
+    keep_aside,
+    opening,
+    output_path,
+    sync_folder,
+    writing,
+)
 from motes.observers.schedule import Frame, Observer
 from motes.words import known_keywords
 
@@ -51,23 +61,29 @@ class Thermo(Observer):
     file is this run's alone until the run ends. The first and the last row are kept as `first` and `last` (None
     before there is one).
 
-    Raises InputError, before anything runs, if the path exists and `overwrite` is not asked for, if another run is
-    writing there, or if it cannot be opened; RunError if the disk refuses a row.
+    A file that is there already is kept under another name, melt.1.csv for melt.csv, unless `overwrite` is asked for.
+
+    Raises InputError, before anything runs, if another run is writing there, or if it cannot be opened; RunError if the
+    disk refuses a row.
     """
 
     needs_energy = True
 
     @known_keywords
     def __init__(self, path: str | Path | None = None, overwrite: bool = False) -> None:
-        if path is not None and not overwrite:
-            refuse_existing(Path(path))
-        self.path = None if path is None else Path(path).absolute()  # the current folder may be another one later
+        self.path = None if path is None else output_path(path)
         self.overwrite = overwrite
         self.first: Row | None = None
         self.last: Row | None = None
         self._held: Hold | None = None
         self._begun = False
         self._length: int | None = None  # of the file when it was remembered, if this is the table of a resumed run
+
+    def go_on_from(self, other: Thermo) -> None:
+        """Go on with its table."""
+        self.first, self.last, self._held, self._begun, self._length = (
+            other.first, other.last, other._held, other._begun, other._length,
+        )  # fmt: skip
 
     def start(self, frame: Frame) -> None:  # noqa: ARG002  # as the base class has it
         """Write the header line, or cut back to what was remembered."""
@@ -141,7 +157,10 @@ class Thermo(Observer):
 
     def _begin(self, path: Path) -> None:
         """Make a file with nothing but the header line. If it is there, it is emptied only once it is ours."""
-        self._held = hold(path, APPENDING if self.overwrite else APPENDING | os.O_EXCL)
+        if self.overwrite:
+            self._held = hold(path, APPENDING)
+        else:
+            self._held = hold(keep_aside(path), APPENDING | os.O_EXCL)
         self._held.cut(0)
         self._held.append(HEADER)
 

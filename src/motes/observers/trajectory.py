@@ -21,7 +21,17 @@ import numpy as np
 from motes.errors import InputError
 from motes.observers.extent import Extent
 from motes.observers.memory import path_from, path_in
-from motes.observers.output import Hold, borrowed, hold, hold_again, opening, refuse_existing, sync_folder, writing
+from motes.observers.output import (
+    Hold,
+    borrowed,
+    hold,
+    hold_again,
+    keep_aside,
+    opening,
+    output_path,
+    sync_folder,
+    writing,
+)
 from motes.observers.schedule import Frame, Observer
 from motes.words import known_keywords
 
@@ -33,21 +43,26 @@ class Trajectory(Observer):
     them leaves a file that can be read. The file is this run's alone until the run ends. Later runs of the same
     simulation append.
 
-    Raises InputError, before anything runs, if the path exists and `overwrite` is not asked for, if another run is
-    writing there, or if it cannot be opened; RunError if the disk refuses a snapshot (those before it stay readable).
+    A file that is there already is kept under another name, melt.1.gsd for melt.gsd, unless `overwrite` is asked for.
+
+    Raises InputError, before anything runs, if another run is writing there, or if it cannot be opened; RunError if the
+    disk refuses a snapshot (those before it stay readable).
     """
 
     @known_keywords
     def __init__(self, path: str | Path, overwrite: bool = False) -> None:
-        if not overwrite:
-            refuse_existing(Path(path))
-        self.path = Path(path).absolute()  # the current folder may be another one later
+        self.path = output_path(path)
         self.overwrite = overwrite
         self._held: Hold | None = None
         self._file: Any = None
         self._step = 0
         self._begun = False
         self._extent: Extent | None = None  # of the file when it was remembered, if this is that of a resumed run
+
+    def go_on_from(self, other: Trajectory) -> None:
+        """Go on with its file."""
+        self._held, self._file, self._step = other._held, other._file, other._step
+        self._begun, self._extent = other._begun, other._extent
 
     def start(self, frame: Frame) -> None:  # noqa: ARG002  # as the base class has it
         """Create the file, or cut it back to what was remembered."""
@@ -114,7 +129,10 @@ class Trajectory(Observer):
 
     def _begin(self) -> None:
         """Make an empty file. If one is there, it is emptied only once it is ours."""
-        self._held = hold(self.path, os.O_RDWR | os.O_CREAT | (0 if self.overwrite else os.O_EXCL))
+        if self.overwrite:
+            self._held = hold(self.path, os.O_RDWR | os.O_CREAT)
+        else:
+            self._held = hold(keep_aside(self.path), os.O_RDWR | os.O_CREAT | os.O_EXCL)
         self._file = _open(self.path, "w")
 
     def _go_on(self, extent: Extent) -> None:
