@@ -66,7 +66,8 @@ class _Entry:
     def is_for(self, interval: int, observer: Callable[[Frame], Any]) -> bool:
         """Whether this is an observer that is given again, as by a cell of a notebook that is run again."""
         if isinstance(observer, Observer) and hasattr(observer, "path"):
-            return type(self.observer) is type(observer) and getattr(self.observer, "path", None) == observer.path
+            one, other = (getattr(one, "path", None) for one in (self.observer, observer))
+            return type(self.observer) is type(observer) and one == other
         return self.interval == interval and (self.observer is observer or _same_code(self.observer, observer))
 
     def start(self, frame: Frame) -> None:
