@@ -93,8 +93,34 @@ FUNCTIONS: list[Any] = [
     lambda x: x**3 + np.abs(x) ** 0.5 + np.abs(x) ** 2.7 + x**-2 + (1 + x * x) ** 70 * 0 + x**0,
     lambda x: np.tanh(x) + np.sinh(x) / np.cosh(x) + np.arctan(x) + np.arctan2(x, 1 - x) + np.hypot(x, 2),
     lambda x: motes.erf(x) + motes.erfc(x),
-    lambda x: np.clip(x, -1, 1) + np.sign(x) + np.cbrt(np.abs(x)) + np.log1p(x * x) + np.expm1(x),
+    lambda x: np.clip(x, -1, 1) + np.sign(x) + np.cbrt(x) + np.log1p(x * x) + np.expm1(x),
+    lambda x: np.floor(x) + np.ceil(x) + np.round(3 * x) + x % 0.3 + 5 * x // 0.3 + np.heaviside(x, 0.5) + x**65,
+    lambda x: np.arcsin(x / 9) + np.arccos(x / 9) + np.select([x < 0, x < 1], [x, x * x], 3.0) + np.tan(x),
 ]
+
+EXACT: list[tuple[Any, Any]] = [
+    (np.cbrt, ([-8.0, -27.0],)),
+    (np.log1p, ([1e-10, 1e-17],)),
+    (np.expm1, ([1e-10, 1e-17],)),
+    (np.sign, ([np.nan, -0.5],)),
+    (np.log2, ([5e-324, 8.0],)),
+    (np.log10, ([1000.0],)),
+    (np.hypot, ([1e200, 1e-200], [1e200, 1e-200])),
+    (np.fmax, ([np.nan, 1.0], [1.0, np.nan])),
+    (np.fmin, ([np.nan, 1.0], [1.0, np.nan])),
+    (np.power, ([-2.0, -2.0, 2.0], [2.0, 0.5, 0.5])),
+    (np.arctan2, ([0.0, -0.0], [-1.0, -1.0])),
+    (np.sin, ([1e15, 3e14],)),
+    (np.round, ([0.5, 1.5, -2.5],)),
+]
+
+
+@pytest.mark.parametrize(("function", "arrays"), EXACT, ids=lambda value: getattr(value, "__name__", ""))
+def test_functions_that_exist_for_exactness_are_exact(function: Any, arrays: Any) -> None:
+    with np.errstate(all="ignore"):
+        expected = function(*arrays)
+    names = (lambda x: function(x)) if len(arrays) == 1 else (lambda x, y: function(x, y))
+    np.testing.assert_allclose(motes.elementwise(names, *arrays), expected, rtol=4.5e-16, atol=0)
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

@@ -62,6 +62,20 @@ ACCURACY = [
     ("sinh", mpmath.sinh, spread((-708.0, 708.0), (-1.0, 1.0), (-1e-8, 1e-8)), 5.0),
     ("cosh", mpmath.cosh, spread((-709.0, 709.0), (-1.0, 1.0)), 5.0),
     ("arctan", mpmath.atan, spread((-5.0, 5.0), (-1e4, 1e4), (-1e-8, 1e-8)), 5.0),
+    ("tan", mpmath.tan, np.concatenate([spread((-7.0, 7.0), (-1e5, 1e5)), np.arange(1, 99) * np.pi / 2]), 5.0),
+    ("arcsin", mpmath.asin, np.concatenate([spread((-1.0, 1.0), (0.49, 0.51), (-1e-8, 1e-8)), [1.0, -1.0]]), 1.0),
+    ("arccos", mpmath.acos, np.concatenate([spread((-1.0, 1.0), (0.49, 0.51), (0.999, 1.0)), [-1.0, 0.0]]), 1.0),
+    ("exp2", lambda x: mpmath.power(2, x), spread((-1074.0, 1023.9), (-1.0, 1.0)), 1.0),
+    (
+        "expm1",
+        mpmath.expm1,
+        np.concatenate([spread((-40.0, 700.0), (-1.0, 1.0)), small := 10.0 ** spread((-300, -3))]),
+        1,
+    ),
+    ("log1p", mpmath.log1p, np.concatenate([spread((-1.0, 1.0), (1.0, 1e9)), small, -small]), 1.0),
+    ("log2", lambda x: mpmath.log(x, 2), np.concatenate([spread((0.5, 2.0)), 10.0 ** spread((-323, 308))]), 1.0),
+    ("log10", lambda x: mpmath.log(x, 10), np.concatenate([spread((0.5, 2.0)), 10.0 ** spread((-323, 308))]), 1.0),
+    ("cbrt", lambda x: mpmath.sign(x) * mpmath.cbrt(abs(x)), np.concatenate([spread((-9.0, 9.0)), small]), 1.0),
 ]
 
 
@@ -79,6 +93,65 @@ def test_accuracy_of_power(y: float, ulps: float) -> None:
 
     x = RANDOM.uniform(0.1, 10.0, NUMBER)
     assert worst_ulps(njit(error_model="numpy")(to_the_y), lambda a: mpmath.power(a, mpmath.mpf(y)), x) <= ulps
+
+
+LARGE = np.concatenate([10.0 ** spread((5, 15)), np.round(10.0 ** spread((5, 14))) * np.pi])
+
+
+@pytest.mark.parametrize("name", ["sin", "cos"])
+def test_sine_and_cosine_of_large_numbers(name: str) -> None:
+    assert worst_ulps(getattr(functions, name), getattr(mpmath, name), LARGE) <= 2.5
+
+
+def of_pairs(name: str, x: Array, y: Array) -> Array:
+    function = getattr(functions, name)
+
+    def run(x: Array, y: Array, out: Array) -> None:
+        for i in range(x.size):
+            out[i] = function(x[i], y[i])
+
+    out = np.empty_like(x)
+    njit(error_model="numpy")(run)(x, y, out)
+    return out
+
+
+SPECIAL = np.array([0.0, -0.0, 1.0, -1.0, 2.5, -2.5, 3.0, np.inf, -np.inf, np.nan, 1e300, 5e-324])
+
+
+@pytest.mark.parametrize("name", ["hypot", "arctan2", "fmin", "fmax", "heaviside", "remainder"])
+def test_functions_of_two_numbers_are_those_of_numpy(name: str) -> None:
+    size = 10.0 ** spread((-3, 3), (-300, 300))
+    x, y = (np.concatenate([part, RANDOM.permutation(size) * sign]) for part, sign in ((size, 1.0), (-size, -1.0)))
+    special = [part.ravel() for part in np.meshgrid(SPECIAL, SPECIAL)]
+    x, y = np.concatenate([x, special[0]]), np.concatenate([y, special[1]])
+    with np.errstate(all="ignore"):
+        if name == "remainder":  # documented: no number where the quotient has no digits after the point
+            finite = ~(np.abs(x / y) >= 2.0**52) | ~np.isfinite(x) | (y == 0)
+            x, y = x[finite], y[finite]
+        np.testing.assert_allclose(of_pairs(name, x, y), getattr(np, name)(x, y), rtol=5e-16, atol=0)
+
+
+def test_a_remainder_without_digits_is_no_number() -> None:
+    assert math.isnan(functions.remainder(1e300, 1.0))
+
+
+@pytest.mark.parametrize("name", ["floor", "ceil", "rint", "trunc", "sign"])
+def test_rounding_is_that_of_numpy_and_zeros_keep_their_sign(name: str) -> None:
+    x = np.concatenate([np.arange(-5, 5, 0.25), SPECIAL, [2.0**52 + 1, -(2.0**51) - 0.5, np.nextafter(0.5, 0)]])
+    found, expected = values(getattr(functions, name), x), getattr(np, name)(x)
+    np.testing.assert_array_equal(found, expected)
+    assert (np.signbit(found) == np.signbit(expected))[~np.isnan(x)].all()
+
+
+def test_powers_of_negative_numbers() -> None:
+    x, y = np.array([-2.0, -2.0, -2.0, -0.5, -8.0, 3.0]), np.array([2.0, 3.0, 0.5, -1.0, 1 / 3, 0.5])
+    expected = [4.0, -8.0, np.nan, -2.0, np.nan, np.sqrt(3)]
+    np.testing.assert_allclose(of_pairs("signed_power", x, y), expected, rtol=4e-16)
+
+
+def test_logarithms_of_whole_powers_are_whole() -> None:
+    np.testing.assert_array_equal(values(functions.log2, 2.0 ** np.arange(-1074, 1024)), np.arange(-1074, 1024))
+    np.testing.assert_array_equal(values(functions.log10, 10.0 ** np.arange(23)), np.arange(23))
 
 
 EDGES: list[tuple[str, float, float]] = [
@@ -108,6 +181,19 @@ EDGES: list[tuple[str, float, float]] = [
     ("cosh", -math.inf, math.inf),
     ("arctan", math.inf, math.pi / 2),
     ("arctan", -math.inf, -math.pi / 2),
+    ("arcsin", 1.1, math.nan),
+    ("arccos", -1.1, math.nan),
+    ("exp2", -math.inf, 0.0),
+    ("exp2", 1024.0, math.inf),
+    ("exp2", -1074.0, 5e-324),
+    ("expm1", -math.inf, -1.0),
+    ("expm1", math.inf, math.inf),
+    ("log1p", -1.0, -math.inf),
+    ("log1p", -1.1, math.nan),
+    ("log2", 5e-324, -1074.0),
+    ("log10", 0.0, -math.inf),
+    ("cbrt", -27.0, -3.0),
+    ("cbrt", -math.inf, -math.inf),
 ]
 
 

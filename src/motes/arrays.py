@@ -30,6 +30,7 @@ from motes.formulas.compile import load, source_of
 from motes.formulas.formula import Expression
 from motes.formulas.lines import header, indent
 from motes.formulas.trace import describe, parameters, trace_values
+from motes.formulas.verify import require_right
 from motes.formulas.write import write_values
 from motes.threads import Team
 from motes.words import known_keywords
@@ -57,8 +58,9 @@ def elementwise(function: Callable[..., Any], *arrays: ArrayLike, threads: int |
         threads: how many; None takes all cores. It never changes a result.
 
     Returns:
-        An array of float64 of the broadcast shape, or a tuple of such arrays. `x ** y` is NaN for negative x unless y
-        is a whole number written in the function.
+        An array of float64 of the broadcast shape, or a tuple of such arrays. Sums, products, quotients and roots have
+        NumPy's bits; the functions of motes.functions say there how near they are to the true value, most within 1
+        unit in the last place. `x ** n` with a whole number n written in the function is a product, within n / 2 units.
 
     Raises:
         InputError: for arrays that do not broadcast or hold no real numbers, and for a function that cannot be traced.
@@ -157,6 +159,7 @@ def _shape(names: Sequence[str], arrays: Sequence[Array]) -> tuple[int, ...]:
 def _source(formulas: Sequence[Expression], symbols: Sequence[str], single: Sequence[bool]) -> str:
     """Source of a module with the function fill, which takes the arrays (flat) or numbers, then the results."""
     code = write_values(formulas)
+    require_right("elementwise", formulas, code.lines, code.results, {})
     many = [name for name, alone in zip(symbols, single, strict=True) if not alone]
     results = [f"o_{number}" for number in range(len(formulas))]
     lines = [

@@ -7,13 +7,13 @@ into vector code, and the result of a lane never depends on the vector width or 
 Method: reduce the argument, evaluate a polynomial by Horner's rule, undo the reduction. The polynomials interpolate at
 Chebyshev nodes of the reduced interval, computed with 60 digits (tests/test_functions.py compares with mpmath).
 
-The disadvantage: subnormal numbers (below 2.2e-308) count as zero, and arguments of `sin` and `cos` beyond 1e5 lose
-accuracy, since only three parts of pi are subtracted.
+The disadvantage: for `exp`, `log` and `power` subnormal numbers (below 2.2e-308) count as zero, and arguments of
+`sin`, `cos` and `tan` beyond 1e15 lose accuracy, since only three parts of pi are subtracted.
 """
 
 from __future__ import annotations
 
-from math import inf, nan
+from math import inf, nan, sqrt
 from typing import Any
 
 from numba import njit
@@ -33,6 +33,14 @@ _SQRT_HALF_BITS = 0x3FE6A09E667F3BCD
 _ONE_BITS = 0x3FF0000000000000
 _FRACTION_BITS = 0x000FFFFFFFFFFFFF
 _ROUND_BITS = 0x4338000000000000
+_SIGN = -0x8000000000000000
+_TWO_52, _TWO_54 = 2.0**52, 2.0**54
+_TWO_100, _TWO_300, _TWO_600 = 2.0**100, 2.0**300, 2.0**600
+_TWO_MINUS_100, _TWO_MINUS_300, _TWO_MINUS_600 = 2.0**-100, 2.0**-300, 2.0**-600
+_THIRD = 1.0 / 3.0
+_LOG2_E_LOW = 2.0355273740931033e-17
+_LOG10_E, _LOG10_E_LOW = 0.4342944819032518, 1.098319650216765e-17
+_LOG10_TWO_54 = 16.255619765854984
 
 
 def _compile(function: Any) -> Any:
@@ -85,9 +93,9 @@ def _exp_minus_one(x: float) -> float:
 
 
 @_compile
-def _log_parts(x: float) -> tuple[float, float]:
-    """log(x) as a sum of two numbers, to about 1e-18, for normal positive x."""
-    # x = 2**k * m with m from sqrt(1/2) to sqrt(2), and log(m) = 2 artanh(s) with s = (m - 1) / (m + 1)
+def _log_of_mantissa(x: float) -> tuple[float, float, float]:
+    """k, and log(x / 2**k) as a sum of two numbers, for normal positive x; x / 2**k is from sqrt(1/2) to sqrt(2)."""
+    # log(m) = 2 artanh(s) with s = (m - 1) / (m + 1)
     bits = to_bits(x) + (_ONE_BITS - _SQRT_HALF_BITS)
     k = from_bits(((bits >> 52) & 0x7FF) + _ROUND_BITS) - (_ROUND + 1023.0)
     f = from_bits((bits & _FRACTION_BITS) + _SQRT_HALF_BITS) - 1.0
@@ -102,18 +110,25 @@ def _log_parts(x: float) -> tuple[float, float]:
     p = fma(p, z, 0.28571428626253836)
     p = fma(p, z, 0.3999999999989889)
     p = fma(p, z, 0.666666666666667)
-    first, second = k * _LN2, 2.0 * s
+    return k, 2.0 * s, fma(z * s, p, 2.0 * rest)
+
+
+@_compile
+def _log_parts(x: float) -> tuple[float, float]:
+    """log(x) as a sum of two numbers, to about 1e-18, for normal positive x."""
+    k, second, rest = _log_of_mantissa(x)
+    first = k * _LN2
     high = first + second
     error_of_product = fma(k, _LN2, -first)
     low = (first - high) + second
-    low += error_of_product + fma(k, _LN2_LOW, fma(z * s, p, 2.0 * rest))
+    low += error_of_product + fma(k, _LN2_LOW, rest)
     total = high + low
     return total, low - (total - high)
 
 
 @_compile
 def log(x: float) -> float:
-    """The natural logarithm within 1 unit in the last place; -inf at 0, NaN below."""
+    """The natural logarithm within 1 unit in the last place; -inf at 0 and for subnormal x, NaN below."""
     high, _ = _log_parts(x)
     edge = inf if x > _LARGEST else (-inf if x >= 0.0 else nan)
     return high if (x >= _SMALLEST_NORMAL) & (x <= _LARGEST) else edge
@@ -138,6 +153,16 @@ def power(x: float, y: float) -> float:
 
 
 @_compile
+def signed_power(x: float, y: float) -> float:
+    """x ** y with the accuracy of `power`; for negative x a number only where y is a whole number. -0 counts as 0."""
+    size = power(abs(x), y)
+    half = 0.5 * y
+    odd = rint(half) != half
+    negative = (-size if odd else size) if rint(y) == y else nan
+    return negative if x < 0.0 else size
+
+
+@_compile
 def _sin_reduced(x: float, k: float, parity: int) -> float:
     """(-1)**parity * sin(x - k * pi)."""
     r = fma(-k, _PI_LOWEST, fma(-k, _PI_LOW, fma(-k, _PI, x)))
@@ -156,7 +181,8 @@ def _sin_reduced(x: float, k: float, parity: int) -> float:
 
 @_compile
 def sin(x: float) -> float:
-    """The sine within 2 units in the last place for abs(x) <= 1e5; beyond, bounded but less and less accurate."""
+    """The sine within 2 units in the last place for abs(x) <= 1e15; beyond, where the numbers themselves lie farther
+    apart than 0.1, it is bounded, but not accurate as NumPy's is."""
     shifted = fma(x, _INVERSE_PI, _ROUND)
     value: float = _sin_reduced(x, shifted - _ROUND, to_bits(shifted))
     return value
@@ -282,3 +308,303 @@ def erf(x: float) -> float:
     result = p * size if size < 1.0 else far
     result = -result if x < 0.0 else result
     return result if x == x else x
+
+
+# Rounding to whole numbers. Zeros keep their sign, as in NumPy.
+
+
+@_compile
+def _signed_like(size: float, x: float) -> float:
+    """A number that has the sign of x already, unless it is a zero."""
+    value: float = from_bits(to_bits(size) | (to_bits(x) & _SIGN))
+    return value
+
+
+@_compile
+def rint(x: float) -> float:
+    """The nearest whole number, of two the even one."""
+    size = abs(x)
+    value: float = _signed_like((size + _TWO_52) - _TWO_52, x)
+    return value if size < _TWO_52 else x
+
+
+@_compile
+def floor(x: float) -> float:
+    """The largest whole number that is not above x."""
+    nearest = rint(x)
+    value: float = _signed_like(nearest - 1.0 if nearest > x else nearest, x)
+    return value
+
+
+@_compile
+def ceil(x: float) -> float:
+    """The smallest whole number that is not below x."""
+    nearest = rint(x)
+    value: float = _signed_like(nearest + 1.0 if nearest < x else nearest, x)
+    return value
+
+
+@_compile
+def trunc(x: float) -> float:
+    """The whole number next to x towards 0."""
+    value: float = _signed_like(floor(abs(x)), x)
+    return value
+
+
+@_compile
+def remainder(a: float, b: float) -> float:
+    """a - b floor(a / b), exactly; NaN where abs(a / b) is 2**52 or more, where NumPy's goes on to be exact."""
+    quotient = floor(a / b)
+    r = fma(-quotient, b, a)
+    # The quotient may have been rounded down or up to the next whole number.
+    r = r - b if abs(r) > abs(b) else r
+    r = r + b if ((r < 0.0) != (b < 0.0)) & (r != 0.0) else r
+    r = r if abs(quotient) < _TWO_52 else nan
+    endless = a if (a == 0.0) | ((a < 0.0) == (b < 0.0)) else b
+    r = endless if (abs(b) > _LARGEST) & (abs(a) <= _LARGEST) else r
+    return _zero_like(b) if r == 0.0 else r
+
+
+@_compile
+def _zero_like(x: float) -> float:
+    value: float = from_bits(to_bits(x) & _SIGN)
+    return value
+
+
+@_compile
+def sign(x: float) -> float:
+    """-1, 0 or 1; NaN of NaN."""
+    value = 1.0 if x > 0.0 else (-1.0 if x < 0.0 else 0.0)
+    return value if x == x else x
+
+
+@_compile
+def heaviside(x: float, there: float) -> float:
+    """0 below 0, 1 above, and `there` at 0; NaN of NaN."""
+    value = 1.0 if x > 0.0 else (0.0 if x < 0.0 else there)
+    return value if x == x else x
+
+
+@_compile
+def fmin(x: float, y: float) -> float:
+    """The smaller number; the other one, if one is NaN."""
+    return x if (x <= y) | (y != y) else y
+
+
+@_compile
+def fmax(x: float, y: float) -> float:
+    """The larger number; the other one, if one is NaN."""
+    return x if (x >= y) | (y != y) else y
+
+
+# Functions that exist for the sake of exactness: each within 1 unit in the last place, for all arguments.
+
+
+@_compile
+def _two_to(k: int) -> float:
+    """2**k for -1022 <= k <= 1023."""
+    value: float = from_bits((k + 1023) << 52)
+    return value
+
+
+@_compile
+def exp2(x: float) -> float:
+    """2 ** x within 1 unit in the last place."""
+    bounded = min(1100.0, max(-1100.0, x))
+    shifted = bounded + _ROUND
+    k = shifted - _ROUND
+    r = bounded - k
+    t = r * _LN2
+    p = fma(_exp_minus_one_reduced(t), t, 1.0)
+    p = fma(p, fma(r, _LN2, -t) + r * _LN2_LOW, p)
+    whole = to_bits(shifted) - _ROUND_BITS
+    half = whole >> 1
+    value: float = p * _two_to(half) * _two_to(whole - half)
+    return value if x == x else x
+
+
+@_compile
+def _exp_curvature_reduced(r: float) -> float:
+    """(exp(r) - 1 - r) / r**2 for abs(r) <= ln(2) / 2, with more digits than it would take for exp."""
+    p = fma(1.6087177234380782e-10, r, 2.0918961837795778e-09)
+    p = fma(p, r, 2.5052069594795685e-08)
+    p = fma(p, r, 2.755726102934377e-07)
+    p = fma(p, r, 2.7557319248633827e-06)
+    p = fma(p, r, 2.4801587338565345e-05)
+    p = fma(p, r, 0.00019841269841262761)
+    p = fma(p, r, 0.0013888888888878269)
+    p = fma(p, r, 0.008333333333333333)
+    p = fma(p, r, 0.04166666666666668)
+    p = fma(p, r, 0.16666666666666666)
+    return fma(p, r, 0.5)
+
+
+@_compile
+def expm1(x: float) -> float:
+    """exp(x) - 1 without cancellation near 0, within 1 unit in the last place."""
+    bounded = min(709.0, max(-50.0, x))
+    shifted = fma(bounded, _LOG2_E, _ROUND)
+    k = shifted - _ROUND
+    coarse = fma(-k, _LN2, bounded)
+    r = fma(-k, _LN2_LOW, coarse)
+    rest = fma(-k, _LN2_LOW, coarse - r)
+    scale = from_bits(_ONE_BITS + (to_bits(shifted) << 52))
+    curved = _exp_curvature_reduced(r) * r * r
+    first, second = scale - 1.0, scale * r
+    high = first + second
+    back = high - first
+    low = (first - (high - back)) + (second - back)
+    value: float = high + (low + scale * fma(r, rest, rest + curved))
+    value = exp(x) if x > 700.0 else value
+    value = -1.0 if x < -50.0 else value
+    return value if abs(x) > 1e-300 else x
+
+
+@_compile
+def log1p(x: float) -> float:
+    """log(1 + x) without cancellation near 0, within 1 unit in the last place."""
+    sum_ = 1.0 + x
+    high, low = _log_parts(sum_)
+    back = sum_ - 1.0
+    lost = (1.0 - (sum_ - back)) + (x - back)
+    value = high + (low + lost / sum_)
+    edge = inf if x > _LARGEST else (-inf if x == -1.0 else nan)
+    value = value if (sum_ > 0.0) & (x <= _LARGEST) else edge
+    return value if abs(x) > 1e-300 else x
+
+
+@_compile
+def log2(x: float) -> float:
+    """The logarithm to the base 2 within 1 unit in the last place, exact for powers of 2."""
+    tiny = x < _SMALLEST_NORMAL
+    k, second, rest = _log_of_mantissa(x * _TWO_54 if tiny else x)
+    k = k - 54.0 if tiny else k
+    product = second * _LOG2_E
+    low = fma(second, _LOG2_E, -product) + fma(second, _LOG2_E_LOW, rest * _LOG2_E)
+    high = k + product
+    value = high + (low + ((k - high) + product))
+    edge = inf if x > _LARGEST else (-inf if x == 0.0 else nan)
+    return value if (x > 0.0) & (x <= _LARGEST) else edge
+
+
+@_compile
+def log10(x: float) -> float:
+    """The logarithm to the base 10 within 1 unit in the last place, exact for powers of 10."""
+    tiny = x < _SMALLEST_NORMAL
+    high, low = _log_parts(x * _TWO_54 if tiny else x)
+    product = high * _LOG10_E
+    low = fma(high, _LOG10_E, -product) + fma(high, _LOG10_E_LOW, low * _LOG10_E)
+    value = product + low
+    value = (product - _LOG10_TWO_54) + low if tiny else value
+    edge = inf if x > _LARGEST else (-inf if x == 0.0 else nan)
+    return value if (x > 0.0) & (x <= _LARGEST) else edge
+
+
+@_compile
+def cbrt(x: float) -> float:
+    """The real cube root within 1 unit in the last place, of negative numbers too."""
+    size = abs(x)
+    small, large = size < 1e-200, size > 1e200
+    size = size * _TWO_300 if small else (size * _TWO_MINUS_300 if large else size)
+    y = power(size, _THIRD)
+    # One step of Newton, with the cube to twice the digits.
+    square = y * y
+    cube = square * y
+    error = fma(square, y, -cube) + fma(y, y, -square) * y
+    y -= ((cube - size) + error) / (3.0 * square)
+    y = y * _TWO_MINUS_100 if small else (y * _TWO_100 if large else y)
+    y = -y if x < 0.0 else y
+    return y if (abs(x) > 0.0) & (abs(x) <= _LARGEST) else x
+
+
+@_compile
+def hypot(x: float, y: float) -> float:
+    """sqrt(x**2 + y**2) within 1 unit in the last place, where the squares would be too large or small as well."""
+    a, b = abs(x), abs(y)
+    large, small = (a if a > b else b), (b if a > b else a)
+    scale = _TWO_600 if large < 1e-140 else (_TWO_MINUS_600 if large > 1e140 else 1.0)
+    back = _TWO_MINUS_600 if large < 1e-140 else (_TWO_600 if large > 1e140 else 1.0)
+    large, small = large * scale, small * scale
+    value: float = sqrt(fma(large, large, small * small)) * back
+    return inf if (a > _LARGEST) | (b > _LARGEST) else value
+
+
+# Angles
+
+
+@_compile
+def tan(x: float) -> float:
+    """The tangent within 5 units in the last place, for abs(x) <= 1e15 as for `sin`."""
+    value: float = sin(x) / cos(x)
+    return value
+
+
+@_compile
+def arctan2(y: float, x: float) -> float:
+    """The angle of the point (x, y), from -pi to pi, within 2 units in the last place."""
+    a, b = abs(x), abs(y)
+    steep = b > a
+    ratio = (a if steep else b) / (b if steep else (a if a > 0.0 else 1.0))
+    ratio = 1.0 if (a > _LARGEST) & (b > _LARGEST) else ratio
+    angle = arctan(ratio)
+    back = to_bits(x) < 0
+    start = _HALF_PI if steep else (_PI if back else 0.0)
+    start_low = _HALF_PI_LOW if steep else (_PI_LOW if back else 0.0)
+    angle = -angle if steep != back else angle
+    value: float = _signed_like(start + (angle + start_low), y)
+    return value if (x == x) & (y == y) else nan
+
+
+@_compile
+def _arcsin_reduced(z: float) -> float:
+    """(arcsin(x) - x) / x with z = x**2 <= 1/4."""
+    p = fma(0.028757851367421566, z, -0.014851887071247204)
+    p = fma(p, z, 0.01740087944269402)
+    p = fma(p, z, 0.005457506718640358)
+    p = fma(p, z, 0.01032281435018578)
+    p = fma(p, z, 0.011479177415184906)
+    p = fma(p, z, 0.013971212973552933)
+    p = fma(p, z, 0.017352392720869973)
+    p = fma(p, z, 0.02237217294214989)
+    p = fma(p, z, 0.030381944138531247)
+    p = fma(p, z, 0.04464285714635543)
+    p = fma(p, z, 0.07499999999998433)
+    p = fma(p, z, 0.16666666666666669)
+    value: float = p * z
+    return value
+
+
+@_compile
+def arcsin(x: float) -> float:
+    """The angle between -pi/2 and pi/2 whose sine is x, within 1 unit in the last place; NaN beyond 1."""
+    size = abs(x)
+    near = size <= 0.5
+    z = size * size if near else 0.5 * (1.0 - size)
+    root = sqrt(z)
+    rest = _arcsin_reduced(z)
+    lost = fma(-root, root, z) / (root if root > 0.0 else 1.0)
+    high = _HALF_PI - 2.0 * root
+    low = (_HALF_PI - high) - 2.0 * root
+    far = high + (low + (_HALF_PI_LOW - fma(2.0 * root, rest, lost)))
+    value: float = fma(size, rest, size) if near else far
+    return -value if x < 0.0 else (value if x != 0.0 else x)
+
+
+@_compile
+def arccos(x: float) -> float:
+    """The angle between 0 and pi whose cosine is x, within 1 unit in the last place; NaN beyond 1."""
+    size = abs(x)
+    near = size <= 0.5
+    z = size * size if near else 0.5 * (1.0 - size)
+    root = sqrt(z)
+    rest = _arcsin_reduced(z)
+    lost = 0.5 * fma(-root, root, z) / (root if root > 0.0 else 1.0)
+    part = fma(root, rest, lost)  # arcsin(root) - root
+    start = _HALF_PI if near else _PI
+    start_low = _HALF_PI_LOW if near else _PI_LOW
+    step = x if near else 2.0 * root
+    high = start - step
+    low = (start - high) - step
+    wide = high + (low + (start_low - (x * rest if near else 2.0 * part)))
+    value: float = 2.0 * (root + part)
+    return wide if near | (x < 0.0) else value

@@ -11,15 +11,17 @@ import numpy as np
 import pytest
 
 from motes.forces.interaction import Pair
-from motes.formulas.derive import PairCode, derive_pair
+from motes.formulas.derive import FUNCTIONS, PairCode, derive_pair
 from motes.formulas.formula import compute
 
-NAMES = ("exp", "log", "sqrt", "power", "sin", "cos", "tanh", "sinh", "cosh", "arctan", "erf", "erfc")
+NUMPY = {name: name for name in ("sqrt", *FUNCTIONS)} | {"signed_power": "power"}
 
 
 def run(code: PairCode, values: Mapping[str, float], r: float, both: bool = True) -> tuple[float, float]:
     """Force over distance and energy, as the lines of the code give them in plain Python."""
-    names: dict[str, Any] = {name: (lambda *x, name=name: np.float64(compute(name, *x))) for name in NAMES}
+    names: dict[str, Any] = {
+        name: (lambda *x, numpy=numpy: np.float64(compute(numpy, *x))) for name, numpy in NUMPY.items()
+    }
     names |= {"fma": lambda a, b, c: np.float64(a) * b + c, "abs": abs, "s": np.float64(r) ** 2}
     names |= {name: np.float64(value) for name, value in values.items()}
     names |= {"inf": math.inf, "nan": math.nan}

@@ -29,6 +29,9 @@ MEANINGS = [
     ("min(r, sigma) + max(r, sigma) + abs(-r) + pow(r, 2)", 1.1 + 1.3 + 1.3 + 1.69),
     ("cos(pi*r) + sin(pi) + tanh(r)", np.cos(np.pi * 1.3) + np.tanh(1.3)),
     ("2**-1 + 1e3 + .5", 1001.0),
+    ("10*r % 3 + 10*r // 3 + mod(r, 1) + floor(r) + ceil(r) + round(10*r) + trunc(-r)", 1 + 4 + 0.3 + 1 + 2 + 13 - 1),
+    ("arcsin(r - 1) + arccos(r - 1) + arctan2(r, 1) + sinh(r) + cosh(r)", np.pi / 2 + np.arctan(1.3) + np.exp(1.3)),
+    ("heaviside(r - sigma, 0.5) + 2*heaviside(r - r, 0.5)", 2.0),
 ]
 
 
@@ -66,8 +69,6 @@ REFUSED = [
     ("exp(x=r)", "not allowed"),
     ("exp(*r)", "not allowed"),
     ("r^2", r"written \*\*, not \^"),
-    ("r//2", "not allowed"),
-    ("r % 2", "not allowed"),
     ("r is sigma", "not allowed"),
     ("1/0", "no finite value"),
     ("9**9**9", "no finite value"),

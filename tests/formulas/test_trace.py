@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -37,6 +39,13 @@ FORMULAS: list[Callable[..., Any]] = [
     lambda r: np.where(np.logical_not(r == 1.0), r, 0) + np.where(r != 1.0, r, 3) + np.where(True, r, 0.0),
     lambda r: np.float64(2.0) * r + np.array(3.0) / r + np.int64(2) ** r + r.__rmul__(2),
     lambda r: special.erf(r) + special.erfc(r),
+    lambda r: np.floor(3 * r) + np.ceil(3 * r) + np.round(3 * r) + np.rint(3 * r) + np.trunc(-3 * r) + round(3 * r),
+    lambda r: np.mod(3 * r, 0.7) + (3 * r) % 0.7 + (-r) % 0.7 + (3 * r) // 0.7 + 5 % r + 5 // r + np.remainder(r, -0.7),
+    lambda r: np.arcsin(r - 1.6) + np.arccos(r - 1.6) + np.arctan2(r - 1, r - 2) + np.heaviside(r - 1, 0.3),
+    lambda r: np.select([r < 1, r < 2], [r, r * r], 5.0) + np.select([r > 2], [np.exp(r)]),
+    lambda r: np.piecewise(r, [r < 1, (r >= 1) & (r < 2)], [lambda x: x**2, 3.0, lambda x: x]),
+    lambda r: np.piecewise(r, [r < 1], [2.0, 4.0]),
+    lambda r: np.fmax(r, 1.2) + np.cbrt(r - 2),
 ]
 
 
@@ -118,11 +127,18 @@ def test_the_message_says_where_and_what_to_write_instead() -> None:
         traced(energy_with_if)
 
 
+COUNTER = itertools.count()
+
 REFUSED: list[tuple[Callable[..., Any], str]] = [
     (lambda r: float(r), "np.exp"),
     (lambda r: min(r, 1), "np.minimum"),
     (lambda r: 1 if 0 < r < 1 else 0, "np.where"),
-    (lambda r: np.floor(r), "np.floor cannot be traced; these can"),
+    (lambda r: np.sinc(r), "np.i0 cannot be traced|np.sinc cannot be traced; these can"),
+    (lambda r: np.spacing(r), "np.spacing cannot be traced; these can"),
+    (lambda r: np.round(r, 1), "whole numbers only"),
+    (lambda r: np.select([r < 1], [r, 2]), "as many choices as conditions"),
+    (lambda r: np.select([r], [r]), "condition"),
+    (lambda r: np.piecewise(r, [r < 1], [1, 2, 3]), "one more at most"),
     (lambda r: np.linspace(0, r), "np.linspace cannot be traced"),
     (lambda r: np.add.reduce(r), r"no \.reduce"),
     (lambda r: np.exp(r, out=np.zeros(1)), "no options"),
@@ -150,6 +166,9 @@ REFUSED: list[tuple[Callable[..., Any], str]] = [
     (lambda r, *rest: r, "rest"),
     (lambda r, **rest: r, "rest"),
     (lambda r, k: r * k, "needs a value for 'k'"),
+    (lambda r: np.random.normal() * r, "gives another formula each time it is called: a random number"),  # noqa: NPY002
+    (lambda r: time.perf_counter() * r, "a clock"),
+    (lambda r: r * next(COUNTER), "anything else that changes"),
 ]
 
 

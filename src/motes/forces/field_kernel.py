@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from motes.formulas import verify
 from motes.formulas.bind import COORDINATES, PREFIX, Bound
-from motes.formulas.derive import derive_field
+from motes.formulas.derive import Code, derive_field
 from motes.formulas.lines import header, indent
 
 AXES = COORDINATES[:3]
@@ -26,6 +27,7 @@ def field_source(bound: Bound, boundary: Sequence[str]) -> str:
     """Source of a module with the function feel."""
     axes = AXES[: len(boundary)]
     code = derive_field(bound.formulas[0], [PREFIX + axis for axis in axes])
+    require_right_field(bound, code, axes)
     used = bound.symbols
     numbers, own = sorted(bound.numbers), [*sorted(bound.tables), *bound.attributes]
     arguments = [*axes, "t", *(name for name in [*numbers, *own] if name in used)]
@@ -47,6 +49,16 @@ def field_source(bound: Bound, boundary: Sequence[str]) -> str:
         "    return biggest, biggest_energy, high, low",
     ]
     return "\n".join(lines) + "\n"
+
+
+def require_right_field(bound: Bound, code: Code, axes: Sequence[str]) -> None:
+    """Raise an InputError if energy or forces are not those of the formula."""
+    formula, coordinates = bound.formulas[0], [PREFIX + axis for axis in axes]
+    points = verify.points({*formula.symbols, *coordinates}, bound.known)
+    energy, *forces = verify.run(code.lines, code.results, points)
+    verify.require_values(bound.name, formula, energy, points)
+    for coordinate, force in zip(coordinates, forces, strict=True):
+        verify.require_slopes(bound.name, formula, coordinate, [-value for value in force], points)
 
 
 def _before(bound: Bound, numbers: Sequence[str], axes: Sequence[str]) -> Iterator[str]:

@@ -38,7 +38,7 @@ INSTEAD = (
 
 SHIFTS = (None, "energy", "force")
 # Words of the generated code, which a parameter of the same name must not hide.
-RESERVED = frozenset({"r", "s", "cutoff", "fma", "sqrt", "abs", "inf", "nan", *FUNCTIONS})
+RESERVED = frozenset({"r", "s", "cutoff", "cutoff_squared", "fma", "sqrt", "abs", "inf", "nan", *FUNCTIONS})
 
 
 # Rules whose bits are the same for (a, b) and (b, a) as they stand.

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from motes.forces.interaction import BoundPair
+from motes.forces.verify import require_right_pair
 from motes.formulas.derive import FUNCTIONS, PairCode, derive_pair
 from motes.state import CLUSTER
 
@@ -79,6 +80,7 @@ def pair_source(pairs: Sequence[BoundPair], types: int, dimensions: int) -> str:
     for pair in pairs:
         uniform = frozenset(pair.uniform) | ({"cutoff"} if isinstance(pair.cutoff, float) else frozenset())
         codes.append(derive_pair(pair.energy, uniform, pair.shift))
+        require_right_pair(pair, codes[-1])
     functions = sorted({"exp"} | {name for code in codes for name in code.functions})
     parts = [IMPORTS.format(functions=", ".join(functions))]
     for name, energy in (("force", False), ("both", True)):
@@ -193,9 +195,9 @@ class _Writer:
         if self._typed:
             yield f"type{m} = types[base + {m}]"
             if self.types <= SELECTED_TYPES:
-                for row, name in enumerate(self.layout.tables):
+                for row, _ in enumerate(self.layout.tables):
                     for other in range(self.types):
-                        yield f"{name}_{m}_{other} = tables[{row}, type{m}, {other}]"
+                        yield f"t{row}_{m}_{other} = tables[{row}, type{m}, {other}]"
         for row, _ in enumerate(self.layout.attributes):
             yield f"a{row}_{m} = attributes[{row}, base + {m}]"
 
@@ -234,7 +236,7 @@ class _Writer:
             yield "s = fma(dz, dz, dx * dx)"
         for index in range(len(self.pairs)):
             yield from self._interaction(index, m)
-        yield "f = " + " + ".join(f"p{index}_f" for index in range(len(self.pairs)))
+        yield "f = " + " + ".join(f"force{index}" for index in range(len(self.pairs)))
         if self.energy:
             yield "bits = to_bits(f) & 0x7FFFFFFFFFFFFFFF"
             yield "big = bits if bits > big else big"
@@ -245,7 +247,7 @@ class _Writer:
             yield f"f{axis}{m} += t"
             yield f"g{axis} -= t"
         if self.energy:
-            yield "u = " + " + ".join(f"p{index}_u" for index in range(len(self.pairs)))
+            yield "u = " + " + ".join(f"energy{index}" for index in range(len(self.pairs)))
             yield "bits = to_bits(u) & 0x7FFFFFFFFFFFFFFF"
             yield "big_energy = bits if bits > big_energy else big_energy"
             yield "e += to_bits(u + energy_magic)"
@@ -255,7 +257,7 @@ class _Writer:
         mine = f"p{index}_"
         for row, name in enumerate(self.layout.tables):
             if name.startswith(mine):
-                yield f"{name} = {self._table_value(row, name, m)}"
+                yield f"{name} = {self._table_value(row, m)}"
         for row, name in enumerate(self.layout.attributes):
             if name in self.pairs[index].attributes:
                 yield f"{mine}{name}_i = a{row}_{m}"
@@ -264,22 +266,22 @@ class _Writer:
         for line in code.body_both if self.energy else code.body_force:
             yield _rename(line, index)
         yield f"near = (s < {mine}cutoff_squared) & (k > {m})"
-        yield f"{mine}f = {_rename(code.force, index)} if near else 0.0"
+        yield f"force{index} = {_rename(code.force, index)} if near else 0.0"
         if self.energy:
-            yield f"{mine}u = {_rename(code.energy, index)} if near else 0.0"
+            yield f"energy{index} = {_rename(code.energy, index)} if near else 0.0"
 
-    def _table_value(self, row: int, name: str, m: int) -> str:
+    def _table_value(self, row: int, m: int) -> str:
         if self.types > SELECTED_TYPES:
             return f"tables[{row}, type{m}, partner_type]"
-        value = f"{name}_{m}_0"
+        value = f"t{row}_{m}_0"
         for other in range(1, self.types):
-            value = f"({name}_{m}_{other} if partner_type == {other} else {value})"
+            value = f"(t{row}_{m}_{other} if partner_type == {other} else {value})"
         return value
 
 
 def _rename(line: str, index: int) -> str:
-    """Give the names of one interaction a prefix of their own."""
-    return re.sub(r"\b[A-Za-z_]\w*", lambda word: word[0] if word[0] in KEPT else f"p{index}_{word[0]}", line)
+    """Give the names of one interaction a prefix of their own, which no other name in the kernel has."""
+    return re.sub(r"\b[^\W\d]\w*", lambda word: word[0] if word[0] in KEPT else f"p{index}_{word[0]}", line)
 
 
 def _indent(levels: int, lines: Iterator[str]) -> Iterator[str]:

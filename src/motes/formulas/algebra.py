@@ -7,16 +7,30 @@ only once, when it is written into the source.
 
 from __future__ import annotations
 
-import types
 from collections.abc import Mapping
 from typing import Any
 
 import sympy
-from sympy import Add, Expr, Function, Integer, Mul, Rational, Symbol
+from sympy import Add, Expr, Integer, Mul, Rational, Symbol
 
 from motes.errors import InputError
-from motes.formulas.formula import CONDITIONS, Expression, apply, constant, walk
+from motes.formulas.expand import expanded
+from motes.formulas.formula import Expression, apply, constant, walk
 from motes.formulas.limits import require_few_digits, require_manageable
+from motes.formulas.opaque import (
+    CONDITION_CLASSES,
+    STEPS,
+    arctan2,
+    cbrt,
+    hold,
+    less,
+    less_equal,
+    magnitude,
+    power,
+    remainder,
+    select,
+)
+from motes.formulas.slope import slope
 
 # Powers beyond this are left to motes.functions.power: chains of multiplications grow, exact fractions explode.
 LARGEST_POWER = 256
@@ -25,69 +39,10 @@ SQUARE = Symbol("s", positive=True)
 CUTOFF = Symbol("cutoff", positive=True)
 
 
-class Opaque(Function):  # type: ignore[misc]  # sympy has no type hints
-    """A function that SymPy must neither evaluate nor rewrite."""
-
-    @classmethod
-    def eval(cls, *_arguments: Any) -> Any:
-        """Nothing simpler."""
-        return None
-
-
-class Condition(Opaque):
-    """True or false; where it changes is never differentiated."""
-
-    def _eval_derivative(self, _variable: Any) -> Any:
-        return Integer(0)
-
-
-# One class for each condition, of the same name: {"less": less, ...}.
-_CONDITIONS: dict[str, Any] = {name: types.new_class(name, (Condition,)) for name in CONDITIONS}
-less = _CONDITIONS["less"]
-
-
-class select(Opaque):  # noqa: N801 - named like the operation it stands for
-    """select(condition, this, otherwise): its derivative is the same choice between the derivatives."""
-
-    @classmethod
-    def eval(cls, *arguments: Any) -> Any:
-        """The branches, where they are equal."""
-        _, this, otherwise = arguments
-        return this if this == otherwise else None
-
-    def _eval_derivative(self, variable: Any) -> Any:
-        condition, this, otherwise = self.args
-        return select(condition, this.diff(variable), otherwise.diff(variable))
-
-
-class magnitude(Opaque):  # noqa: N801 - named like the operation it stands for
-    """The absolute value."""
-
-    def _eval_derivative(self, variable: Any) -> Any:
-        inner = self.args[0]
-        slope = inner.diff(variable)
-        return select(less(inner, 0), -slope, slope)
-
-
-class power(Opaque):  # noqa: N801 - named like the operation it stands for
-    """base ** exponent where SymPy's own power would not do."""
-
-    def _eval_derivative(self, variable: Any) -> Any:
-        base, exponent = self.args
-        by_base = exponent * power(base, exponent - 1) * base.diff(variable)
-        return by_base + self * sympy.log(base) * exponent.diff(variable)
-
-
-class hold(Opaque):  # noqa: N801 - named like the operation it stands for
-    """A value that is the same at any distance and that nothing around it is merged with."""
-
-    def _eval_derivative(self, _variable: Any) -> Any:
-        return Integer(0)
-
-
 _FUNCTIONS = {
     name: getattr(sympy, name) for name in ("exp", "log", "sqrt", "sin", "cos", "tanh", "sinh", "cosh", "erf", "erfc")
-} | {"arctan": sympy.atan, "absolute": magnitude, "hold": hold}
+} | {"arcsin": sympy.asin, "arccos": sympy.acos, "arctan": sympy.atan, "absolute": magnitude, "hold": hold}
+_FUNCTIONS |= {"cbrt": cbrt, "arctan2": arctan2, "remainder": remainder, **STEPS}
 
 
 def pair_energy(energy: Expression) -> Expr:
@@ -97,6 +52,7 @@ def pair_energy(energy: Expression) -> Expr:
 
 def converted(formula: Expression, meanings: Mapping[str, Expr]) -> Expr:
     """The formula as SymPy's expression; symbols without another meaning stand for themselves."""
+    formula = expanded(formula)
     require_manageable(formula)
     made: dict[int, Any] = {}
     for node in walk(formula):
@@ -104,7 +60,7 @@ def converted(formula: Expression, meanings: Mapping[str, Expr]) -> Expr:
             name = str(node.value)
             made[id(node)] = meanings[name] if name in meanings else Symbol(name)
         else:
-            made[id(node)] = _convert(node, [made[id(operand)] for operand in node.operands])
+            made[id(node)] = _in_our_words(_convert(node, [made[id(operand)] for operand in node.operands]))
             require_few_digits(_bits(made[id(node)]))
     return _defined(made[id(formula)])
 
@@ -119,9 +75,14 @@ def _is_undefined(expression: Expr) -> bool:
     return bool(expression.has(sympy.zoo, sympy.nan, sympy.oo, -sympy.oo, sympy.I))
 
 
+def _in_our_words(expression: Expr) -> Expr:
+    """Without the sizes that SymPy puts for the roots of squares."""
+    return expression.replace(sympy.Abs, magnitude) if expression.has(sympy.Abs) else expression
+
+
 def _convert(node: Expression, operands: list[Any]) -> Any:
-    if node.operation in _FUNCTIONS and operands[0].is_Rational:
-        return _folded(node.operation, operands[0])
+    if node.operation in _FUNCTIONS and all(operand.is_Rational for operand in operands):
+        return _folded(node.operation, operands)
     match node.operation:
         case "constant":
             return Rational(float(node.value))  # type: ignore[arg-type]  # constants hold numbers
@@ -139,18 +100,27 @@ def _convert(node: Expression, operands: list[Any]) -> Any:
             return _power(*operands)
         case "exp":
             return _exponential(*operands)
-        case "minimum":
-            return select(less(operands[1], operands[0]), operands[1], operands[0])
-        case "maximum":
-            return select(less(operands[0], operands[1]), operands[1], operands[0])
+        case "minimum" | "maximum":
+            return _extreme(node.operation == "minimum", *operands)
         case "where":
             return select(*operands)
-        case name if name in _CONDITIONS:
-            return _CONDITIONS[name](*operands)
+        case name if name in CONDITION_CLASSES:
+            return CONDITION_CLASSES[name](*operands)
     return _FUNCTIONS[node.operation](*operands)
 
 
+def _extreme(least: bool, a: Expr, b: Expr) -> Expr:
+    """The smaller or larger of two. A number wins where both are equal: what is held at it has no slope there."""
+    if a.is_Rational:  # the number last, so that what is not a number stays so
+        a, b = b, a
+    before = less_equal if b.is_Rational else less
+    return select(before(b, a) if least else before(a, b), b, a)
+
+
 def _power(base: Expr, exponent: Expr) -> Expr:
+    if exponent.is_Integer and abs(exponent) > LARGEST_POWER:
+        even = power(base if base.is_nonnegative else magnitude(base), exponent - exponent % 2)
+        return even * base if exponent % 2 else even
     if exponent.is_Rational and (abs(exponent) > LARGEST_POWER or exponent.q > 4):
         return power(base, exponent)
     if base.is_Rational and not exponent.is_Rational:
@@ -160,10 +130,10 @@ def _power(base: Expr, exponent: Expr) -> Expr:
     return base**exponent
 
 
-def _folded(function: str, number: Rational) -> Rational:
+def _folded(function: str, numbers: list[Rational]) -> Rational:
     """A function of what turned out to be a number, as r - r does: SymPy would keep it, and look for its digits."""
     try:
-        value = apply(function, constant(number.p / number.q)).value
+        value = apply(function, *(constant(number.p / number.q) for number in numbers)).value
     except OverflowError:
         raise InputError(f"{function} of a number that is too large for float64.") from None
     return Rational(float(value or 0.0))
@@ -187,7 +157,7 @@ def _bits(expression: Expr) -> int:
 
 def force_over_distance(energy: Expr) -> Expr:
     """-2 dU/ds, by which the displacement is multiplied to give the force."""
-    return with_selects_outside(-2 * sympy.diff(energy, SQUARE))
+    return with_selects_outside(-2 * slope(energy, SQUARE))
 
 
 def with_selects_outside(expression: Expr) -> Expr:
@@ -201,9 +171,7 @@ def with_selects_outside(expression: Expr) -> Expr:
     if expression.is_Pow and _has_zero_branch(expression.base) and expression.exp.is_positive:
         condition, this, otherwise = expression.base.args
         return select(condition, this**expression.exp, otherwise**expression.exp)
-    if expression.is_Mul:
-        return _select_outside_product(expression)
-    return expression
+    return _select_outside_product(expression)
 
 
 def _has_zero_branch(expression: Expr) -> bool:
@@ -211,15 +179,23 @@ def _has_zero_branch(expression: Expr) -> bool:
 
 
 def _select_outside_product(product: Expr) -> Expr:
+    if not product.is_Mul:
+        return product
     _, rest = product.as_coeff_Mul()
     candidates = [factor for factor in product.args if _has_zero_branch(factor)]
     if not candidates and not isinstance(rest, select):
         return product
     chosen = candidates[0] if candidates else rest
     others = product.func(*(factor for factor in product.args if factor is not chosen))
-    condition, this, otherwise = chosen.args
-    moved = select(condition, this * _given(condition, others, 1), otherwise * _given(condition, others, 2))
+    moved = select(chosen.args[0], *(_moved(chosen, others, branch) for branch in (1, 2)))
     return product if _is_undefined(moved) else moved  # 0 / 0 and the like are left to the numbers
+
+
+def _moved(chosen: Expr, others: Expr, branch: int) -> Expr:
+    """A branch of the select, times the other factors as they are there."""
+    if chosen.args[branch] == 0:
+        return Integer(0)
+    return _select_outside_product(chosen.args[branch] * _given(chosen.args[0], others, branch))
 
 
 def _given(condition: Expr, expression: Expr, branch: int) -> Expr:
@@ -231,7 +207,7 @@ def _given(condition: Expr, expression: Expr, branch: int) -> Expr:
 
 def force_along(energy: Expr, coordinate: str) -> Expr:
     """The force along a coordinate, minus the derivative of the energy."""
-    return with_selects_outside(-sympy.diff(energy, Symbol(coordinate)))
+    return with_selects_outside(-slope(energy, Symbol(coordinate)))
 
 
 def shifted(energy: Expr, shift: str | None) -> Expr:
@@ -247,4 +223,4 @@ def _at_cutoff(expression: Expr) -> Expr:
 
 def _slope_term(energy: Expr) -> Expr:
     """(r - cutoff) dU/dr at the cutoff."""
-    return _at_cutoff(2 * CUTOFF * sympy.diff(energy, SQUARE)) * (sympy.sqrt(SQUARE) - CUTOFF)
+    return _at_cutoff(2 * CUTOFF * slope(energy, SQUARE)) * (sympy.sqrt(SQUARE) - CUTOFF)

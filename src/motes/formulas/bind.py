@@ -80,6 +80,12 @@ class Bound:
         return np.array(numbers), np.array(tables)
 
     @property
+    def known(self) -> dict[str, list[float]]:
+        """The numbers that symbols stand for, of all types."""
+        numbers = {PREFIX + name: [value] for name, value in self.numbers.items()}
+        return numbers | {PREFIX + name: list(map(float, table)) for name, table in self.tables.items()}
+
+    @property
     def key(self) -> str:
         """All that generated code may depend on but the values of parameters."""
         names = sorted(self.numbers), sorted(self.tables), self.attributes

@@ -31,7 +31,16 @@ def cache_folder() -> Path:
     return Path(base) / "motes"
 
 
-EVERY_GENERATOR = ("arithmetic", "functions", "formulas/algebra", "formulas/derive", "formulas/emit")
+EVERY_GENERATOR = (
+    "arithmetic",
+    "functions",
+    "formulas/algebra",
+    "formulas/derive",
+    "formulas/emit",
+    "formulas/expand",
+    "formulas/opaque",
+    "formulas/slope",
+)
 
 
 @cache
@@ -80,7 +89,7 @@ def _module(name: str, generate: Callable[[], str]) -> ModuleType:
 
 def source_of(module: ModuleType) -> str:
     """The source of a generated module."""
-    return Path(str(module.__file__)).read_text()
+    return Path(str(module.__file__)).read_text(encoding="utf-8")
 
 
 def _write(path: Path, source: str) -> None:
@@ -88,7 +97,7 @@ def _write(path: Path, source: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-        with os.fdopen(handle, "w") as file:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(source)
         Path(temporary).replace(path)
     except OSError as error:

@@ -9,7 +9,12 @@ from typing import Any
 from motes.formulas.formula import Expression, compute, walk
 from motes.formulas.limits import shallow
 
-FUNCTIONS = ("exp", "log", "power", "sin", "cos", "tanh", "sinh", "cosh", "arctan", "erf", "erfc")
+FUNCTIONS = (
+    "exp", "log", "power", "sin", "cos", "tanh", "sinh", "cosh", "arctan", "erf", "erfc", "arccos", "arcsin", "arctan2",
+    "cbrt", "ceil", "exp2", "expm1", "floor", "fmax", "fmin", "heaviside", "hypot", "log10", "log1p", "log2",
+    "remainder", "rint", "sign", "signed_power", "tan", "trunc",
+)  # fmt: skip
+"""Of motes.functions, besides sqrt and abs."""
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,12 @@ from sympy import Add, Expr, Mul, Pow, Rational
 from sympy.core.sorting import default_sort_key
 
 from motes.errors import InputError
-from motes.formulas import algebra
+from motes.formulas.algebra import LARGEST_POWER
+from motes.formulas.derive import FUNCTIONS
+from motes.formulas.opaque import Opaque
+from motes.formulas.slope import is_nonnegative
 
-_FUNCTIONS = {"atan": "arctan", "magnitude": "abs"}
+_FUNCTIONS = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "magnitude": "abs"}
 _INFIX = {"less": "<", "less_equal": "<=", "equal": "==", "not_equal": "!=", "logical_and": "&", "logical_or": "|"}
 
 # A product of powers with a coefficient that is the same for all pairs.
@@ -143,7 +146,10 @@ class Emitter:
             return self.assign("{} " + _INFIX[name] + " {}", *operands)
         if name == "logical_not":
             return self.assign("not {}", *operands)
-        return self.assign(_FUNCTIONS.get(name, name) + "(" + ", ".join(["{}"] * len(operands)) + ")", *operands)
+        function = _FUNCTIONS.get(name, name)
+        if function not in ("abs", *FUNCTIONS):
+            raise InputError(f"a formula leads to the function {name}, which cannot be computed")
+        return self.assign(function + "(" + ", ".join(["{}"] * len(operands)) + ")", *operands)
 
     def _is_uniform(self, expression: Expr) -> bool:
         return all(symbol.name in self.uniform for symbol in expression.free_symbols)
@@ -252,7 +258,10 @@ class Emitter:
     def _power(self, base: Expr, exponent: Expr) -> str:
         """base ** exponent with one reciprocal and one square root of the base, shared by all its powers."""
         if base.is_Pow and not _is_plain_power(base):
-            value = self.assign("power({}, {})", self.emit(base.base), self.emit(base.exp))
+            # Only whole powers of negative numbers are numbers.
+            plain = is_nonnegative(base.base) or (base.exp.is_Rational and not base.exp.is_Integer)
+            function = "power" if plain else "signed_power"
+            value = self.assign(function + "({}, {})", self.emit(base.base), self.emit(base.exp))
         elif isinstance(base, sympy.exp):
             value = self.assign("exp({})", self.emit(base.args[0]))
         else:
@@ -260,7 +269,7 @@ class Emitter:
         return self._rational_power(value, Rational(exponent))
 
     def _rational_power(self, value: str, exponent: Rational) -> str:
-        if abs(exponent) > algebra.LARGEST_POWER or 4 % exponent.q:
+        if abs(exponent) > LARGEST_POWER or 4 % exponent.q:
             return self.assign("power({}, {})", value, _literal(exponent))
         if exponent.q == 1 and exponent > 0:
             return self.integer_power(value, int(exponent))
@@ -289,7 +298,7 @@ def _is_plain_power(expression: Expr) -> bool:
 
 
 def _is_number(expression: Expr) -> bool:
-    return bool(expression.is_number) and not expression.has(algebra.Opaque)
+    return bool(expression.is_number) and not expression.has(Opaque)
 
 
 def _literal(number: Expr) -> str:

@@ -24,8 +24,9 @@ LONGEST_QUOTE = 200
 FUNCTIONS = {
     name: name
     for name in (
-        "arctan", "arctan2", "cbrt", "clip", "cos", "cosh", "erf", "erfc", "exp", "exp2", "expm1", "hypot", "log",
-        "log10", "log1p", "log2", "maximum", "minimum", "sign", "sin", "sinh", "sqrt", "square", "tan", "tanh", "where",
+        "arccos", "arcsin", "arctan", "arctan2", "cbrt", "ceil", "clip", "cos", "cosh", "erf", "erfc", "exp", "exp2",
+        "expm1", "floor", "heaviside", "hypot", "log", "log10", "log1p", "log2", "maximum", "minimum", "mod", "round",
+        "sign", "sin", "sinh", "sqrt", "square", "tan", "tanh", "trunc", "where",
     )
 } | {"abs": "absolute", "max": "maximum", "min": "minimum", "pow": "power"}  # fmt: skip
 
@@ -37,6 +38,8 @@ _OPERATORS: dict[type[ast.AST], str] = {
     ast.Mult: "multiply",
     ast.Div: "divide",
     ast.Pow: "power",
+    ast.Mod: "remainder",
+    ast.FloorDiv: "floor_divide",
     ast.USub: "negative",
     ast.UAdd: "positive",
     ast.Not: "logical_not",

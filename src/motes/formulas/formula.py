@@ -14,17 +14,23 @@ import numpy as np
 from motes.errors import InputError
 from motes.formulas import place
 
-UNARY = ("negative", "absolute", "exp", "log", "sqrt", "sin", "cos", "tanh", "sinh", "cosh", "arctan", "erf", "erfc")
-BINARY = ("add", "subtract", "multiply", "divide", "power", "minimum", "maximum")
+UNARY = (
+    "negative", "absolute", "sign", "floor", "ceil", "rint", "trunc", "sqrt", "cbrt", "exp", "exp2", "expm1", "log",
+    "log10", "log1p", "log2", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "erf", "erfc",
+)  # fmt: skip
+BINARY = (
+    "add", "subtract", "multiply", "divide", "remainder", "power", "minimum", "maximum", "fmin", "fmax", "hypot",
+    "arctan2", "heaviside",
+)  # fmt: skip
 HOLD = "hold"
 """The identity, kept as one value: what is inside is computed as written, never merged with what is around it."""
 CONDITIONS = ("less", "less_equal", "equal", "not_equal", "logical_and", "logical_or", "logical_not")
 
 # What a message recommends: the functions of NumPy that can be traced, by the names that users write.
 SUPPORTED = (
-    "abs, arctan, arctan2, cbrt, clip, cos, cosh, erf, erfc, exp, exp2, expm1, hypot, log, log10, log1p, log2, "
-    "logical_and, logical_not, logical_or, maximum, minimum, "
-    "power, reciprocal, sign, sin, sinh, sqrt, square, tan, tanh, where"
+    "abs, arccos, arcsin, arctan, arctan2, cbrt, ceil, clip, cos, cosh, erf, erfc, exp, exp2, expm1, floor, fmax, "
+    "fmin, heaviside, hypot, log, log10, log1p, log2, logical_and, logical_not, logical_or, maximum, "
+    "minimum, mod, piecewise, power, reciprocal, round, select, sign, sin, sinh, sqrt, square, tan, tanh, trunc, where"
 )
 
 
@@ -96,9 +102,15 @@ class Expression:
         return call(name, *inputs)
 
     def __array_function__(self, function: Any, kinds: Any, inputs: Any, options: Any) -> Expression:
-        if options and function.__name__ != "clip":
-            raise InputError(f"{place.here()}np.{function.__name__} of a traced value takes no options.")
-        return call(function.__name__, *inputs, *options.values())
+        name = function.__name__
+        if name in _OF_BRANCHES:
+            try:
+                return _OF_BRANCHES[name](*inputs, **options)
+            except TypeError as error:
+                raise InputError(f"{place.here()}np.{name} of a traced value: {error}.") from None
+        if options and name != "clip":
+            raise InputError(f"{place.here()}np.{name} of a traced value takes no options.")
+        return call(name, *inputs, *options.values())
 
     def __array__(self, *arguments: Any, **options: Any) -> Any:
         raise InputError(f"{place.here()}a traced value cannot become an array: write the formula for one number.")
@@ -150,6 +162,30 @@ class Expression:
 
     def __rtruediv__(self, other: Any) -> Expression:
         return call("divide", other, self)
+
+    def __mod__(self, other: Any) -> Expression:
+        return call("remainder", self, other)
+
+    def __rmod__(self, other: Any) -> Expression:
+        return call("remainder", other, self)
+
+    def __floordiv__(self, other: Any) -> Expression:
+        return call("floor_divide", self, other)
+
+    def __rfloordiv__(self, other: Any) -> Expression:
+        return call("floor_divide", other, self)
+
+    def __round__(self, digits: int = 0) -> Expression:
+        return call("round", self, digits)
+
+    def __floor__(self) -> Expression:
+        return call("floor", self)
+
+    def __ceil__(self) -> Expression:
+        return call("ceil", self)
+
+    def __trunc__(self) -> Expression:
+        return call("trunc", self)
 
     def __pow__(self, other: Any) -> Expression:
         return call("power", self, other)
@@ -286,17 +322,40 @@ def _where(condition: Any, this: Any, otherwise: Any) -> Any:
     return apply("where", condition, this, otherwise)
 
 
-def _arctan2(y: Expression, x: Expression) -> Expression:
-    """The angle of the point (x, y), by the arctangent of the smaller over the larger: smooth but for the cut."""
-    steep = abs(y) > abs(x)
-    ratio = _where(steep, -x, y) / _where(steep, y, _where(x == constant(0.0), constant(1.0), x))
-    upwards = _where(y < 0.0, constant(-1.0), constant(1.0))
-    quarter, half = upwards * (0.5 * math.pi), upwards * math.pi
-    angle: Expression = apply("arctan", ratio) + _where(steep, quarter, _where(x < 0.0, half, constant(0.0)))
-    return angle
+def _round(a: Expression, digits: Expression) -> Expression:
+    if digits.operation != "constant" or digits.value != 0:
+        raise InputError(f"{place.here()}np.round of a traced value rounds to whole numbers only.")
+    return apply("rint", a)
 
 
-# NumPy functions that are said in terms of the operations above.
+def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Expression:
+    """np.select: the choice of the first condition that is true."""
+    if len(condlist) != len(choicelist):
+        raise InputError(f"{place.here()}np.select needs as many choices as conditions.")
+    result = operand(default)
+    for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
+        result = _where(operand(condition), operand(choice), result)
+    return result
+
+
+def _piecewise(x: Any, condlist: Any, funclist: Any, *given: Any, **named: Any) -> Expression:
+    """np.piecewise: the function (or number) of the last condition that is true, else the one that is left, or 0."""
+    conditions = condlist if isinstance(condlist, list | tuple) else [condlist]
+    values = [piece(x, *given, **named) if callable(piece) else piece for piece in funclist]
+    if len(values) not in (len(conditions), len(conditions) + 1):
+        raise InputError(
+            f"{place.here()}np.piecewise needs one function for each of {len(conditions)} conditions, one more at most."
+        )
+    result = operand(values[len(conditions)] if len(values) > len(conditions) else 0.0)
+    for condition, value in zip(conditions, values, strict=False):
+        result = _where(operand(condition), operand(value), result)
+    return result
+
+
+# NumPy functions of lists, which are choices between branches.
+_OF_BRANCHES: dict[str, Callable[..., Expression]] = {"select": _select, "piecewise": _piecewise}
+
+# NumPy functions that are other ones by another name, with the same bits.
 _REWRITTEN: dict[str, Callable[..., Any]] = {
     "greater": lambda a, b: apply("less", b, a),
     "greater_equal": lambda a, b: apply("less_equal", b, a),
@@ -308,20 +367,12 @@ _REWRITTEN: dict[str, Callable[..., Any]] = {
     "square": lambda a: a * a,
     "reciprocal": lambda a: 1.0 / a,
     "float_power": lambda a, b: a**b,
-    "fmin": lambda a, b: apply("minimum", a, b),
-    "fmax": lambda a, b: apply("maximum", a, b),
+    "mod": lambda a, b: apply("remainder", a, b),
+    "floor_divide": lambda a, b: apply("rint", (a - apply("remainder", a, b)) / b),
     "clip": lambda a, low, high: apply("minimum", apply("maximum", a, low), high),
-    "arctan2": _arctan2,
-    "hypot": lambda a, b: apply("sqrt", a * a + b * b),
-    "tan": lambda a: apply("sin", a) / apply("cos", a),
-    "cbrt": lambda a: a ** (1.0 / 3.0),
-    "exp2": lambda a: apply("exp", a * math.log(2.0)),
-    "expm1": lambda a: apply("exp", a) - 1.0,
-    "log1p": lambda a: apply("log", 1.0 + a),
-    "log2": lambda a: apply("log", a) * (1.0 / math.log(2.0)),
-    "log10": lambda a: apply("log", a) * (1.0 / math.log(10.0)),
-    "sign": lambda a: _where(a > 0.0, constant(1.0), _where(a < 0.0, constant(-1.0), constant(0.0))),
     "where": _where,
+    "round": _round,
+    "around": _round,
 }
 
 _ONE_OPERAND = (*UNARY, "logical_not")
@@ -331,6 +382,8 @@ _TWO_OPERANDS = (*BINARY, *(name for name in CONDITIONS if name != "logical_not"
 def call(name: str, *inputs: Any) -> Expression:
     """Apply the NumPy function of this name to traced values and numbers, or say that it cannot be traced."""
     operands = [operand(value) for value in inputs]
+    if name in ("round", "around") and len(operands) == 1:
+        operands.append(constant(0.0))
     if name in _REWRITTEN:
         expected = _REWRITTEN[name].__code__.co_argcount
     elif name in _ONE_OPERAND or name in _TWO_OPERANDS:

@@ -48,7 +48,8 @@ def trace(
             given[name] = _symbol_or(symbols[name], name)
         elif parameter.default is inspect.Parameter.empty:
             raise InputError(f"{describe(function)} needs a value for {name!r}.")
-    return _result(function, _called(function, [*map(symbol, coordinates)], given), "one energy")
+    expressions = [*map(symbol, coordinates)]
+    return _twice(function, lambda: (_result(function, _called(function, expressions, given), "one energy"),))[0]
 
 
 def trace_values(
@@ -62,12 +63,31 @@ def trace_values(
         wanted: what it should return, for messages: "one number or several".
     """
     symbols = {name: symbol(name) for name in arguments}
-    result = _called(function, (), symbols) if keywords else _called(function, list(symbols.values()), {})
-    if not isinstance(result, tuple | list):
-        return _result(function, result, wanted)
-    if not result:
-        raise InputError(f"{describe(function)} must return {wanted}, but returns nothing.")
-    return tuple(_result(function, value, wanted) for value in result)
+    several = True
+
+    def formulas() -> tuple[Expression, ...]:
+        nonlocal several
+        result = _called(function, (), symbols) if keywords else _called(function, list(symbols.values()), {})
+        several = isinstance(result, tuple | list)
+        if not several:
+            return (_result(function, result, wanted),)
+        if not result:
+            raise InputError(f"{describe(function)} must return {wanted}, but returns nothing.")
+        return tuple(_result(function, value, wanted) for value in result)
+
+    found = _twice(function, formulas)
+    return found if several else found[0]
+
+
+def _twice(function: Callable[..., Any], formulas: Callable[[], tuple[Expression, ...]]) -> tuple[Expression, ...]:
+    """What the function gives, if it gives the same when it is called again."""
+    once, again = formulas(), formulas()
+    if [formula.key for formula in once] != [formula.key for formula in again]:
+        raise InputError(
+            f"{describe(function)} gives another formula each time it is called: a random number, a clock or anything "
+            "else that changes cannot be part of a formula; draw it before, and give it as a parameter or an attribute."
+        )
+    return once
 
 
 def _called(function: Callable[..., Any], arguments: Sequence[Expression], given: Mapping[str, Expression]) -> Any:

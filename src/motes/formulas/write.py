@@ -60,8 +60,10 @@ class _Lines:
         number = float(exponent.value) if exponent.operation == "constant" else None  # type: ignore[arg-type]  # constants hold numbers
         if number == 0.5:
             return self.assign(f"sqrt({base})")
-        if number is None or number % 1 or abs(number) > LONGEST_CHAIN:
+        if number is not None and number % 1:
             return self.assign(f"power({base}, {name})")
+        if number is None or abs(number) > LONGEST_CHAIN:
+            return self.assign(f"signed_power({base}, {name})")
         if number == 0:
             return "1.0"
         chain = self.whole_power(base, int(abs(number)))

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from motes.formulas.bind import PREFIX, Bound
 from motes.formulas.derive import Code, derive_values
 from motes.formulas.lines import header, indent
+from motes.formulas.verify import require_right
 
 METHODS = ("euler", "rk4")
 
@@ -30,6 +31,7 @@ ARGUMENTS = "begin, end, positions, origin, numbers, tables, types, attributes, 
 def flow_source_of(bound: Bound, method: str, boundary: Sequence[str]) -> str:
     """Source of a module with the functions carry and bad."""
     code = derive_values(bound.formulas)
+    require_right(bound.name, bound.formulas, code.lines, code.results, bound.known)
     writer = _Writer(bound, code, method, boundary)
     parts = [writer.velocity(), writer.carry(), writer.bad()]
     return "\n\n".join([header(code.functions), *("\n".join(part) + "\n" for part in parts)])

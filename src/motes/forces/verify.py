@@ -1,0 +1,59 @@
+"""The generated code of a pair against its energy, at some distances, for the parameters it is made for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from motes.forces.interaction import BoundPair
+from motes.formulas import verify
+from motes.formulas.derive import PairCode
+from motes.formulas.formula import Expression, symbol
+
+FRACTIONS = (0.98137, 0.87319, 0.74123, 0.61741, 0.52837, 0.43917, 0.33713)
+"""Of the cutoff."""
+
+ATTRIBUTES = (0.8337, 1.3119)
+"""Of two particles; who they are is not known yet."""
+
+
+def require_right_pair(pair: BoundPair, code: PairCode) -> None:
+    """Raise an InputError if energy or force are not those of the formula."""
+    for types in _types(pair):
+        points = list(_points(pair, types))
+        energy = _shifted(pair, points)
+        force, found = verify.run([*code.prologue, *code.body_both], [code.force, code.energy], points)
+        verify.require_values(pair.name, energy, found, points)
+        slopes = [-value * point["r"] for value, point in zip(force, points, strict=True)]
+        verify.require_slopes(pair.name, energy, "r", slopes, points)
+
+
+def _types(pair: BoundPair) -> Sequence[tuple[int, int]]:
+    """Of the first types, and of the last."""
+    tables = [table for table in (*pair.tables.values(), pair.cutoff) if isinstance(table, np.ndarray)]
+    last = max((len(table) - 1 for table in tables), default=0)
+    return [(0, 0)] if last == 0 else [(0, 0), (0, last)]
+
+
+def _points(pair: BoundPair, types: tuple[int, int]) -> Iterator[dict[str, float]]:
+    values = {**pair.uniform, **{name: float(table[types]) for name, table in pair.tables.items()}}
+    for name in pair.attributes:
+        values |= {f"{name}_{side}": value for side, value in zip("ij", ATTRIBUTES, strict=True)}
+    cutoff = pair.cutoff if isinstance(pair.cutoff, float) else float(pair.cutoff[types])
+    for fraction in FRACTIONS:
+        r = fraction * cutoff
+        yield {**values, "cutoff": cutoff, "r": r, "s": r * r}
+
+
+def _shifted(pair: BoundPair, points: Sequence[dict[str, float]]) -> Expression:
+    """The energy with its shift; the slope at the cutoff becomes a number of each point."""
+    energy = pair.energy
+    if pair.shift is None:
+        return energy
+    shifted = energy - energy.substitute({"r": symbol("cutoff")})
+    if pair.shift == "force":
+        for point in points:
+            point["slope_"] = verify.slope_of(energy, "r", {**point, "r": point["cutoff"]})
+        shifted = shifted - (symbol("r") - symbol("cutoff")) * symbol("slope_")
+    return shifted

@@ -1,0 +1,132 @@
+"""Generated lines against NumPy: run once, when a kernel is made, before anyone relies on it.
+
+The lines are plain Python, so they are run as such, number by number, at a few points, and compared with the formula
+evaluated by NumPy and with differences of it. Whatever is wrong with them (a name that is not defined, a slope that is
+no number where the formula has one, a rule of algebra that does not hold) is one message, before anything is compiled.
+
+What differs by the rounding of a badly conditioned formula is not wrong: the tolerance is that of a blunder.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from motes.errors import InputError
+from motes.formulas.derive import FUNCTIONS, evaluate
+from motes.formulas.formula import Expression, compute
+
+TOLERANCE = 1e-4
+"""Of a value and of a slope, as a part of the largest there is."""
+
+STEP = 1e-4
+"""For differences, as a part of the coordinate."""
+
+_NUMBER = re.compile(r"(?<![\w.])\d+\.?\d*(e[-+]?\d+)?(?![\w.])")
+Point = Mapping[str, float]
+
+
+def require_values(name: str, formula: Expression, found: Sequence[float], points: Sequence[Point]) -> None:
+    """Raise an InputError if the values found at some points are not those of the formula."""
+    expected = [_value(formula, point) for point in points]
+    largest = max((abs(value) for value in expected if math.isfinite(value)), default=0.0)
+    for point, value, right in zip(points, found, expected, strict=True):
+        if math.isfinite(right) and not abs(value - right) <= TOLERANCE * (abs(right) + 1e-3 * largest):
+            _refuse(name, "value", value, right, point)
+
+
+def require_slopes(
+    name: str, formula: Expression, coordinate: str, found: Sequence[float], points: Sequence[Point]
+) -> None:
+    """Raise an InputError if the slopes found are not those of the formula, where its differences can tell."""
+    expected = [slope_of(formula, coordinate, point) for point in points]
+    largest = max((abs(slope) for slope in expected if math.isfinite(slope)), default=0.0)
+    for point, slope, right in zip(points, found, expected, strict=True):
+        if math.isfinite(right) and not abs(slope - right) <= 0.01 * abs(right) + TOLERANCE * largest:
+            _refuse(name, f"slope along {coordinate.removeprefix('p_')}", slope, right, point)
+
+
+def points(symbols: Iterable[str], known: Mapping[str, Sequence[float]]) -> list[Point]:
+    """Some points: each symbol goes through the numbers known for it, or through some that are no special ones."""
+    return [
+        {name: known[name][k % len(known[name])] if name in known else _AT[(k + shift) % len(_AT)]
+         for shift, name in enumerate(sorted(symbols))}
+        for k in range(len(_AT))
+    ]  # fmt: skip
+
+
+_AT = (0.8337, 1.3119, 0.2761, -0.6173, 2.7391, 0.5479, -1.8713, 11.2137)
+
+
+def require_right(
+    name: str, formulas: Sequence[Expression], lines: Iterable[str], results: Sequence[str],
+    known: Mapping[str, Sequence[float]],
+) -> None:  # fmt: skip
+    """Raise an InputError if lines do not give the values of formulas; known: numbers for some of the symbols."""
+    symbols = frozenset().union(*(formula.symbols for formula in formulas))
+    at = points(symbols, known)
+    for formula, found in zip(formulas, run(lines, results, at), strict=True):
+        require_values(name, formula, found, at)
+
+
+def run(lines: Iterable[str], results: Sequence[str], points: Sequence[Point]) -> list[list[float]]:
+    """What the lines give for each of the results at these points."""
+    source = "\n".join([*lines, f"results = ({''.join(f'{result}, ' for result in results)})"])
+    # NumPy's numbers divide by zero as compiled code does.
+    program = compile(_NUMBER.sub(r"number(\g<0>)", source), "<generated>", "exec")
+    rows = []
+    with np.errstate(all="ignore"):
+        for point in points:
+            names = {**_NAMES, **{name: np.float64(value) for name, value in point.items()}}
+            exec(program, {"__builtins__": {}}, names)  # noqa: S102 - lines of our own, made of whitelisted operations
+            rows.append([float(value) for value in names["results"]])
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _function(name: str) -> Callable[..., Any]:
+    numpy = "power" if name == "signed_power" else name
+    return lambda *values: np.float64(compute(numpy, *values))
+
+
+def _fma(a: Any, b: Any, c: Any) -> Any:
+    return a * b + c
+
+
+_NAMES: dict[str, Any] = {name: _function(name) for name in ("sqrt", *FUNCTIONS)}
+_NAMES |= {"fma": _fma, "abs": abs, "number": np.float64, "inf": math.inf, "nan": math.nan}
+
+
+def _value(formula: Expression, point: Mapping[str, Any]) -> float:
+    with np.errstate(all="ignore"):
+        return float(evaluate(formula, point))
+
+
+def slope_of(formula: Expression, coordinate: str, point: Point) -> float:
+    """By central differences; NaN where the formula jumps, bends or turns too fast for them to tell."""
+    size = STEP * (abs(point[coordinate]) or 1.0)
+    coarse, fine = (_difference(formula, coordinate, point, step) for step in (size, 0.5 * size))
+    near = _value(formula, point)
+    with np.errstate(all="ignore"):
+        steps = [_value(formula, {**point, coordinate: point[coordinate] + k * size}) for k in (1, -1)]
+        bend = abs(steps[0] - 2 * near + steps[1]) / size
+        certain = abs(coarse - fine) + bend <= 1e-3 * abs(fine) + 1e-9 * abs(near) / size
+    return fine if certain else math.nan
+
+
+def _difference(formula: Expression, coordinate: str, point: Point, step: float) -> float:
+    x = point[coordinate]
+    up, down = (_value(formula, {**point, coordinate: x + sign * step}) for sign in (1, -1))
+    with np.errstate(all="ignore"):
+        return float(np.float64(up - down) / (2 * step))
+
+
+def _refuse(name: str, what: str, found: float, right: float, point: Point) -> None:
+    where = ", ".join(f"{word.removeprefix('p_')} = {value:.6g}" for word, value in sorted(point.items()))
+    raise InputError(
+        f"{name}: the code derived from it gives the {what} {found:.6g} where NumPy gives {right:.6g} (at {where}): "
+        "this is a fault of Motes; write the formula in another way"
+    )
