@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import motes
+from motes.interrupts import WATCHED
 
 STEPS = 30
 
@@ -22,20 +23,40 @@ def crystal(integrator: Any = None) -> motes.Simulation:
 
 
 @pytest.mark.parametrize("step", [0, 10, STEPS])
-@pytest.mark.parametrize(("number", "ending"), [(signal.SIGTERM, SystemExit), (signal.SIGINT, KeyboardInterrupt)])
-def test_a_signal_counts_whenever_it_comes(tmp_path: Path, step: int, number: int, ending: Any, capsys: Any) -> None:
+@pytest.mark.parametrize("number", WATCHED)
+def test_a_signal_counts_whenever_it_comes(tmp_path: Path, step: int, number: int, capsys: Any) -> None:
     """Also amid the last stretch of steps, and at the last step: the program must not go on to its next run."""
     simulation = crystal()
     simulation.every(1000, motes.Checkpoint(tmp_path / "run.ckpt"))
     simulation.every(10, lambda frame: os.kill(os.getpid(), number) if frame.step == step else None)
-    with pytest.raises(ending) as caught:
+    with pytest.raises((SystemExit, KeyboardInterrupt)) as caught:
         simulation.run(STEPS)
-    assert isinstance(caught.value, KeyboardInterrupt) or caught.value.code == 143
+    if number == signal.SIGINT:
+        assert isinstance(caught.value, KeyboardInterrupt)
+    else:
+        assert caught.value.code == 128 + number
     assert (
         f"stopped by {signal.Signals(number).name} at step {simulation.step} of {STEPS}; go on"
         in capsys.readouterr().err
     )
     assert motes.resume(tmp_path / "run.ckpt", simulation.interactions).fingerprint == simulation.fingerprint
+
+
+def test_batch_systems_and_terminals_are_heard() -> None:
+    assert set(WATCHED) == {getattr(signal, f"SIG{name}") for name in ("INT", "TERM", "USR1", "USR2", "HUP", "XCPU")}
+
+
+@pytest.mark.parametrize("chosen", [signal.SIG_IGN, lambda *_: None], ids=["nohup", "a handler of the program"])
+def test_what_a_program_has_said_of_a_signal_stays(chosen: Any) -> None:
+    before = signal.signal(signal.SIGHUP, chosen)
+    try:
+        simulation = crystal()
+        simulation.every(10, lambda frame: os.kill(os.getpid(), signal.SIGHUP) if frame.step == 10 else None)
+        simulation.run(STEPS)
+        assert simulation.step == STEPS
+        assert signal.getsignal(signal.SIGHUP) is chosen
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 class Interrupted(motes.VelocityVerlet):

@@ -1,4 +1,8 @@
-"""Ctrl-C and SIGTERM, which is what a batch system sends before it kills: noted, so that a step can be finished."""
+"""Signals that ask a run to end: noted, so that a step can be finished.
+
+Besides Ctrl-C and SIGTERM these are what batch systems send some time before they kill (SIGUSR1, SIGUSR2, or SIGXCPU
+where processor time is limited), and SIGHUP of a terminal that is closed.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,11 @@ from typing import Any
 
 WATCHED: dict[signal.Signals, Any] = {
     signal.SIGINT: signal.default_int_handler,
-    signal.SIGTERM: signal.SIG_DFL,
+    **{
+        getattr(signal, name): signal.SIG_DFL
+        for name in ("SIGTERM", "SIGUSR1", "SIGUSR2", "SIGHUP", "SIGXCPU")
+        if hasattr(signal, name)  # not every system has all of them
+    },
 }
 """With what Python does unless a program has said otherwise; what a program has said stays."""
 

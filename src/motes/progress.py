@@ -26,7 +26,7 @@ def progress_bar(total: int) -> Iterator[Callable[[int], None]]:
 
     The bar is drawn on standard error if that is a terminal, and vanishes at the end.
     """
-    if _silent.get() or not sys.stderr.isatty():
+    if _silent.get() or sys.stderr is None or not sys.stderr.isatty():
         yield _ignore
         return
     from rich.console import Console
@@ -40,7 +40,7 @@ def progress_bar(total: int) -> Iterator[Callable[[int], None]]:
         console=Console(stderr=True),
         transient=True,
         # What is printed meanwhile belongs above the bar, but a pipe or file must still get it itself.
-        redirect_stdout=sys.stdout.isatty(),
+        redirect_stdout=sys.stdout is not None and sys.stdout.isatty(),
     )
     with bar:
         task = bar.add_task("", total=total)

@@ -154,7 +154,8 @@ class Readings:
         computes it for its own particles; only the results are gathered.
         """
         work, names, several = record_named(function, self._outline.world)
-        results = self._engine.call("evaluate", work, names)[:, self._ranking()]
+        with self._engine.turn():
+            results = self._engine.call("evaluate", work, names)[:, self._ranking()]
         return tuple(results) if several else results[0]
 
     @property
@@ -175,7 +176,8 @@ class Readings:
         return self._order
 
     def _sorted(self, name: str) -> Array:
-        return read_only(np.ascontiguousarray(self._engine.call("gather", name)[..., self._ranking()].T))
+        with self._engine.turn():  # the values and their order are of one step
+            return read_only(np.ascontiguousarray(self._engine.call("gather", name)[..., self._ranking()].T))
 
     # Numbers
 

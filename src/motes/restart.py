@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,6 +29,7 @@ def resume(
     integrator: Integrator | None = None,
     threads: int | None = None,
     skin: float | None = None,
+    communicator: Any = None,
 ) -> Simulation:
     """Go on with a run that was stopped, from its last checkpoint, to the same bits.
 
@@ -41,13 +43,14 @@ def resume(
         integrator: only if it is a Flow, which has a function as well.
         threads: as for Simulation.
         skin: as for Simulation.
+        communicator: as for Simulation.
 
     Raises:
         InputError: if the checkpoint is damaged (naming the file, and the one before it that is good) or of another
             version, or if interactions or integrator are not those of the checkpoint.
     """
     place, manifest = open_checkpoint(Path(path).absolute())
-    simulation = from_manifest(place, manifest, interactions, integrator, threads, skin)
+    simulation = from_manifest(place, manifest, interactions, integrator, threads, skin, communicator)
     for memory in manifest.observers:
         if memory["kind"] != "function":
             simulation.bring_back(memory, recall(memory, place.parent))
@@ -67,6 +70,7 @@ def from_manifest(
     integrator: Integrator | None,
     threads: int | None,
     skin: float | None,
+    communicator: Any = None,
 ) -> Simulation:
     """The simulation at the moment of the checkpoint, without its observers."""
     outline = outline_of(manifest)
@@ -81,7 +85,7 @@ def from_manifest(
     )
     simulation = Simulation.going_on(
         saved, outline, integrator, interactions, threads,
-        manifest.skin if skin is None else skin,
+        manifest.skin if skin is None else skin, communicator,
     )  # fmt: skip
     simulation._end = manifest.end
     if manifest.shown:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import os
-import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ from motes.observers.schedule import Handle, Observer, Schedule
 from motes.particles import Particles
 from motes.progress import progress_bar
 from motes.quanta import choose_quanta, usual_force
-from motes.ranks import world
+from motes.ranks import Ranks, ranks_of
 from motes.readings import Readings
 from motes.records import own_version, record_of_integrator, records_of
 from motes.rescue import Rescue
@@ -44,6 +45,7 @@ from motes.state import Floats, Integers, Quanta, Timeline
 from motes.storage.columns import ColumnFile, file_name
 from motes.storage.folder import new_checkpoint, place_of
 from motes.storage.manifest import BoxRecord, InputRecord, InteractionRecord, Manifest, write_manifest
+from motes.streams import warn
 from motes.threads import Team
 from motes.words import known_keywords
 
@@ -65,6 +67,7 @@ class Simulation(Readings):
         skin: width beyond the cutoff up to which neighbours are listed; it changes the speed, never a result.
         first_step: where steps, time (in steps of dt) and noise begin to count, to go on with what an earlier
             simulation ended with: noise is a function of seed, step and particle.
+        communicator: None takes all ranks that were started; MPI.COMM_SELF of mpi4py, this one alone.
 
     Raises:
         InputError: for anything that cannot be run, before a step is taken.
@@ -79,6 +82,7 @@ class Simulation(Readings):
         threads: int | None = None,
         skin: float | None = None,
         first_step: int = 0,
+        communicator: Any = None,
     ) -> None:
         if not isinstance(particles, Particles):
             raise InputError(f"the first argument is {type(particles).__name__}; it must be motes.Particles")
@@ -86,18 +90,20 @@ class Simulation(Readings):
         check_types(integrator, interactions)
         timeline = Timeline(integrator.dt, step, step * integrator.dt)
         start = start_of(particles)
-        self._set_up(Outline.of(particles), integrator, interactions, threads, skin, start, step, timeline)
+        ranks = ranks_of(communicator)
+        self._set_up(Outline.of(particles), integrator, interactions, threads, skin, start, step, timeline, ranks)
         self._begin(self._extremes(), particles.velocities)
 
     @classmethod
     def going_on(
         cls, saved: Saved, outline: Outline, integrator: Integrator, interactions: Sequence[Pair | Field],
-        threads: int | None, skin: float | None,
+        threads: int | None, skin: float | None, communicator: Any = None,
     ) -> Simulation:  # fmt: skip
         """From where another one was stopped; `motes.resume` is the way to call it."""
         simulation = cls.__new__(cls)
         check_types(integrator, interactions)
-        simulation._set_up(outline, integrator, interactions, threads, skin, saved, saved.step, saved.timeline)
+        ranks = ranks_of(communicator)
+        simulation._set_up(outline, integrator, interactions, threads, skin, saved, saved.step, saved.timeline, ranks)
         simulation._engine.call("rebuild")
         simulation._ask("begin", saved.quanta)
         simulation._chosen = saved.quanta
@@ -109,10 +115,9 @@ class Simulation(Readings):
 
     def _set_up(
         self, outline: Outline, integrator: Integrator, interactions: Sequence[Pair | Field], threads: int | None,
-        skin: float | None, start: Start, step: int, timeline: Timeline,
+        skin: float | None, start: Start, step: int, timeline: Timeline, ranks: Ranks,
     ) -> None:  # fmt: skip
         """Resolve all names, compile, and hand the particles to their owners."""
-        ranks = world()
         pairs = [one.bind(outline.type_names, outline.attributes) for one in interactions if isinstance(one, Pair)]
         forces = plan_pairs(pairs, max(1, len(outline.type_names)), outline.box.dimensions)
         width = chosen_skin(skin, forces.cutoff, outline.box)
@@ -137,6 +142,7 @@ class Simulation(Readings):
         self._output = 0.0
         self._changes = 0
         self._stopping = False
+        self._running = Lock()
         self._input: tuple[Path, dict[str, Any]] | None = None
 
     def _extremes(self) -> Extremes:
@@ -193,6 +199,10 @@ class Simulation(Readings):
         steps = whole_number("max_steps", max_steps, minimum=0)
         if not self._interactions:
             raise InputError("without interactions there is nothing to minimize")
+        with self._alone():
+            return self._minimize(tolerance, steps)
+
+    def _minimize(self, tolerance: float, steps: int) -> Minimized:
         self._chosen, self._refusal, self._order = None, INTERRUPTED, None
         self._forget_moments()
         extremes = self._extremes()
@@ -213,18 +223,32 @@ class Simulation(Readings):
         """Take steps. On a terminal a bar shows how far it is; progress, if given, is called with the steps done."""
         if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 0:
             raise InputError(f"steps is {steps!r}; it must be a whole number of at least 0")
-        _ = self._quanta  # overlaps are refused before a file is written
-        self._end = self.step + int(steps)
+        with self._alone():
+            _ = self._quanta  # overlaps are refused before a file is written
+            self._end = self.step + int(steps)
+            try:
+                self._schedule.start(Frame(self))
+                with noted_interrupts() as interrupt:
+                    if progress is not None:
+                        self._run(interrupt, progress)
+                    else:
+                        with progress_bar(int(steps)) as show:
+                            self._run(interrupt, show)
+            finally:
+                self._schedule.finish()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Within the block nobody else moves the particles: no observer of this run, and no other thread."""
+        if not self._running.acquire(blocking=False):
+            raise InputError(
+                f"this simulation is running (at step {self.step}): neither an observer nor another thread can run or "
+                "minimize it meanwhile; do so after the run, or with a simulation of its own"
+            )
         try:
-            self._schedule.start(Frame(self))
-            with noted_interrupts() as interrupt:
-                if progress is not None:
-                    self._run(interrupt, progress)
-                else:
-                    with progress_bar(int(steps)) as show:
-                        self._run(interrupt, show)
+            yield
         finally:
-            self._schedule.finish()
+            self._running.release()
 
     def made_from(self, path: Path, tables: dict[str, Any]) -> None:
         """Note the input file of this run in its checkpoints, so that `motes resume` needs nothing else."""
@@ -272,8 +296,7 @@ class Simulation(Readings):
     def _stop(self, interrupt: Interrupt) -> None:
         """End the run as a signal asks for."""
         name = interrupt.signal.name if interrupt.signal else ""
-        line = f"stopped by {name} at step {self.step} of {self._end}; {self._how_to_go_on()}"
-        print(f"motes: {line}", file=sys.stderr, flush=True)
+        warn(f"stopped by {name} at step {self.step} of {self._end}; {self._how_to_go_on()}")
         interrupt.obey()
 
     def _write_checkpoint(self) -> Path | None:

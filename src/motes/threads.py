@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from itertools import pairwise
 from typing import Any
@@ -60,14 +60,15 @@ class Team:
         if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
             raise InputError(f"threads is {threads!r}; it must be a whole number of at least 1")
         self.threads = threads
-        self._pool = ThreadPoolExecutor(threads - 1, "motes") if threads > 1 else None
+        self._pool: ThreadPoolExecutor | None = None
+        self._process = -1  # the one whose threads are in the pool
 
     def call(self, kernel: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Call kernel once for every tuple of arguments; return the results in their order.
 
         Each thread takes the next call that waits, so calls of uneven length even out.
         """
-        if self._pool is None or len(calls) < 2:
+        if self.threads == 1 or len(calls) < 2:
             return [kernel(*arguments) for arguments in calls]
         results: list[Any] = [None] * len(calls)
         waiting = iter(range(len(calls)))  # the interpreter's lock makes next() safe
@@ -76,7 +77,7 @@ class Team:
             for index in waiting:
                 results[index] = kernel(*calls[index])
 
-        helpers = [self._pool.submit(work) for _ in range(min(self.threads, len(calls)) - 1)]
+        helpers = self._submit(work, min(self.threads, len(calls)) - 1)
         try:
             work()
         finally:
@@ -84,6 +85,15 @@ class Team:
         for helper in helpers:
             helper.result()
         return results
+
+    def _submit(self, work: Callable[[], None], times: int) -> list[Future[None]]:
+        """Let so many helpers work as well, or as many as there can be: the caller does what they leave."""
+        if self._pool is None or self._process != os.getpid():  # a forked process has none of its parent's threads
+            self._pool, self._process = ThreadPoolExecutor(self.threads - 1, "motes"), os.getpid()
+        helpers: list[Future[None]] = []
+        with suppress(RuntimeError):  # there are no more threads at the end of a program, and beyond a system's limit
+            helpers.extend(self._pool.submit(work) for _ in range(times))
+        return helpers
 
     def useful(self, count: int) -> int:
         """How many threads are worth waking for so many items."""

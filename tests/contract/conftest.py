@@ -164,14 +164,17 @@ class OnRanks:
         self.source = Path(motes.__file__).parents[1]
 
     @contextmanager
-    def start(self, ranks: int | None, *arguments: Any, environment: Any = None) -> Iterator[subprocess.Popen[str]]:
+    def start(
+        self, ranks: int | None, *arguments: Any, environment: Any = None, **options: Any
+    ) -> Iterator[subprocess.Popen[str]]:
         """A running `mpiexec -n ranks python arguments`; without ranks, only `python arguments`."""
         launcher = [] if ranks is None else [self._mpiexec, "-n", str(ranks)]
         paths = os.pathsep.join(filter(None, [str(self.source), os.environ.get("PYTHONPATH")]))
         process = subprocess.Popen(
             [*launcher, sys.executable, *map(str, arguments)],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             env={**os.environ, "PYTHONPATH": paths, MARK: self._mark, **(environment or {})},
+            **{"stdin": subprocess.DEVNULL, **options},
         )  # fmt: skip
         try:
             yield process

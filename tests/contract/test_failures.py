@@ -189,7 +189,10 @@ def test_a_good_input_has_no_message(on_ranks: Any, write: Any) -> None:
     ("files", "message"),
     [
         ({"__init__.py": "raise ImportError('no module named mpi4py')"}, "several ranks need mpi4py"),
-        ({"__init__.py": "", "MPI.py": "raise RuntimeError('cannot load MPI library')"}, "no MPI library"),
+        (
+            {"__init__.py": "class rc: pass", "MPI.py": "raise RuntimeError('cannot load MPI library')"},
+            "no MPI library",
+        ),
     ],
     ids=["no mpi4py", "no MPI library"],
 )

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from motes.errors import InputError, RunError
+from motes.streams import open_closed_streams
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
@@ -156,4 +157,5 @@ def _options(
 
 def main() -> None:
     """The command `motes`."""
+    open_closed_streams()
     app()

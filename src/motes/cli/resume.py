@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import motes
 from motes.cli.build import Job, blame
-from motes.cli.config import validated
+from motes.cli.config import read_tables, validated
 from motes.cli.run import Options, take_steps
 from motes.errors import InputError
 from motes.observers.recall import recall
 from motes.restart import from_manifest, outline_of
 from motes.storage.folder import open_checkpoint
 from motes.storage.manifest import Manifest
+from motes.streams import warn
 
 
 def resume(path: Path, options: Options) -> None:
@@ -23,6 +25,7 @@ def resume(path: Path, options: Options) -> None:
     place, manifest = open_checkpoint(path.absolute())
     with blame(path):
         job = job_of(manifest, place.parent)
+    _compare(job)
     with blame(path):
         simulation = from_manifest(place, manifest, job.interactions, None, options.threads, job.config.run.skin)
     table = None
@@ -42,6 +45,24 @@ def resume(path: Path, options: Options) -> None:
         print(f"{path}: the run is at its last step, {simulation.step}; --steps N takes N more")
     else:
         take_steps(job, simulation, steps, table, begun)
+
+
+def _compare(job: Job) -> None:
+    """Say so if the input file has other settings by now: those of the checkpoint hold."""
+    if not job.path.is_file():
+        return
+    now, then = (_by_key(tables) for tables in (read_tables(job.path), job.tables))
+    differing = [key for key in {**then, **now} if now.get(key) != then.get(key)]
+    if differing:
+        warn(f"{job.path.name} now differs in {', '.join(differing)}; the settings of the checkpoint hold")
+
+
+def _by_key(tables: dict[str, Any]) -> dict[str, Any]:
+    """The values of the tables by name, as --set has it; a list of tables is one value."""
+    found: dict[str, Any] = {}
+    for name, table in tables.items():
+        found |= {f"{name}.{key}": value for key, value in table.items()} if isinstance(table, dict) else {name: table}
+    return found
 
 
 def job_of(manifest: Manifest, folder: Path) -> Job:

@@ -17,6 +17,7 @@ import motes
 from motes.cli import report
 from motes.cli.build import Job, check_outputs, read_job
 from motes.errors import InputError, RunError
+from motes.streams import say
 
 LOOK_EVERY = 100
 """Steps between two looks at the clock, where checkpoints are written every so many minutes."""
@@ -81,7 +82,7 @@ def take_steps(job: Job, simulation: motes.Simulation, steps: int, table: motes.
     """Run with header and footer, unless there is no table to print: then print nothing."""
     quiet = table is None
     if not quiet:
-        print(report.header(job, simulation, steps), flush=True)
+        say(report.header(job, simulation, steps))
     ready = time.perf_counter()
     simulation.run(steps, progress=_ignore if quiet else None)
     spent = report.Spent(steps, ready - begun, time.perf_counter() - ready)
@@ -89,7 +90,7 @@ def take_steps(job: Job, simulation: motes.Simulation, steps: int, table: motes.
     if present != len(simulation):
         raise RunError(f"{present} particles are left of {len(simulation)}")
     if not quiet:
-        print(report.footer(job, simulation, table, spent))
+        say(report.footer(job, simulation, table, spent))
 
 
 def _ignore(done: int) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 
 from motes.errors import InputError
 from motes.state import Array, Floats, Integers
+from motes.streams import flush
 
 LOOK_AT_ONCE = 2e-3
 """Seconds for which a rank looks for the next command without a pause."""
@@ -32,6 +33,9 @@ def connect(expected: int | None) -> tuple[Any, int]:
         InputError: without mpi4py or an MPI library, or if there are not as many ranks as expected.
     """
     try:
+        import mpi4py
+
+        mpi4py.rc.finalize = False  # at the end it would be done by forked processes as well, and they would hang
         from mpi4py import MPI
     except ImportError as error:
         raise InputError("several ranks need mpi4py: pip install 'motes[mpi]'") from error
@@ -39,10 +43,14 @@ def connect(expected: int | None) -> tuple[Any, int]:
         raise InputError(
             f"mpi4py finds no MPI library: pip install 'motes[mpi]' brings one ({str(error).splitlines()[0]})"
         ) from error
+    if MPI.Is_finalized():
+        raise InputError("MPI has been finalized in this process, so no simulation can use its ranks any more")
     world = MPI.COMM_WORLD
     if expected is not None and world.size != expected:
+        size = world.size
+        MPI.Finalize()
         raise InputError(
-            f"{expected} ranks were started, but each sees {world.size}: this mpiexec belongs to another MPI library "
+            f"{expected} ranks were started, but each sees {size}: this mpiexec belongs to another MPI library "
             f"than mpi4py ({MPI.Get_library_version().splitlines()[0]}); use the mpiexec of that one"
         )
     sys.excepthook = _abort_on_failure
@@ -57,7 +65,7 @@ def _abort_on_failure(kind: type[BaseException], error: BaseException, trace: Tr
     from mpi4py import MPI
 
     traceback.print_exception(kind, error, trace)
-    sys.stderr.flush()
+    flush()
     if MPI.COMM_WORLD.rank != 0:  # rank 0 says goodbye to the others when it ends
         MPI.COMM_WORLD.Abort(1)
 
@@ -153,12 +161,17 @@ class Channel:
         self._world.Bcast(data.copy(), 0)
 
     def dismiss(self) -> None:
-        """Tell the others to leave, and leave (rank 0). Whoever joined as late as at exit must say so himself."""
+        """Tell the others to leave, and leave (rank 0)."""
+        self.tell(None)
+        flush()
+        self.leave()
+
+    def leave(self) -> None:
+        """The last that a process does."""
         from mpi4py import MPI
 
-        self.tell(None)
-        sys.stdout.flush()
-        MPI.Finalize()
+        if not MPI.Is_finalized():  # by a program that uses MPI itself
+            MPI.Finalize()
 
     def listen(self) -> Any:
         """Wait for what rank 0 says (other ranks)."""
@@ -173,18 +186,9 @@ class Channel:
         self._world.Bcast(data, 0)
         return pickle.loads(data.tobytes())  # noqa: S301  # from rank 0 of the same job, which started this process
 
-    def collect(self, answer: object) -> list[Any]:
-        """Every rank's answer, for rank 0."""
-        return self._world.gather(answer, 0) or []
-
-    def barrier(self) -> None:
-        """Go on when all have come here."""
-        self._world.Barrier()
-
     def abort(self, status: int) -> None:
         """End the job on all ranks at once."""
-        sys.stdout.flush()
-        sys.stderr.flush()
+        flush()
         self._world.Abort(status)
         os._exit(status)
 

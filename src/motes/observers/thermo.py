@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,6 +22,7 @@ from motes.observers.output import (
     writing,
 )
 from motes.observers.schedule import Frame, Observer
+from motes.streams import say
 from motes.words import known_keywords
 
 # Of the columns of the printed table: 79 characters with the spaces between.
@@ -88,7 +88,7 @@ class Thermo(Observer):
     def start(self, frame: Frame) -> None:  # noqa: ARG002  # as the base class has it
         """Write the header line, or cut back to what was remembered."""
         if self.path is None:
-            _print_line(_aligned(Row._fields))
+            say(_aligned(Row._fields))
             return
         with opening(self.path), ExitStack() as undo:
             undo.callback(self.finish)
@@ -103,7 +103,7 @@ class Thermo(Observer):
         """Write one row."""
         row = Row.of(frame)
         if self.path is None:
-            _print_line(_aligned(_cells(row)))
+            say(_aligned(_cells(row)))
         else:
             with writing(self.path, row.step):
                 self._held = self._held or hold(self.path, APPENDING)  # let go at the end of an earlier run
@@ -208,8 +208,3 @@ def _cells(row: Row) -> Iterator[str]:
     for value, width in zip(row[1:], WIDTHS[1:], strict=True):
         texts = (f"{value:.{digits}g}" for digits in range(DIGITS, 0, -1))
         yield next((text for text in texts if len(text) <= width), str(value))
-
-
-def _print_line(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import closing, contextmanager, nullcontext
@@ -12,7 +11,6 @@ from typing import Any
 
 from motes.checks import whole_number
 from motes.errors import InputError
-from motes.launch import launched_ranks
 from motes.progress import progress_bar
 from motes.ranks import world
 from motes.sweeps.crew import Crew, check_crew
@@ -156,7 +154,7 @@ def _shown(total: int, progress: Show | None) -> Iterator[Show]:
 
 def _refuse_ranks() -> None:
     """Independent runs on the ranks of one job are for mpi4py.futures: Motes itself would give all ranks to one run."""
-    if launched_ranks(os.environ) is None or world().size == 1:  # world() also sees to it that the others can leave
+    if world().size == 1:
         return
     raise InputError(
         "on several ranks a sweep needs mpi4py.futures: "

@@ -1,0 +1,21 @@
+"""`motes resume` when the input file is not what it was."""
+
+from tests.cli.conftest import FLUID
+
+SAVED = FLUID + '\n[checkpoint]\nevery = 20\npath = "run.ckpt"\n'
+
+
+def test_an_input_file_that_was_edited_is_named(write, motes):
+    path = write(SAVED)
+    assert motes("run", path, "--quiet").exit_code == 0
+    assert motes("resume", "run.ckpt", "--steps", 1, "--quiet").stderr == ""
+    write(SAVED.replace("dt = 0.002", "dt = 0.001").replace("epsilon = 1.0", "epsilon = 2.0") + "minutes = 5.0\n")
+    done = motes("resume", "run.ckpt", "--steps", 1)
+    assert done.exit_code == 0
+    assert done.stderr == (
+        "motes: fluid.toml now differs in interactions, integrator.dt, checkpoint.minutes; "
+        "the settings of the checkpoint hold\n"
+    )
+    assert "dt=0.002" in done.stdout
+    path.unlink()
+    assert motes("resume", "run.ckpt", "--steps", 1, "--quiet").stderr == ""
