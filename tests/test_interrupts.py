@@ -70,14 +70,13 @@ class Interrupted(motes.VelocityVerlet):
         super().second_half(state, team)
 
 
-def test_half_a_step_is_not_gone_on_from() -> None:
-    integrator = Interrupted(0.002)
-    simulation = crystal(integrator)
+def test_half_a_step_is_not_gone_on_from(monkeypatch: Any) -> None:
+    simulation = crystal(Interrupted(0.002))
     simulation.run(3)
-    integrator.insist = True
+    monkeypatch.setattr(Interrupted, "insist", True)
     with pytest.raises(KeyboardInterrupt):
         simulation.run(3)
-    integrator.insist = False
+    monkeypatch.undo()
     with pytest.raises(motes.RunError, match="interrupted half-way"):
         simulation.run(3)
     with pytest.raises(motes.RunError, match="interrupted half-way"):
