@@ -16,7 +16,7 @@ import inspect
 import itertools
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -25,9 +25,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from motes.errors import InputError
-from motes.formulas.bind import PREFIX, World, bind, names_of
+from motes.formulas.bind import PREFIX, Traced, World, bind, names_of, numbers_as_exponents
+from motes.formulas.closure import record_with_numbers
 from motes.formulas.compile import load, source_of
-from motes.formulas.formula import Expression
+from motes.formulas.formula import Expression, symbol
 from motes.formulas.lines import header, indent
 from motes.formulas.trace import describe, parameters, trace_values
 from motes.formulas.verify import require_right
@@ -74,11 +75,25 @@ def elementwise(function: Callable[..., Any], *arrays: ArrayLike, threads: int |
     given = [_numbers(name, array) for name, array in zip(names, arrays, strict=True)]
     shape = _shape(names, given)
     symbols = [f"p_{number}" for number in range(len(given))]
-    traced = trace_values(function, symbols, SEVERAL)
-    formulas = (traced,) if isinstance(traced, Expression) else traced
-    work = record(formulas, symbols, [array.size == 1 for array in given])
-    results = work.run(given, shape, _team(threads, os.getpid()))
-    return results[0] if isinstance(traced, Expression) else results
+    several = False
+
+    def recorded(function: Callable[..., Any]) -> tuple[Expression, ...]:
+        nonlocal several
+        traced = trace_values(function, symbols, SEVERAL)
+        several = not isinstance(traced, Expression)
+        return (traced,) if isinstance(traced, Expression) else traced
+
+    formulas, numbers = record_with_numbers(function, recorded, names, ())
+    # Parameters that stand in exponents stay numbers.
+    formulas = tuple(numbers_as_exponents(formula, numbers) for formula in formulas)
+    renamed = {name: f"p_{len(symbols) + place}" for place, name in enumerate(numbers)}
+    formulas = tuple(formula.substitute({old: symbol(new) for old, new in renamed.items()}) for formula in formulas)
+    held = [np.array(value) for value in numbers.values()]
+    work = record(
+        formulas, [*symbols, *renamed.values()], [*(array.size == 1 for array in given), *(True for _ in held)]
+    )
+    results = work.run([*given, *held], shape, _team(threads, os.getpid()))
+    return results if several else results[0]
 
 
 @dataclass(frozen=True)
@@ -106,11 +121,11 @@ def record_named(function: Callable[..., Any], world: World) -> tuple[Work, tupl
     """The loop for a function of a particle, the names of what it takes, and whether it returns several results."""
     several = False
 
-    def formulas(names: Sequence[str]) -> tuple[Expression, ...]:
+    def formulas(names: Sequence[str], _taken: Collection[str]) -> Traced:
         nonlocal several
         traced = trace_values(function, names, SEVERAL, keywords=True)
         several = not isinstance(traced, Expression)
-        return (traced,) if isinstance(traced, Expression) else traced
+        return ((traced,) if isinstance(traced, Expression) else traced), {}
 
     bound = bind(describe(function), names_of(function), formulas, {}, world)
     names = tuple(sorted(bound.symbols))

@@ -173,7 +173,7 @@ class State:
         self.owned += count
 
     def ghost_columns(self, places: Integers, axis: int = 0, shift: float = 0.0) -> Integers:
-        """What a ghost must know of its particle, no mass, velocity or images; positions are shifted along axis."""
+        """What a ghost must know of its particle, no velocity or images; positions are shifted along axis."""
         packed = _packed([*self._ghost_columns(), *self.positions], places)
         packed = np.vstack([packed, self.ghost_axes[places].astype(np.int64)])
         if shift:
@@ -211,7 +211,7 @@ class State:
         ]
 
     def _ghost_columns(self) -> list[Array]:
-        return [self.ids, self.types, *self.attributes.values()]
+        return [self.ids, self.types, self.mass, *self.attributes.values()]
 
 
 def column_names(dimensions: int, attributes: Iterable[str]) -> list[str]:

@@ -47,6 +47,7 @@ def test_forces_are_minus_the_slopes_of_the_energy(energy: Any, dimensions: int)
     def energies(places: Any) -> Any:
         values = {f"p_{name}": places[:, a] for a, name in enumerate("xyz"[:dimensions])}
         own = {"p_mass": simulation.mass, "p_charge": simulation.attributes["charge"]}
+        own |= {f"p_{name}": number for name, number in bound.numbers.items()}
         with np.errstate(invalid="ignore"):  # a branch that np.where does not choose
             return np.broadcast_to(evaluate(bound.formulas[0], {**values, **own}), len(places))
 

@@ -17,8 +17,9 @@ from motes.cli.report import count, duration, interaction_rows, minimized_rows, 
 from motes.cli.survey import closest_pair, mean_neighbours
 from motes.errors import InputError
 from motes.forces.interaction import BoundPair
+from motes.formulas.bind import MASS
 from motes.formulas.derive import evaluate
-from motes.state import CLUSTER
+from motes.state import CLUSTER, Floats
 
 PARTICLE_BYTES = 300  # positions, velocities, forces, and their copies by slot and by thread
 PROGRAM_BYTES = 180e6  # Python, NumPy and Numba themselves
@@ -118,6 +119,10 @@ def interaction_lines(particles: motes.Particles, bound: Mapping[str, BoundPair]
             yield f"{name:<16}{types:<12}" + "".join(f"{number:>14.6g}" for number in numbers)
 
 
+def _column(particles: motes.Particles, name: str) -> Floats:
+    return particles.mass if name == MASS else particles.attributes[name]
+
+
 def at_cutoff(
     pair: BoundPair, first: int, second: int, particles: motes.Particles
 ) -> tuple[float, float, float, float, float]:
@@ -130,7 +135,7 @@ def at_cutoff(
     values |= {name: float(by_type[first, second]) for name, by_type in pair.tables.items()}
     for name in pair.attributes:
         for letter, code in (("i", first), ("j", second)):
-            values[f"{name}_{letter}"] = float(particles.attributes[name][particles.types == code].mean())
+            values[f"{name}_{letter}"] = float(_column(particles, name)[particles.types == code].mean())
     step = SLOPE_STEP * cutoff
     places = cutoff - step, cutoff, cutoff + step
     inner, energy, outer = (float(evaluate(pair.energy, {**values, "r": r})) for r in places)

@@ -16,6 +16,7 @@ from motes.cli.build import NewJob
 from motes.cli.report import size
 from motes.errors import InputError
 from motes.forces.interaction import BoundPair
+from motes.formulas.bind import MASS
 from motes.formulas.derive import evaluate
 from motes.observers.output import spare_name
 from motes.storage.folder import steps_in
@@ -115,6 +116,6 @@ def _values(pair: BoundPair, particles: motes.Particles, r: Any) -> Mapping[str,
     values: dict[str, Any] = {"r": r[:, None], "cutoff": np.asarray(pair.cutoff).reshape(1, -1), **pair.uniform}
     values |= {name: table.reshape(1, -1) for name, table in pair.tables.items()}
     for name in pair.attributes:
-        mean = float(particles.attributes[name].mean())
+        mean = float((particles.mass if name == MASS else particles.attributes[name]).mean())
         values |= {f"{name}_i": mean, f"{name}_j": mean}
     return values

@@ -6,7 +6,7 @@ pressure stays that of the pairs and the motion.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from types import ModuleType
@@ -20,10 +20,9 @@ from motes.forces.field_kernel import field_key, field_source
 from motes.forces.interaction import INSTEAD
 from motes.forces.pair import PairSums
 from motes.forces.scale import BITS
-from motes.formulas.bind import COORDINATES, MASS, Bound, World, bind, check_given, names_of, trace_named
+from motes.formulas.bind import COORDINATES, MASS, Bound, Traced, World, bind, check_given, names_of, trace_named
 from motes.formulas.compile import load, source_of
 from motes.formulas.expression import expression_parameters, parse
-from motes.formulas.formula import Expression
 from motes.formulas.trace import describe
 from motes.frozen import Frozen, FrozenMapping, shown
 from motes.state import ROUND, Floats, Integers, State
@@ -79,7 +78,7 @@ class Field(Frozen):
         name: str,
         short: str,
         needed: dict[str, bool],
-        formulas: Callable[[Sequence[str]], tuple[Expression, ...]],
+        formulas: Callable[[Sequence[str], Collection[str]], Traced],
         parameters: dict[str, Any],
     ) -> None:
         check_given(name, needed, parameters)
@@ -103,8 +102,8 @@ class Field(Frozen):
         return BoundField(bound, plan)
 
 
-def _parsed(text: str, known: Sequence[str]) -> tuple[Expression, ...]:
-    return (parse(text, known),)
+def _parsed(text: str, known: Sequence[str], _taken: Collection[str]) -> Traced:
+    return (parse(text, known),), {}
 
 
 @dataclass(frozen=True)

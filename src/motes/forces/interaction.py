@@ -8,7 +8,7 @@ attributes of the two particles.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, Literal, cast
@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 
 from motes.checks import number, numbers
 from motes.errors import InputError
-from motes.formulas.bind import numbers_as_exponents
+from motes.forces.sides import in_order
+from motes.formulas.bind import MASS, Traced, numbers_as_exponents
+from motes.formulas.closure import record_with_numbers
 from motes.formulas.derive import FUNCTIONS, evaluate
 from motes.formulas.expression import expression_parameters, parse
 from motes.formulas.formula import HOLD, Expression, apply, symbol
@@ -109,6 +111,10 @@ def mix(attribute: str, rule: str | Callable[[Any, Any], Any]) -> Mix:
     return Mix(attribute, rule)
 
 
+SOME_MASSES = np.array([0.5, 1.0, 1.7, 3.0, 40.0])
+"""What rules for masses are tried with: they are not looked at before a run."""
+
+
 @dataclass(frozen=True)
 class BoundPair:
     """A pair interaction with every name resolved.
@@ -148,7 +154,9 @@ class Pair(Frozen):
         cutoff: the distance beyond which the energy is zero: a number, or a table by type.
         shift: None cuts the function off, "energy" subtracts its value at the cutoff, "force" also its slope.
         **parameters_given: a number; a table by type, {("A", "B"): 1.2, ...}, or a square array in the order of the
-            particles' type_names; or ``motes.mix(attribute, rule)``. A parameter named cutoff is the cutoff.
+            particles' type_names; or ``motes.mix(attribute, rule)``. A parameter named cutoff is the cutoff. One that
+            is not given and is named like an attribute (or mass) with _i or _j after it, as charge_i and charge_j, is
+            that of one of the two particles; then the energy must be the same if the two change places.
 
     Raises:
         InputError: for a parameter that is missing, unused or not finite, and for a cutoff that is not positive.
@@ -168,7 +176,7 @@ class Pair(Frozen):
         }
         self.name = describe(function)
         self._short = getattr(function, "__name__", type(function).__name__)
-        self._trace: Callable[[Mapping[str, Expression]], Expression] = partial(trace, function, ("r",))
+        self._trace: Callable[[Mapping[str, Expression], Collection[str]], Traced] = partial(_traced, function)
         self._set(needed, cutoff, shift, parameters_given)
 
     @classmethod
@@ -203,13 +211,16 @@ class Pair(Frozen):
 
     def bind(self, type_names: Sequence[Label], attributes: Mapping[str, Array]) -> BoundPair:
         """The interaction between particles of these types with these attributes."""
-        self._require_all(attributes)
+        attributes = {MASS: SOME_MASSES, **attributes}
+        sides = self._sides(attributes)
+        self._require_all([name for name in self._missing if name not in sides], attributes)
         cutoff = _by_type(f"{self.name}: cutoff", self.cutoff, type_names)
         if np.min(cutoff) <= 0:
             raise InputError(f"{self.name}: cutoff: expected more than 0 for all types, got {np.min(cutoff)}")
         for extreme in (np.min(cutoff), np.max(cutoff)):
             number(f"{self.name}: cutoff", float(extreme), above=0.0)
-        symbols: dict[str, Expression] = {"cutoff": symbol("cutoff")} if self._wants_cutoff else {}
+        symbols: dict[str, Expression] = {name: symbol(name) for name in sides}
+        symbols |= {"cutoff": symbol("cutoff")} if self._wants_cutoff else {}
         values: dict[str, float | Array] = {}
         taken = RESERVED | {f"{name}_{side}" for name in attributes for side in "ij"}
         for name, value in self.parameters.items():
@@ -219,13 +230,23 @@ class Pair(Frozen):
             variable = _free_name(name, taken | (set(self.parameters) - {name}))
             symbols[name] = symbol(variable)
             values[variable] = _by_type(f"{self.name}: {name}", value, type_names)
+        (energy,), held = self._trace(symbols, taken | set(values))
+        values |= held
         single = {name: value for name, value in values.items() if isinstance(value, float)}
-        energy = numbers_as_exponents(self._trace(symbols), single)
+        energy = numbers_as_exponents(energy, single)
+        if sides:
+            energy = in_order(self.name, energy, sorted(set(sides.values())), attributes, values, float(np.max(cutoff)))
         return self._resolved(energy, values, attributes, cutoff)
 
-    def _require_all(self, attributes: Mapping[str, Array]) -> None:
-        for name in self._missing:
+    def _sides(self, attributes: Mapping[str, Array]) -> dict[str, str]:
+        """Of the parameters that are named like an attribute of one of the two particles, that attribute."""
+        return {name: name[:-2] for name in self._missing if name[-2:] in ("_i", "_j") and name[:-2] in attributes}
+
+    def _require_all(self, missing: Sequence[str], attributes: Mapping[str, Array]) -> None:
+        for name in missing:
             hint = f" (motes.mix({name!r}, 'arithmetic') takes the particles' own)" if name in attributes else ""
+            if name[-2:] in ("_i", "_j"):
+                hint = f", or the particles an attribute {name[:-2]!r}"
             raise InputError(f"{self.name}: the parameter {name!r} is missing: give {name}=...{hint}")
 
     def _mixed(self, name: str, value: Mix, attributes: Mapping[str, Array]) -> Expression:
@@ -256,8 +277,12 @@ class Pair(Frozen):
         )
 
 
-def _parsed(text: str, names: tuple[str, ...], given: Mapping[str, Expression]) -> Expression:
-    return parse(text, ("r", *names)).substitute(given)
+def _traced(function: Callable[..., Any], given: Mapping[str, Expression], taken: Collection[str]) -> Traced:
+    return record_with_numbers(function, lambda one: (trace(one, ("r",), given),), given, taken)
+
+
+def _parsed(text: str, names: tuple[str, ...], given: Mapping[str, Expression], _taken: Collection[str]) -> Traced:
+    return (parse(text, ("r", *names)).substitute(given),), {}
 
 
 def _free_name(name: str, taken: Iterable[str]) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 from numba import njit
 
 from motes.forces.plan import PairPlan
+from motes.formulas.bind import MASS
 from motes.state import CLUSTER, ROUND, Chunk, Floats, Integers, PairList, State
 from motes.threads import Team
 
@@ -170,7 +171,8 @@ class PairForces:
         if len(self._plan.tables):
             self.team.split(gather_slots, slots, pairs.particle, state.types, self._types)
         for row, name in enumerate(self._plan.attributes):
-            self.team.split(gather_slots, slots, pairs.particle, state.attributes[name], self._attributes[row])
+            values = state.mass if name == MASS else state.attributes[name]
+            self.team.split(gather_slots, slots, pairs.particle, values, self._attributes[row])
         self._parts = share(pairs.chunks, self.team.useful(WORK_PER_PARTNER * pairs.pairs))
         # A thread's own slots end where the next one's begin; beyond, up to its reach, it meets others' slots.
         # An overlap is handed on from thread to thread, so none may reach less far than the one before.

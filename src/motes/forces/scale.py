@@ -139,6 +139,9 @@ def _profile(pair: BoundPair, attributes: Mapping[str, tuple[float, float]]) -> 
     if not isinstance(pair.cutoff, float):
         values["cutoff"] = np.asarray(pair.cutoff).reshape(1, -1, 1)
     for name in pair.attributes:
+        if name not in attributes:  # the mass
+            values[f"{name}_i"] = values[f"{name}_j"] = 1.0
+            continue
         one = np.linspace(*attributes[name], 3) if np.isfinite(attributes[name]).all() else np.zeros(3)
         values[f"{name}_i"], values[f"{name}_j"] = np.repeat(one, 3), np.tile(one, 3)
     with np.errstate(all="ignore"):

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from motes.checks import number, numbers
 from motes.errors import InputError
+from motes.formulas.closure import record_with_numbers
 from motes.formulas.formula import Expression, constant, symbol, walk
 from motes.formulas.trace import parameters, trace_values
 from motes.words import did_you_mean
@@ -108,16 +109,24 @@ def check_given(name: str, needed: Collection[str], given: Iterable[str]) -> Non
             raise InputError(f"{name}: the parameter {word!r} is not used; {did_you_mean(word, others)}")
 
 
-def trace_named(function: Callable[..., Any], names: Sequence[str], wanted: str) -> tuple[Expression, ...]:
+Traced = tuple[tuple[Expression, ...], dict[str, float]]
+"""Formulas, and the numbers that some of their symbols stand for."""
+
+
+def trace_named(function: Callable[..., Any], names: Sequence[str], taken: Collection[str], wanted: str) -> Traced:
     """The formulas of a function called by these names; the others have their defaults."""
-    traced = trace_values(function, names, wanted, keywords=True)
-    return (traced,) if isinstance(traced, Expression) else traced
+
+    def record(function: Callable[..., Any]) -> tuple[Expression, ...]:
+        traced = trace_values(function, names, wanted, keywords=True)
+        return (traced,) if isinstance(traced, Expression) else traced
+
+    return record_with_numbers(function, record, names, taken)
 
 
 def bind(
     name: str,
     needed: Mapping[str, bool],
-    formulas: Callable[[Sequence[str]], tuple[Expression, ...]],
+    formulas: Callable[[Sequence[str], Collection[str]], Traced],
     given: Mapping[str, Any],
     world: World,
 ) -> Bound:
@@ -126,7 +135,7 @@ def bind(
     Args:
         name: of the function, for messages.
         needed: the names it takes, and whether it needs them.
-        formulas: traces the function with these names as symbols.
+        formulas: traces the function with these names as symbols; the second are not to be used for others.
         given: numbers, and tables by type, by name.
         world: what else there is.
     """
@@ -135,12 +144,15 @@ def bind(
     for word, needs in needed.items():
         if needs and word not in known:
             raise InputError(f"{name}: {_unknown(word, world, (*world.coordinates, *given, *own))}")
-    traced = formulas(known)
-    values = {word: by_type(f"{name}: {word}", value, world.type_names) for word, value in given.items()}
+    traced, held = formulas(known, {*COORDINATES, *given, *own})
+    values: dict[str, float | Array] = {
+        word: by_type(f"{name}: {word}", value, world.type_names) for word, value in given.items()
+    }
+    values |= held
     single = {word: value for word, value in values.items() if isinstance(value, float)}
-    symbols = {word: symbol(PREFIX + word) for word in known}
+    symbols = {word: symbol(PREFIX + word) for word in (*known, *held)}
     # Those that were given go before attributes of the same name.
-    left = frozenset().union(*(formula.symbols for formula in traced)) - set(given) - set(world.coordinates)
+    left = frozenset().union(*(formula.symbols for formula in traced)) - set(values) - set(world.coordinates)
     return Bound(
         name=name,
         formulas=tuple(numbers_as_exponents(formula, single).substitute(symbols) for formula in traced),

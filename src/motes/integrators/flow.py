@@ -80,7 +80,7 @@ class Flow(Integrator):
         bound = bind(
             self.name,
             self._needed,
-            lambda names: trace_named(self.function, names, wanted),
+            lambda names, taken: trace_named(self.function, names, taken, wanted),
             self.parameters,
             world,
         )

@@ -1,0 +1,74 @@
+"""Energies in which parameters are named by particle, as charge_i and charge_j: the same for (i, j) and (j, i).
+
+Who of two particles is i is an accident of lists and ranks, so it must not be seen: not in the value, which is
+tried, nor in the rounding, for which the two are brought into an order of their attributes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motes.errors import InputError
+from motes.formulas.derive import evaluate
+from motes.formulas.formula import HOLD, Expression, apply, symbol
+
+Array = NDArray[np.float64]
+
+
+def in_order(
+    name: str,
+    energy: Expression,
+    names: Sequence[str],
+    attributes: Mapping[str, Array],
+    values: Mapping[str, float | Array],
+    cutoff: float,
+) -> Expression:
+    """An energy in a_i and a_j of these attributes, such that its bits do not depend on which particle is i.
+
+    Raises an InputError if the energy is another one where the two change places.
+    """
+    _require_symmetric(name, energy, names, attributes, values, cutoff)
+    changed: Expression | None = None
+    for attribute in reversed(names):
+        i, j = symbol(f"{attribute}_i"), symbol(f"{attribute}_j")
+        changed = (j < i) if changed is None else (j < i) | ((j == i) & changed)
+    places = {}
+    for attribute in names:
+        i, j = symbol(f"{attribute}_i"), symbol(f"{attribute}_j")
+        places[f"{attribute}_i"] = apply(HOLD, apply("where", changed, j, i))  # type: ignore[arg-type]  # of one name at least
+        places[f"{attribute}_j"] = apply(HOLD, apply("where", changed, i, j))  # type: ignore[arg-type]  # of one name at least
+    return energy.substitute(places)
+
+
+def _require_symmetric(
+    name: str,
+    energy: Expression,
+    names: Sequence[str],
+    attributes: Mapping[str, Array],
+    values: Mapping[str, float | Array],
+    cutoff: float,
+) -> None:
+    few = {attribute: np.unique(attributes[attribute]) for attribute in names}
+    few = {attribute: found[:: 1 + len(found) // 20] for attribute, found in few.items()}
+    one, other = (part.ravel() for part in np.meshgrid(np.arange(20), np.arange(20)))
+    point: dict[str, Any] = {key: value if isinstance(value, float) else value[0, -1] for key, value in values.items()}
+    there, back = dict(point), dict(point)
+    for attribute, found in few.items():
+        i, j = found[one % len(found)], found[other % len(found)]
+        there |= {f"{attribute}_i": i, f"{attribute}_j": j}
+        back |= {f"{attribute}_i": j, f"{attribute}_j": i}
+    for r in np.array([0.33713, 0.61741, 0.87319]) * cutoff:
+        with np.errstate(all="ignore"):
+            u, v = (evaluate(energy, {**side, "r": r, "cutoff": cutoff}) for side in (there, back))
+            wrong = np.flatnonzero(~np.isclose(u, v, rtol=1e-9, atol=0.0, equal_nan=True) & np.ones(len(one), bool))
+        if len(wrong):
+            k = wrong[0]
+            shown = ", ".join(f"{key} = {value[k]:g}" for key, value in there.items() if key[:-2] in names)
+            raise InputError(
+                f"{name}: the energy must be the same if the two particles change places, but is not for {shown}: what "
+                "particle i feels from j, j feels from i"
+            )
