@@ -1,18 +1,31 @@
-"""A progress bar on a terminal, silence everywhere else."""
+"""A progress bar where someone looks, silence everywhere else."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
+from typing import Any
+
+from motes.onlookers import in_notebook, onlooker, told_of_compiling
 
 _silent: ContextVar[bool] = ContextVar("silent", default=False)
+
+Watcher = Callable[[Any, int], AbstractContextManager[None]]
+"""Given a simulation and a number of steps, what is around its run."""
+
+
+def _nobody(simulation: Any, steps: int) -> AbstractContextManager[None]:  # noqa: ARG001  # as others are called
+    return nullcontext()
+
+
+run_watcher: ContextVar[Watcher] = ContextVar("run_watcher", default=_nobody)
+"""Who is told of each run of this task: `motes run script.py` is."""
 
 
 @contextmanager
 def no_progress_bar() -> Iterator[None]:
-    """No bars in this task: it is one of many, which have a bar together."""
+    """No bars in this task, nor any other signs of life: it is one of many, which have a bar together."""
     before = _silent.set(True)
     try:
         yield
@@ -21,26 +34,44 @@ def no_progress_bar() -> Iterator[None]:
 
 
 @contextmanager
+def compiling(integrator: object, interactions: Sequence[object]) -> Iterator[None]:
+    """Within the block one line says so if the compiler has to work for these, where someone looks."""
+    things = interactions or [integrator]
+    names = [str(getattr(one, "name", repr(one))).partition(" (")[0] for one in things]
+    with nullcontext() if _silent.get() else told_of_compiling(", ".join(names)):
+        yield
+
+
+@contextmanager
 def progress_bar(total: int) -> Iterator[Callable[[int], None]]:
     """A function to call with the number of steps done so far, out of `total`.
 
-    The bar is drawn on standard error if that is a terminal, and vanishes at the end.
+    The bar is drawn on standard error if someone looks at it, and vanishes at the end.
     """
-    if _silent.get() or sys.stderr is None or not sys.stderr.isatty():
+    looking = None if _silent.get() else onlooker()
+    if looking is None:
         yield _ignore
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TimeRemainingColumn
 
+    notebook = in_notebook()
     bar = Progress(
         TaskProgressColumn(),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        # rich itself looks no further than this process's own streams
+        console=Console(
+            stderr=not notebook,
+            force_terminal=looking.afar or None,
+            force_jupyter=notebook or None,
+            width=looking.width,
+        ),
         transient=True,
         # What is printed meanwhile belongs above the bar, but a pipe or file must still get it itself.
-        redirect_stdout=sys.stdout is not None and sys.stdout.isatty(),
+        redirect_stdout=looking.rows,
+        redirect_stderr=not notebook,
     )
     with bar:
         task = bar.add_task("", total=total)

@@ -6,7 +6,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -34,7 +34,7 @@ from motes.observers.checkpoint import Checkpoint
 from motes.observers.frame import Frame
 from motes.observers.schedule import Handle, Observer, Schedule
 from motes.particles import Particles
-from motes.progress import progress_bar
+from motes.progress import compiling, progress_bar, run_watcher
 from motes.quanta import choose_quanta, usual_force
 from motes.ranks import Ranks, ranks_of
 from motes.readings import Readings
@@ -91,8 +91,9 @@ class Simulation(Readings):
         timeline = Timeline(integrator.dt, step, step * integrator.dt)
         start = start_of(particles)
         ranks = ranks_of(communicator)
-        self._set_up(Outline.of(particles), integrator, interactions, threads, skin, start, step, timeline, ranks)
-        self._begin(self._extremes(), particles.velocities)
+        with compiling(integrator, interactions):
+            self._set_up(Outline.of(particles), integrator, interactions, threads, skin, start, step, timeline, ranks)
+            self._begin(self._extremes(), particles.velocities)
 
     @classmethod
     def going_on(
@@ -102,10 +103,11 @@ class Simulation(Readings):
         """From where another one was stopped; `motes.resume` is the way to call it."""
         simulation = cls.__new__(cls)
         check_types(integrator, interactions)
-        ranks = ranks_of(communicator)
-        simulation._set_up(outline, integrator, interactions, threads, skin, saved, saved.step, saved.timeline, ranks)
-        simulation._engine.call("rebuild")
-        simulation._ask("begin", saved.quanta)
+        ranks, step = ranks_of(communicator), saved.step
+        with compiling(integrator, interactions):
+            simulation._set_up(outline, integrator, interactions, threads, skin, saved, step, saved.timeline, ranks)
+            simulation._engine.call("rebuild")
+            simulation._ask("begin", saved.quanta)
         simulation._chosen = saved.quanta
         return simulation
 
@@ -223,17 +225,15 @@ class Simulation(Readings):
         """Take steps. On a terminal a bar shows how far it is; progress, if given, is called with the steps done."""
         if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 0:
             raise InputError(f"steps is {steps!r}; it must be a whole number of at least 0")
+        showing = progress_bar(int(steps)) if progress is None else nullcontext(progress)
         with self._alone():
             _ = self._quanta  # overlaps are refused before a file is written
             self._end = self.step + int(steps)
             try:
-                self._schedule.start(Frame(self))
-                with noted_interrupts() as interrupt:
-                    if progress is not None:
-                        self._run(interrupt, progress)
-                    else:
-                        with progress_bar(int(steps)) as show:
-                            self._run(interrupt, show)
+                with run_watcher.get()(self, int(steps)), compiling(self._integrator, self._interactions):
+                    self._schedule.start(Frame(self))
+                    with noted_interrupts() as interrupt, showing as show:
+                        self._run(interrupt, show)
             finally:
                 self._schedule.finish()
 

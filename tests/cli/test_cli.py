@@ -27,7 +27,7 @@ particles = motes.fcc(cells=3, density=0.8, temperature=1.0, seed=1)
 pair = motes.Pair(lambda r: 1 / r**12, cutoff={cutoff})
 sim = motes.Simulation(particles, motes.VelocityVerlet(dt=0.002), [pair])
 sim.run(2)
-print("threads", sim.threads, "arguments", len(sys.argv))
+print(f"threads {{sim.threads}}\\narguments {{len(sys.argv)}}")
 """
 
 
@@ -194,8 +194,49 @@ def test_a_script_runs_as_with_python(write):
     path = write(SCRIPT.format(cutoff=2.0), "script.py")
     done = process("run", path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.endswith("arguments 1\n")
-    assert process("run", path, "--threads", 1).stdout == "threads 1 arguments 1\n"
+    rows = {line.split()[0]: line for line in done.stdout.splitlines() if line.strip()}
+    assert rows["script"].split() == ["script", str(path)]
+    assert rows["particles"].split() == ["particles", "108", "of", "108"]
+    assert rows["arguments"] == "arguments 1"
+    for name in ("box", "interaction", "integrator", "steps", "run", "pair", "fingerprint"):
+        assert name in rows
+    assert process("run", path, "--threads", 1, "--quiet").stdout == "threads 1\narguments 1\n"
+
+
+def test_a_script_gets_its_own_arguments(write):
+    path = write("import sys\nprint(sys.argv[1:])\n", "script.py")
+    for arguments in (["--n", 5, "a b"], ["--", "--steps", 5], ["-x", "--quiet"]):
+        expected = [str(word) for word in arguments if word not in ("--", "--quiet")]
+        assert process("run", path, *arguments).stdout == f"{expected}\n"
+
+
+def test_words_that_no_file_takes_are_refused(motes, write):
+    for words, meant in ((["--stepz", 5], "--steps"), (["--thread=2"], "--threads"), (["other.toml"], "--")):
+        result = motes("run", write(), *words)
+        assert result.exit_code == 2
+        assert f"fluid.toml: unexpected {words[0]!r}; " in result.stderr
+        assert meant in result.stderr
+
+
+def test_a_script_of_many_simulations_does_not_talk_of_all_of_them(write):
+    text = SCRIPT.format(cutoff=2.0).split("sim = ")[0]
+    text += "for _ in range(5):\n    sim = motes.Simulation(particles, motes.VelocityVerlet(dt=0.002), [pair])\n"
+    done = process("run", write(text + "    sim.run(1)\n    sim.run(1)\n", "script.py"))
+    assert done.stdout.count("fingerprint") == done.stdout.count("script.py") == 3
+    assert done.stdout.endswith("\n2 more simulations ran, without header and footer\n")
+
+
+def test_check_of_a_script_runs_it_up_to_its_first_run(motes, write, folder):
+    text = SCRIPT.format(cutoff=2.0).replace("sim.run", "sim.every(1, motes.Thermo('a.csv'))\nsim.run")
+    path = write(text, "script.py")
+    result = motes("check", path)
+    assert result.exit_code == 0, result.output
+    assert f"{path}, up to its first run in line 9" in result.stdout
+    for words in ("closest", "neighbours", "memory", "2 steps, at", "Thermo to a.csv", "at the cutoff"):
+        assert words in result.stdout
+    assert "arguments" not in result.stdout
+    assert [file.name for file in folder.iterdir()] == ["script.py"]
+    assert "ended without a run" in motes("check", write("", "empty.py")).stdout
 
 
 def test_bad_input_in_a_script_names_its_line(write):
@@ -207,15 +248,21 @@ def test_bad_input_in_a_script_names_its_line(write):
 
 
 def test_a_bug_in_a_script_is_a_traceback(write):
-    done = process("run", write("1 / 0\n", "script.py"))
+    path = write("def half():\n    return 1 / 0\nhalf()\n", "script.py")
+    done = process("run", path)
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("ZeroDivisionError")
+    lines = done.stderr.splitlines()
+    assert lines[:2] == ["Traceback (most recent call last):", f'  File "{path}", line 3, in <module>']
+    assert "ZeroDivisionError: division by zero" in lines
+    assert "runpy" not in done.stderr
+    assert process("run", write("a =\n", "script.py")).stderr.count("SyntaxError: invalid syntax") == 1
 
 
 def test_options_that_scripts_do_not_take(motes, write):
     result = motes("run", write("", "script.py"), "--steps", 3)
     assert result.exit_code == 2
-    assert "only --threads is for scripts" in result.stderr
+    assert "only --threads and --quiet are for scripts" in result.stderr
+    assert "motes run" in result.stderr
 
 
 def test_interrupt_is_status_130(write, folder):
@@ -386,7 +433,9 @@ def test_check_warns_of_a_disk_without_room(motes, write, monkeypatch):
 def test_check_refuses_a_place_that_is_not_there(motes, write):
     result = motes("check", write(write().read_text() + '[checkpoint]\npath = "no/a.ckpt"\nevery = 5\n'))
     assert result.exit_code == 2
-    assert re.search(r"fluid.toml: \[checkpoint\]: the folder .*no does not exist", result.stderr)
+    assert re.search(
+        r"fluid.toml: \[checkpoint\]: cannot write no/a.ckpt: the folder .*no does not exist", result.stderr
+    )
 
 
 def test_nothing_to_minimize(motes, write):
@@ -402,3 +451,20 @@ def test_doctor_sees_the_machine(motes):
     assert result.exit_code == 0
     names = {line.split()[0] for line in result.stdout.splitlines()}
     assert {"cores", "vectors", "threads", "MPI", "cache", "Python", "numba", "sympy", "motes"} <= names
+
+
+def test_run_refuses_a_place_that_is_not_there_before_anything_else(motes, write):
+    result = motes("run", write(write().read_text() + OUTPUTS.replace("fluid.gsd", "no/fluid.gsd")))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert re.search(r"fluid.toml: \[trajectory\]: cannot write no/fluid.gsd: the folder .*no does not", result.stderr)
+
+
+def test_a_tilde_in_a_file_is_the_home_of_the_user(motes, write, folder, monkeypatch):
+    (folder / "home").mkdir()
+    monkeypatch.setenv("HOME", str(folder / "home"))
+    text = write().read_text()
+    path = write(text + OUTPUTS.replace("fluid.gsd", "~/fluid.gsd"))
+    assert motes("run", path, "--quiet").exit_code == 0
+    assert (folder / "home" / "fluid.gsd").is_file()
+    again = f'[particles]\nread = "~/fluid.gsd"\n{text.split("seed = 1", 1)[1]}'
+    assert motes("check", write(again, "again.toml")).exit_code == 0

@@ -26,6 +26,7 @@ app = typer.Typer(
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="a TOML file", show_default=False)]
 Input = Annotated[Path, typer.Argument(metavar="FILE", help="a TOML file, or a Python script", show_default=False)]
+Arguments = Annotated[list[str] | None, typer.Argument(metavar="...", help="those of a script", show_default=False)]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="change a key, e.g. integrator.dt=0.002; repeatable"),
@@ -56,9 +57,11 @@ def _stop(error: Exception, status: int) -> typer.Exit:
     return typer.Exit(status)
 
 
-@app.command()
+# What is no option of ours may be one of a script's; for TOML files it is refused.
+@app.command(context_settings={"ignore_unknown_options": True})
 def run(
     file: Input,
+    arguments: Arguments = None,
     ranks: Ranks = None,
     threads: Threads = None,
     steps: Annotated[int | None, typer.Option(min=0, help="steps to run, instead of the file's")] = None,
@@ -66,14 +69,14 @@ def run(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="replace output files that exist")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Run FILE to its last step."""
+    """Run FILE to its last step; a script gets what follows it, after -- if it looks like an option of ours."""
     with _exit_status():
         from motes.cli.launcher import relaunch
 
         relaunch(ranks, sys.argv[1:])
         from motes.cli.run import Options, run
 
-        run(file, Options(threads, steps, tuple(settings or ()), overwrite, quiet))
+        run(file.expanduser(), Options(threads, steps, tuple(settings or ()), overwrite, quiet), arguments or ())
 
 
 @app.command()
@@ -95,13 +98,13 @@ def resume(
         resume(path, Options(threads=threads, steps=steps, quiet=quiet))
 
 
-@app.command()
-def check(file: File, threads: Threads = None, settings: Settings = None) -> None:
-    """Say what FILE would do, without running it: nothing is written."""
+@app.command(context_settings={"ignore_unknown_options": True})
+def check(file: Input, arguments: Arguments = None, threads: Threads = None, settings: Settings = None) -> None:
+    """Say what FILE would do, without running it: nothing is written. A script is executed up to its first run."""
     with _exit_status():
         from motes.cli.check import check
 
-        print(check(file, threads, tuple(settings or ())))
+        print(check(file.expanduser(), threads, tuple(settings or ()), arguments or ()))
 
 
 @app.command()

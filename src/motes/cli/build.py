@@ -124,12 +124,14 @@ def _read(table: ReadParticles, box: BoxTable, folder: Path) -> motes.Particles:
     options = {name: getattr(table, name) for name in ("style", "mass", "dimensions", "frame")}
     options = {name: value for name, value in options.items() if value is not None}
     if box.lengths is not None:
-        return motes.read(folder / table.read, motes.Box(box.lengths, _boundary(box), box.origin), **options)
+        return motes.read(
+            folder / Path(table.read).expanduser(), motes.Box(box.lengths, _boundary(box), box.origin), **options
+        )
     if box.origin is not None:
         raise InputError("[box] origin needs lengths beside it")
     if box.boundary is not None:
         options["boundary"] = _boundary(box)
-    return motes.read(folder / table.read, **options)
+    return motes.read(folder / Path(table.read).expanduser(), **options)
 
 
 def _lattice(table: LatticeParticles, box: BoxTable) -> motes.Particles:
@@ -232,7 +234,7 @@ def _function(place: str, folder: Path) -> Callable[..., Any]:
     file, colon, name = place.rpartition(":")
     if not colon or not file.endswith(".py") or not name.isidentifier():
         raise InputError(f'function = {place!r}: write "file.py:name"')
-    namespace = _run_module(folder / file)
+    namespace = _run_module(folder / Path(file).expanduser())
     if not callable(namespace.get(name)):
         functions = [key for key, value in namespace.items() if callable(value) and not key.startswith("_")]
         hint = did_you_mean(name, functions) if functions else "it defines none"
@@ -273,10 +275,10 @@ def check_outputs(job: NewJob) -> None:
     outputs = [(name, getattr(config, name)) for name in ("thermo", "trajectory", "checkpoint")]
     taken = {job.path.resolve(): "the input file"}
     if isinstance(config.particles, ReadParticles):
-        taken[(folder / config.particles.read).resolve()] = "the file the particles are read from"
+        taken[(folder / Path(config.particles.read).expanduser()).resolve()] = "the file the particles are read from"
     for name, table in outputs:
         if table is not None and table.path is not None:
-            path = Path(table.path).resolve()
+            path = Path(table.path).expanduser().resolve()
             if path in taken:
                 raise InputError(f"{job.path}: [{name}]: path = {table.path!r} is {taken[path]}")
             taken[path] = f"already the path of [{name}]"

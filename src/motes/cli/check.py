@@ -5,15 +5,27 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 import motes
 from motes.cli.build import check_outputs, read_job
-from motes.cli.foresight import require_places, warnings
-from motes.cli.report import count, duration, interaction_rows, minimized_rows, outputs, particle_rows, size, table
+from motes.cli.foresight import require_places, warnings, warnings_of_motion
+from motes.cli.report import (
+    count,
+    duration,
+    interaction_rows,
+    minimized_rows,
+    object_rows,
+    outputs,
+    particle_rows,
+    size,
+    table,
+)
+from motes.cli.run import refuse_arguments
+from motes.cli.script import first_run
 from motes.cli.survey import closest_pair, mean_neighbours
 from motes.errors import InputError
 from motes.forces.interaction import BoundPair
@@ -28,8 +40,13 @@ TRIAL_STEPS = 10
 SLOPE_STEP = 1e-5  # of the cutoff: a central difference then has ten good digits
 
 
-def check(path: Path, threads: int | None = None, settings: tuple[str, ...] = ()) -> str:
+def check(path: Path, threads: int | None = None, settings: tuple[str, ...] = (), arguments: Sequence[str] = ()) -> str:
     """The report on an input file; InputError or RunError for whatever would stop its run."""
+    if path.suffix == ".py":
+        if settings:
+            raise InputError(f"{path}: --set is for TOML files")
+        return check_script(path, arguments, threads)
+    refuse_arguments(path, arguments)
     job = read_job(path, settings)
     check_outputs(job)
     require_places(job)
@@ -46,6 +63,33 @@ def check(path: Path, threads: int | None = None, settings: tuple[str, ...] = ()
     lines = interaction_lines(job.particles, {names[number]: pair for number, pair in job.bound.items()})
     notes = [f"warning: {warning}" for warning in warnings(job, simulation)]
     return "\n".join([table(rows), *lines, *([""] if notes else []), *notes])
+
+
+def check_script(path: Path, arguments: Sequence[str], threads: int | None) -> str:
+    """The report on the first run of a script, which is executed up to there."""
+    found = first_run(path, arguments, threads)
+    if found is None:
+        return f"{path}: it ended without a run, so there is nothing to check"
+    simulation, steps, line = found
+    written = {f"output {number}": repr(one)[1:-1] for number, one in enumerate(simulation.observers, 1)}
+    for handle in simulation.observers:
+        handle.remove()  # so that the trial below writes nothing
+    particles = motes.Particles(
+        simulation.positions, simulation.box, simulation.velocities, simulation.mass,
+        np.asarray(simulation.type_names)[simulation.types], simulation.ids, **simulation.attributes,
+    )  # fmt: skip
+    bound = {
+        name: one.bind(particles.type_names, particles.attributes)
+        for name, one in zip(object_rows(simulation.interactions), simulation.interactions, strict=False)
+        if isinstance(one, motes.Pair)
+    }
+    reach = max((pair.max_cutoff for pair in bound.values()), default=0.0)
+    rows = {"script": f"{path}, up to its first run in line {line}", **particle_rows(particles)}
+    rows |= {**neighbour_rows(particles, reach), **object_rows(simulation.interactions)}
+    rows |= {"integrator": str(simulation.integrator), "threads": str(simulation.threads), **written}
+    rows |= {"memory": memory(particles, reach + simulation.skin), "time": trial(simulation, steps)}
+    notes = [f"warning: {warning}" for warning in warnings_of_motion(bound.values(), particles, simulation)]
+    return "\n".join([table(rows), *interaction_lines(particles, bound), *([""] if notes else []), *notes])
 
 
 def neighbour_rows(particles: motes.Particles, reach: float) -> dict[str, str]:

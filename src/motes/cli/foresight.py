@@ -5,20 +5,20 @@ from __future__ import annotations
 import math
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import motes
-from motes.cli.build import NewJob
+from motes.cli.build import NewJob, blame
 from motes.cli.report import size
 from motes.errors import InputError
 from motes.forces.interaction import BoundPair
 from motes.formulas.bind import MASS
 from motes.formulas.derive import evaluate
-from motes.observers.output import spare_name
+from motes.observers.output import output_path, spare_name
 from motes.storage.folder import steps_in
 
 LONG_MOVE = 0.05
@@ -38,20 +38,26 @@ COLUMN_BYTES = 8
 def require_places(job: NewJob) -> None:
     """Raise an InputError for an output whose folder does not exist or cannot be written to."""
     for name, table in _outputs(job).items():
-        folder = Path(table.path).absolute().parent
-        if not folder.is_dir():
-            raise InputError(f"{job.path}: [{name}]: the folder {folder} does not exist")
-        if not os.access(folder, os.W_OK):
-            raise InputError(f"{job.path}: [{name}]: there is no permission to write to the folder {folder}")
+        with blame(job.path, f"[{name}]"):
+            folder = output_path(table.path).parent
+            if not os.access(folder, os.W_OK):
+                raise InputError(f"there is no permission to write to the folder {folder}")
 
 
 def warnings(job: NewJob, simulation: motes.Simulation) -> Iterator[str]:
     """One line for each thing that may go wrong."""
     yield from _existing(job)
     yield from _room(job)
-    yield from _long_moves(job, simulation)
-    for pair in job.bound.values():
-        yield from _gaps(pair, job.particles)
+    yield from warnings_of_motion(job.bound.values(), job.particles, simulation)
+
+
+def warnings_of_motion(
+    bound: Collection[BoundPair], particles: motes.Particles, simulation: motes.Simulation
+) -> Iterator[str]:
+    """One line for each thing that may go wrong on the way of the particles."""
+    yield from _long_moves(bound, simulation)
+    for pair in bound:
+        yield from _gaps(pair, particles)
 
 
 def _outputs(job: NewJob) -> dict[str, Any]:
@@ -61,7 +67,7 @@ def _outputs(job: NewJob) -> dict[str, Any]:
 
 def _existing(job: NewJob) -> Iterator[str]:
     for name, table in _outputs(job).items():
-        path = Path(table.path)
+        path = Path(table.path).expanduser()
         if name == "checkpoint" and steps_in(path) and not table.overwrite:
             yield f"[{name}]: {path} has checkpoints: motes run will refuse to start without --overwrite"
         elif path.is_file() and not table.overwrite:
@@ -82,9 +88,9 @@ def _room(job: NewJob) -> Iterator[str]:
             yield f"[{name}]: {table.path} will take about {size(needed)}, and the disk has {size(free)} left"
 
 
-def _long_moves(job: NewJob, simulation: motes.Simulation) -> Iterator[str]:
+def _long_moves(bound: Collection[BoundPair], simulation: motes.Simulation) -> Iterator[str]:
     """How far the fastest particle moves in a step, now or at the temperature of the bath."""
-    reach = max((pair.max_cutoff for pair in job.bound.values()), default=0.0)
+    reach = max((pair.max_cutoff for pair in bound), default=0.0)
     if not reach or simulation.integrator.independent:
         return
     speed = float(np.sqrt((simulation.velocities**2).sum(axis=1).max()))

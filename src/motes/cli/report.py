@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,8 @@ import numpy as np
 import motes
 from motes.cli.build import Job
 from motes.cli.config import FieldTable, Mix, PairTable, Parameter
+from motes.cli.conserved import Energy
 from motes.cli.versions import version
-from motes.observers.thermo import Row
 
 
 @dataclass(frozen=True)
@@ -118,8 +119,31 @@ def outputs(job: Job) -> dict[str, str]:
     return rows
 
 
-def footer(job: Job, simulation: motes.Simulation, thermo: motes.Thermo | None, spent: Spent) -> str:
-    """Where the time went, and the numbers to compare runs by."""
+def script_header(path: Path, arguments: Sequence[str], simulation: motes.Simulation, steps: int) -> str:
+    """The same for the first run of a simulation in a script."""
+    seen = simulation.describe()
+    rows = {
+        "script": " ".join([str(path), *arguments]),
+        **particle_rows(simulation),
+        **object_rows(simulation.interactions),
+        "integrator": seen["integrator"],
+        "steps": steps if simulation.step == 0 else f"{steps}, from step {simulation.step} on",
+        **rank_words(seen),
+        "threads": seen["threads"],
+        "skin": f"{seen['skin']:.6g}",
+        **{f"output {n}": repr(one)[1:-1] for n, one in enumerate(simulation.observers, 1)},
+    }
+    return f"Motes {version('motes')}\n{table(rows)}\n"
+
+
+def object_rows(interactions: Sequence[object]) -> dict[str, str]:
+    """The interactions as their constructors make them."""
+    names = ["interaction"] if len(interactions) == 1 else [f"interaction {n}" for n in range(1, len(interactions) + 1)]
+    return {name: repr(one) for name, one in zip(names, interactions, strict=True)} or {"interaction": "none"}
+
+
+def footer(simulation: motes.Simulation, first: Energy | None, spent: Spent) -> str:
+    """Where the time went, and the numbers to compare runs by; the energy, if that at the first step is known."""
     count, rate = len(simulation), spent.steps / max(spent.running, 1e-9)
     rows = {
         "setup": f"{spent.setup:.3g} s",
@@ -129,10 +153,8 @@ def footer(job: Job, simulation: motes.Simulation, thermo: motes.Thermo | None, 
         f"  {phase}": share(seconds, max(spent.running, 1e-9)) for phase, seconds in by_size(simulation.timings).items()
     }
     rows |= rank_rows(simulation, spent)
-    if thermo is not None and thermo.first is not None and thermo.last is not None:
-        # Only at constant energy is a change of it an error of the integration.
-        word = "drift" if job.config.integrator.kind == "velocity-verlet" else "change"
-        rows["energy"] = energy_change(thermo.first, thermo.last, word)
+    if first is not None:
+        rows["energy"] = energy_change(first, Energy.of(simulation), simulation)
     rows["particles"] = f"{simulation.describe()['particles']} of {count}"
     rows["fingerprint"] = simulation.fingerprint
     return f"\n{table(rows)}"
@@ -169,11 +191,17 @@ def share(spent: float, total: float) -> str:
     return f"{spent:9.3f} s {100 * spent / total:5.1f} %"
 
 
-def energy_change(first: Row, last: Row, word: str) -> str:
-    """The total energy in the last thermo row, and its drift or change since the first."""
-    change = last.total - first.total
+def energy_change(first: Energy, last: Energy, simulation: motes.Simulation) -> str:
+    """The total energy at last, and how it has changed since the first; drift is what the forces would conserve."""
+    change, word, reason = last.total - first.total, "change", ""
+    if isinstance(simulation.integrator, motes.VelocityVerlet):
+        if first.jumps is None or last.jumps is None:
+            reason = "; pairs that cross the cutoff change it by a jump, which shift takes away"
+        else:
+            change, word = change - (last.jumps - first.jumps), "drift"
+            reason = ", but for jumps of pairs at the cutoff" if first.jumps or last.jumps else ""
     relative = f" ({change / abs(first.total):+.2e} of it)" if first.total else ""
-    return f"{last.total:.8g}, {word} {change:+.2e}{relative} from step {first.step} to {last.step}"
+    return f"{last.total:.8g}, {word} {change:+.2e}{relative} from step {first.step} to {last.step}{reason}"
 
 
 def count(number: int, noun: str) -> str:

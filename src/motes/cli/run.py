@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
-import os
-import runpy
-import sys
 import time
-import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import motes
 from motes.cli import report
-from motes.cli.build import Job, check_outputs, read_job
+from motes.cli.build import Job, blame, check_outputs, read_job
+from motes.cli.conserved import Energy
+from motes.cli.script import run_script
 from motes.errors import InputError, RunError
 from motes.streams import say
+from motes.words import did_you_mean
+
+OPTIONS = ("--ranks", "--threads", "--steps", "--set", "--overwrite", "--quiet")
 
 LOOK_EVERY = 100
 """Steps between two looks at the clock, where checkpoints are written every so many minutes."""
@@ -34,34 +35,25 @@ class Options:
     quiet: bool = False
 
 
-def run(path: Path, options: Options) -> None:
-    """Run the input file at `path`, whatever its kind."""
-    if path.suffix != ".py":
-        run_input(path, options)
-    elif options != Options(threads=options.threads):
-        raise InputError(f"{path}: of the options only --threads is for scripts; the others are for TOML files")
-    else:
-        run_script(path, options.threads)
+def run(path: Path, options: Options, arguments: Sequence[str] = ()) -> None:
+    """Run the input file at `path`, whatever its kind; arguments are those of a script."""
+    if path.suffix == ".py":
+        if options != Options(threads=options.threads, quiet=options.quiet):
+            raise InputError(
+                f"{path}: of the options only --threads and --quiet are for scripts, the others for TOML files; the "
+                f"script's own come after --, as in: motes run {path} -- --steps 5"
+            )
+        run_script(path, arguments, options.threads, options.quiet)
+        return
+    refuse_arguments(path, arguments)
+    run_input(path, options)
 
 
-def run_script(path: Path, threads: int | None) -> None:
-    """Run a Python script as `python path` would, with the number of threads as its simulations' default."""
-    if not path.is_file():
-        raise InputError(f"{path}: there is no such file")
-    if threads is not None:
-        os.environ["MOTES_THREADS"] = str(threads)
-    sys.argv = [str(path)]
-    sys.path.insert(0, str(path.resolve().parent))
-    try:
-        runpy.run_path(str(path), run_name="__main__")
-    except (InputError, RunError) as error:
-        raise type(error)(f"{_line_of(path, error)}{error}") from error
-
-
-def _line_of(path: Path, error: BaseException) -> str:
-    """Which line of the script an error came through, as the beginning of a message."""
-    lines = [entry.lineno for entry in traceback.extract_tb(error.__traceback__) if entry.filename == str(path)]
-    return f"{path}:{lines[-1]}: " if lines else ""
+def refuse_arguments(path: Path, arguments: Sequence[str]) -> None:
+    """Raise an InputError for words that only a script could take."""
+    if arguments:
+        hint = did_you_mean(arguments[0], OPTIONS, "{}")
+        raise InputError(f"{path}: unexpected {arguments[0]!r}; {hint} (only scripts have arguments of their own)")
 
 
 def run_input(path: Path, options: Options) -> None:
@@ -83,6 +75,8 @@ def take_steps(job: Job, simulation: motes.Simulation, steps: int, table: motes.
     quiet = table is None
     if not quiet:
         say(report.header(job, simulation, steps))
+    measured = table is not None and job.config.thermo is not None  # else nobody wants energies
+    first = Energy.of(simulation) if measured else None
     ready = time.perf_counter()
     simulation.run(steps, progress=_ignore if quiet else None)
     spent = report.Spent(steps, ready - begun, time.perf_counter() - ready)
@@ -90,7 +84,7 @@ def take_steps(job: Job, simulation: motes.Simulation, steps: int, table: motes.
     if present != len(simulation):
         raise RunError(f"{present} particles are left of {len(simulation)}")
     if not quiet:
-        say(report.footer(job, simulation, table, spent))
+        say(report.footer(simulation, first, spent))
 
 
 def _ignore(done: int) -> None:
@@ -104,9 +98,11 @@ def _observers(job: Job, table: motes.Thermo | None, overwrite: bool) -> list[tu
     if thermo is not None and table is not None:
         observers.append((thermo.every, table))
     if thermo is not None and thermo.path is not None:
-        observers.append((thermo.every, motes.Thermo(thermo.path, overwrite or thermo.overwrite)))
+        with blame(job.path, "[thermo]"):
+            observers.append((thermo.every, motes.Thermo(thermo.path, overwrite or thermo.overwrite)))
     if trajectory is not None:
-        snapshots = motes.Trajectory(trajectory.path, overwrite or trajectory.overwrite)
+        with blame(job.path, "[trajectory]"):
+            snapshots = motes.Trajectory(trajectory.path, overwrite or trajectory.overwrite)
         observers.append((trajectory.every, snapshots))
     return [*observers, _checkpoint(job, overwrite)]
 
@@ -117,4 +113,5 @@ def _checkpoint(job: Job, overwrite: bool) -> tuple[int, motes.Checkpoint]:
     if table is None:
         return LOOK_EVERY, motes.Checkpoint(f"{job.path.stem}.ckpt", minutes=math.inf, overwrite=overwrite)
     minutes, every = table.minutes, table.every or LOOK_EVERY
-    return every, motes.Checkpoint(table.path, table.keep, minutes, overwrite or table.overwrite)
+    with blame(job.path, "[checkpoint]"):
+        return every, motes.Checkpoint(table.path, table.keep, minutes, overwrite or table.overwrite)

@@ -8,6 +8,7 @@ nobody is due again.
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -102,8 +103,7 @@ class Handle:
         self._entries = tuple(entries)
 
     def __repr__(self) -> str:
-        names = ", ".join(getattr(one, "__qualname__", repr(one)) for one in self.observers)
-        return f"<every {self.interval} steps: {names}>"
+        return f"<every {self.interval} steps: {', '.join(map(_name_of, self.observers))}>"
 
     @property
     def interval(self) -> int:
@@ -236,6 +236,13 @@ class Schedule:
 
     def _due(self, step: int) -> list[_Entry]:
         return [entry for entry in self._entries if step > self._past and entry.due(step)]
+
+
+def _name_of(observer: Any) -> str:
+    """A function by its name, anything else by its kind and, where it writes to a file, the file."""
+    path = getattr(observer, "path", None)
+    kind = getattr(observer, "__qualname__", type(observer).__qualname__)
+    return f"{kind} to {os.path.relpath(path)}" if path is not None else kind
 
 
 def _same_code(one: object, other: object) -> bool:

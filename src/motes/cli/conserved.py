@@ -1,0 +1,69 @@
+"""The energy that the forces of a run conserve, to tell the error of the integration.
+
+Without a shift, the energy of a pair jumps at its cutoff, and no force knows of it: each pair that crosses the cutoff
+changes the energy by that jump. So what is conserved is the energy less, for each pair within the cutoff, what it would
+have there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import motes
+from motes.cli.survey import Surroundings
+from motes.forces.interaction import BoundPair
+from motes.formulas.derive import evaluate
+
+LARGEST = 50_000
+"""Of more particles pairs are not counted: it would take seconds."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Energy:
+    """The total energy at a step, and the part of it that changes by jumps, None if that is not known."""
+
+    step: int
+    total: float
+    jumps: float | None
+
+    @classmethod
+    def of(cls, simulation: motes.Simulation) -> Energy:
+        """At this moment."""
+        total = simulation.potential_energy + simulation.kinetic_energy
+        return cls(simulation.step, total, energy_at_cutoffs(simulation))
+
+
+def energy_at_cutoffs(simulation: motes.Simulation) -> float | None:
+    """What all pairs within their cutoffs would have at them, of those interactions whose energy jumps there."""
+    jumping = [one for one in simulation.interactions if isinstance(one, motes.Pair) and one.shift is None]
+    if not jumping:
+        return 0.0
+    if len(simulation) > LARGEST:
+        return None
+    attributes = simulation.attributes
+    pairs = [one.bind(simulation.type_names, attributes) for one in jumping]
+    return sum(_at_cutoff(pair, simulation, attributes) for pair in pairs)
+
+
+def _at_cutoff(pair: BoundPair, simulation: motes.Simulation, attributes: Mapping[str, Floats]) -> float:
+    types, kinds = simulation.types, len(simulation.type_names)
+    cutoffs = np.broadcast_to(pair.cutoff, (kinds, kinds))
+    surroundings = Surroundings(simulation.positions, simulation.box, pair.max_cutoff)
+    total = 0.0
+    for first, second, squared in surroundings.pairs(surroundings.rows_by_cell()):
+        near = squared < cutoffs[types[first], types[second]] ** 2
+        i, j = first[near], second[near]
+        cutoff = cutoffs[types[i], types[j]]
+        values: dict[str, Any] = {"cutoff": cutoff, "r": cutoff, **pair.uniform}
+        values |= {name: table[types[i], types[j]] for name, table in pair.tables.items()}
+        for name in pair.attributes:
+            values |= {f"{name}_i": attributes[name][i], f"{name}_j": attributes[name][j]}
+        total += float(np.broadcast_to(evaluate(pair.energy, values), i.shape).sum())
+    return total / 2  # each pair was met from both of its ends
