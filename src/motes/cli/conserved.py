@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 import motes
 from motes.cli.survey import Surroundings
 from motes.forces.interaction import BoundPair
+from motes.formulas.bind import MASS
 from motes.formulas.derive import evaluate
 
 LARGEST = 50_000
@@ -49,10 +50,11 @@ def energy_at_cutoffs(simulation: motes.Simulation) -> float | None:
         return None
     attributes = simulation.attributes
     pairs = [one.bind(simulation.type_names, attributes) for one in jumping]
-    return sum(_at_cutoff(pair, simulation, attributes) for pair in pairs)
+    columns = {**attributes, MASS: simulation.mass}
+    return sum(_at_cutoff(pair, simulation, columns) for pair in pairs)
 
 
-def _at_cutoff(pair: BoundPair, simulation: motes.Simulation, attributes: Mapping[str, Floats]) -> float:
+def _at_cutoff(pair: BoundPair, simulation: motes.Simulation, columns: Mapping[str, Floats]) -> float:
     types, kinds = simulation.types, len(simulation.type_names)
     cutoffs = np.broadcast_to(pair.cutoff, (kinds, kinds))
     surroundings = Surroundings(simulation.positions, simulation.box, pair.max_cutoff)
@@ -64,6 +66,6 @@ def _at_cutoff(pair: BoundPair, simulation: motes.Simulation, attributes: Mappin
         values: dict[str, Any] = {"cutoff": cutoff, "r": cutoff, **pair.uniform}
         values |= {name: table[types[i], types[j]] for name, table in pair.tables.items()}
         for name in pair.attributes:
-            values |= {f"{name}_i": attributes[name][i], f"{name}_j": attributes[name][j]}
+            values |= {f"{name}_i": columns[name][i], f"{name}_j": columns[name][j]}
         total += float(np.broadcast_to(evaluate(pair.energy, values), i.shape).sum())
     return total / 2  # each pair was met from both of its ends
