@@ -181,3 +181,18 @@ def test_outside_an_open_box_is_an_error_and_its_faces_are_inside():
 def test_a_list_is_no_box():
     with pytest.raises(InputError, match=r"box: expected a motes\.Box, got list"):
         Particles(TWO, [4.0, 4.0, 4.0])
+
+
+def test_only_velocities_can_be_assigned():
+    particles = Particles([[1.0, 2.0]], Box([4.0, 4.0]), charge=1.0)
+    for name, words in (
+        ("charges", "Particles has no 'charges'"),
+        ("box", "Particles: box cannot be assigned: .* make new ones"),
+        ("positions", "Particles: positions cannot be assigned"),
+        ("velocity", r"no 'velocity' \(did you mean 'velocities'\?\)"),
+    ):
+        with pytest.raises(InputError, match=words):
+            setattr(particles, name, 1.0)
+    with pytest.raises(InputError, match=r"'charg' \(did you mean 'charge'\?\) cannot be assigned"):
+        particles.attributes["charg"] = [1.0]
+    particles.velocities = [[1.0, 1.0]]

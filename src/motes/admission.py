@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,6 +13,8 @@ from motes.errors import InputError
 from motes.forces.field import Field
 from motes.forces.interaction import Pair
 from motes.integrators import Integrator
+from motes.noise_trail import ROWS, marked, noise_of
+from motes.particles import Particles
 from motes.state import Floats
 
 SKIN = 0.14
@@ -34,6 +37,26 @@ def check_types(integrator: object, interactions: object) -> None:
             f"{integrator!r} moves particles that never meet, so interactions would be without effect: leave them out, "
             "or take an integrator that follows forces"
         )
+
+
+def first_moment(particles: Particles, integrator: Integrator) -> tuple[int, float]:
+    """The step and the time at which a simulation of these particles begins, if that is not said.
+
+    It warns of particles to which the same noise has led before, and goes on from there.
+    """
+    noises = noise_of(integrator)
+    if particles.step or not noises or particles.recipe is not None:
+        return particles.step, particles.time
+    first = np.argsort(particles.ids)[:ROWS]
+    moment = marked(noises, particles.positions[first])
+    if moment is None:
+        return 0, 0.0
+    warnings.warn(
+        f"another simulation with seed={integrator.seed} has led to these positions, and the same noise would come "
+        "again, so this one goes on from the step of the other; give first_step=, or another seed",
+        stacklevel=4,
+    )
+    return moment
 
 
 def check_speeds(velocities: Floats, quantum: float) -> None:

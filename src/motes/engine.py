@@ -7,7 +7,7 @@ the same time; what they answer is for rank 0.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from time import perf_counter, process_time
 from typing import Any
@@ -31,7 +31,7 @@ from motes.neighbors.list import NeighborList
 from motes.queries import Queries
 from motes.recipes import Recipe
 from motes.starts import Start, own_share
-from motes.state import Floats, Integers, Quanta, Timeline
+from motes.state import Array, Integers, Quanta, Timeline
 from motes.threads import Team
 
 PHASES = ("integrate", "neighbors", "halo", "migrate", "pair", "output", "waiting")
@@ -266,10 +266,13 @@ class Engine(Queries, Downhill):
         self.state.timeline = self.state.timeline.going_on(self.state.step, integrator.dt)
         self.integrator = integrator
 
-    def set_velocities(self, ids: Integers, velocities: Floats) -> None:
-        """Take over the velocities (d, N) of particles with these rising ids."""
-        owned = self.state.owned
-        self.state.velocities[:, :owned] = velocities[:, np.searchsorted(ids, self.state.ids[:owned])]
+    def assign(self, ids: Integers, columns: Mapping[str, Array]) -> None:
+        """Take over columns (..., N) of the particles with these rising ids; begin comes next."""
+        state, self._failure = self.state, None  # an assignment that did not fit may be taken back
+        places = np.searchsorted(ids, state.ids[: state.owned])
+        for name, values in columns.items():
+            column = state.attributes[name] if name in state.attributes else getattr(state, name)
+            column[..., : state.owned] = values[..., places]
 
     def energy_quanta(self) -> tuple[int, int]:
         """Energy and virial of this moment, computed now if no one asked for them before."""

@@ -172,7 +172,7 @@ class Witness:
             _line("particle", f"id {particle['id']}, " + ", ".join(columns)),
             _line("position", self._place(particle)),
         ]
-        if velocity.any():
+        if velocity.any() and self.engine.here.integrator.has_velocities:
             lines.append(_line("velocity", f"{_vector(velocity)}: {move:.3g} in one step"))
         if felt:
             total = sum(felt.values(), np.zeros(len(self._axes)))

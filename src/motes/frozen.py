@@ -82,7 +82,7 @@ class FrozenMapping(Mapping[Any, Any]):
 def kept(value: Any) -> Any:
     """A copy that nobody can change, of an array, a list or a mapping; anything else as it is."""
     if isinstance(value, np.ndarray):
-        return read_only(value.copy())
+        return read_only(value.copy()) if value.flags.writeable or value.base is not None else value
     if isinstance(value, Mapping) and not isinstance(value, FrozenMapping):
         return FrozenMapping(value)
     return tuple(map(kept, value)) if isinstance(value, list) else value

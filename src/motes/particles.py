@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any, TypeVar
@@ -13,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from motes.box import AXES, Box
 from motes.checks import LARGEST, SMALLEST, number, numbers
 from motes.errors import InputError
+from motes.frozen import FrozenMapping, check_assignable
 from motes.noise import check_seed
 from motes.recipes import Recipe, thermal_velocities
 from motes.words import known_keywords
@@ -72,8 +74,10 @@ class Particles:
     box: Box
     type_names: tuple[int, ...] | tuple[str, ...]
     """The labels that occur, sorted."""
-    recipe: Recipe | None
-    """How to make these particles, if they are told by a few numbers only: their arrays are then made when read."""
+    step: int = 0
+    """Of a snapshot: the step at which it was taken."""
+    time: float = 0.0
+    """Of a snapshot: the time at which it was taken."""
 
     @known_keywords
     def __init__(
@@ -90,7 +94,7 @@ class Particles:
         if not isinstance(box, Box):
             raise InputError(f"box: expected a motes.Box, got {type(box).__name__}")
         self.box = box
-        self.recipe = None
+        self._recipe: Recipe | None = None
         given = _checked_shape(numbers("positions", positions), box.dimensions)
         names = _checked_ids(ids, len(given))
         codes, self.type_names = _coded_types(types, len(given))
@@ -113,10 +117,20 @@ class Particles:
         """Particles whose arrays are made only when someone reads them; a run makes them where they are needed."""
         particles = cls.__new__(cls)  # nothing is given that would have to be checked
         particles.box = recipe.box
-        particles.recipe = recipe
+        particles._recipe = recipe
         particles._columns = None
         particles.type_names = (DEFAULT_TYPE,)
         return particles
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in vars(self) or name not in type(self).__annotations__:
+            check_assignable(self, name, "of Particles only velocities can be assigned; make new ones for all else")
+        super().__setattr__(name, value)
+
+    @property
+    def recipe(self) -> Recipe | None:
+        """How to make these particles, if they are told by a few numbers only: their arrays are then made when read."""
+        return self._recipe
 
     @property
     def _made(self) -> _Columns:
@@ -163,9 +177,9 @@ class Particles:
         return self._made.types
 
     @property
-    def attributes(self) -> dict[str, NDArray[np.float64]]:
+    def attributes(self) -> Mapping[str, NDArray[np.float64]]:
         """Arrays of shape (N,) by name."""
-        return self._made.attributes
+        return FrozenMapping(self._made.attributes, "attributes are given to Particles(..., name=values)")
 
     def __len__(self) -> int:
         return len(self._made.ids) if self.recipe is None else self.recipe.count
@@ -191,7 +205,7 @@ class Particles:
         self._require(np.isfinite(array), "velocities", array, "finite components")
         self._require(np.abs(array) <= LARGEST, "velocities", array, f"components up to {LARGEST:.0e}")
         self._made.velocities = _read_only(array)
-        self.recipe = None  # these are other particles now
+        self._recipe = None  # these are other particles now
 
     @known_keywords
     def thermalize(self, temperature: float, seed: int) -> None:
@@ -213,7 +227,7 @@ class Particles:
         if len(self) == 1 and temperature > 0:
             raise InputError("thermalize: one particle without momentum has no temperature; give its velocity instead")
         if self.recipe is not None:
-            self.recipe = replace(self.recipe, temperature=temperature, seed=seed)
+            self._recipe = replace(self.recipe, temperature=temperature, seed=seed)
             self._columns = None  # to be made anew, if anyone reads them
         elif temperature == 0:
             self.velocities = np.zeros_like(self.positions)

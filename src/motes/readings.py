@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from motes.forces.interaction import Pair
 from motes.forensics import Witness
 from motes.frozen import read_only
 from motes.integrators import Integrator
+from motes.noise_trail import Noise, leave_mark
 from motes.ranks import EngineOfAll
 from motes.starts import Outline
 from motes.state import Array, Floats, Integers, Quanta
@@ -39,6 +41,7 @@ class Readings:
     _witness: Witness
     _end: int
     _changes: int
+    _noises: set[Noise]
 
     # The state, in the order of particle ids
 
@@ -90,6 +93,11 @@ class Readings:
         return self._interactions
 
     @property
+    def has_velocities(self) -> bool:
+        """Whether velocities carry the particles; under Brownian motion and flows they mean nothing."""
+        return self._integrator.has_velocities
+
+    @property
     def threads(self) -> int:
         """Threads that work on each rank."""
         return self._plan.threads
@@ -114,24 +122,16 @@ class Readings:
         """The names of the types."""
         return self._outline.type_names
 
-    @property
-    def mass(self) -> Floats:
-        """Masses, (N,)."""
-        return self._sorted("mass")
-
-    @property
-    def attributes(self) -> Mapping[str, Floats]:
-        """Per-particle attributes, each (N,)."""
-        return {name: self._sorted(name) for name in self._outline.attributes}
-
-    @property
-    def positions(self) -> Floats:
+    def _wrapped(self) -> Floats:
         """Positions, (N, d), wrapped into the box along periodic axes."""
         # Wrapped before the origin is added: beyond the far corner that sum may be off the grid.
         box = self._outline.box
         relative, periodic = self._sorted("positions"), box.periodic
         wrapped = np.where(periodic, np.mod(relative, box.lengths), relative)
-        return read_only(wrapped + box.origin)
+        positions = read_only(wrapped + box.origin)
+        if self.step > 0:
+            leave_mark(self._noises, positions, self.step, self.time)
+        return positions
 
     @property
     def images(self) -> Integers:
@@ -193,8 +193,11 @@ class Readings:
 
     @property
     def kinetic_energy(self) -> float:
-        """Sum of m v**2 / 2."""
-        return float(self._quanta.kinetic * self._engine.call("kinetic_quanta"))
+        """Sum of m v**2 / 2. Under Brownian motion, the mean in its bath, d N T / 2; under a flow none: NaN."""
+        if self.has_velocities:
+            return float(self._quanta.kinetic * self._engine.call("kinetic_quanta"))
+        bath = math.nan if self._integrator.independent else self._integrator.temperature
+        return 0.5 * self.degrees_of_freedom * bath
 
     @property
     def degrees_of_freedom(self) -> int:
@@ -207,12 +210,15 @@ class Readings:
 
     @property
     def temperature(self) -> float:
-        """Twice the kinetic energy for each degree of freedom (the Boltzmann constant is 1)."""
+        """Twice the kinetic energy for each degree of freedom (the Boltzmann constant is 1).
+
+        Under Brownian motion, that of the bath; under a flow, NaN.
+        """
         return 2 * self.kinetic_energy / self.degrees_of_freedom if self.degrees_of_freedom > 0 else 0.0
 
     @property
     def pressure(self) -> float:
-        """(2 kinetic energy + virial) / (d volume)."""
+        """(2 kinetic energy + virial) / (d volume), so that its ideal part is N T / V, also under Brownian motion."""
         return (2 * self.kinetic_energy + self.virial) / (self._outline.box.dimensions * self._outline.box.volume)
 
     @property
@@ -223,7 +229,7 @@ class Readings:
             self._outline.box.lengths,
             self.ids,
             self.types,
-            self.positions,
+            self._wrapped(),
             self._sorted("velocities") + 0.0,
         ):
             little = values.dtype.newbyteorder("<")

@@ -7,16 +7,18 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
+from dataclasses import astuple, replace
 from functools import cached_property
 from pathlib import Path
-from threading import Lock
-from typing import Any
+from threading import Lock, get_ident
+from typing import Any, Never
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from motes.admission import check_speeds, check_types, chosen_skin
-from motes.checks import number, numbers, whole_number
+from motes.admission import check_speeds, check_types, chosen_skin, first_moment
+from motes.assignment import Attributes, checked_columns
+from motes.checks import number, whole_number
 from motes.decomposition.grid import check_images
 from motes.engine import Extremes, Plan
 from motes.errors import InputError, OverlapError, RunError
@@ -30,6 +32,7 @@ from motes.frozen import check_assignable
 from motes.integrators import Integrator
 from motes.interrupts import Interrupt, noted_interrupts
 from motes.minimize import INTERRUPTED, Minimized, minimize
+from motes.noise_trail import noise_of
 from motes.observers.checkpoint import Checkpoint
 from motes.observers.frame import Frame
 from motes.observers.schedule import Handle, Observer, Schedule
@@ -41,7 +44,7 @@ from motes.readings import Readings
 from motes.records import own_version, record_of_integrator, records_of
 from motes.rescue import Rescue
 from motes.starts import Outline, Saved, Start, start_of
-from motes.state import Floats, Integers, Quanta, Timeline
+from motes.state import Array, Floats, Integers, Quanta, State, Timeline
 from motes.storage.columns import ColumnFile, file_name
 from motes.storage.folder import new_checkpoint, place_of
 from motes.storage.manifest import BoxRecord, InputRecord, InteractionRecord, Manifest, write_manifest
@@ -52,7 +55,7 @@ from motes.words import known_keywords
 SHOW_EVERY = 0.2
 """Seconds between two signs of progress."""
 
-ASSIGNABLE = "what can be assigned are integrator and velocities, each as a whole"
+ASSIGNABLE = "what can be assigned are integrator, positions, velocities, mass and attributes[name], each as a whole"
 THE_INTEGRATORS = "it is that of the integrator; go on with another one: simulation.integrator = ..."
 
 
@@ -66,7 +69,8 @@ class Simulation(Readings):
         threads: how many; None takes all cores.
         skin: width beyond the cutoff up to which neighbours are listed; it changes the speed, never a result.
         first_step: where steps, time (in steps of dt) and noise begin to count, to go on with what an earlier
-            simulation ended with: noise is a function of seed, step and particle.
+            simulation ended with: noise is a function of seed, step and particle. Without it a snapshot goes on where
+            it was taken; so do, with a warning, arrays to which the same noise has led before. All else begins at 0.
         communicator: None takes all ranks that were started; MPI.COMM_SELF of mpi4py, this one alone.
 
     Raises:
@@ -81,29 +85,33 @@ class Simulation(Readings):
         interactions: Sequence[Pair | Field] = (),
         threads: int | None = None,
         skin: float | None = None,
-        first_step: int = 0,
+        first_step: int | None = None,
         communicator: Any = None,
     ) -> None:
         if not isinstance(particles, Particles):
             raise InputError(f"the first argument is {type(particles).__name__}; it must be motes.Particles")
-        step = whole_number("first_step", first_step, minimum=0)
         check_types(integrator, interactions)
-        timeline = Timeline(integrator.dt, step, step * integrator.dt)
-        start = start_of(particles)
-        ranks = ranks_of(communicator)
+        if first_step is None:
+            step, begun = first_moment(particles, integrator)
+        else:
+            step = whole_number("first_step", first_step, minimum=0)
+            begun = step * integrator.dt
+        timeline, start, ranks = Timeline(integrator.dt, step, begun), start_of(particles), ranks_of(communicator)
+        self._communicator = communicator
         with compiling(integrator, interactions):
             self._set_up(Outline.of(particles), integrator, interactions, threads, skin, start, step, timeline, ranks)
             self._begin(self._extremes(), particles.velocities)
 
     @classmethod
     def going_on(
-        cls, saved: Saved, outline: Outline, integrator: Integrator, interactions: Sequence[Pair | Field],
+        cls, saved: Saved | State, outline: Outline, integrator: Integrator, interactions: Sequence[Pair | Field],
         threads: int | None, skin: float | None, communicator: Any = None,
     ) -> Simulation:  # fmt: skip
-        """From where another one was stopped; `motes.resume` is the way to call it."""
+        """From where another one is, or was stopped; `copy` and `motes.resume` are the ways to call it."""
         simulation = cls.__new__(cls)
         check_types(integrator, interactions)
-        ranks, step = ranks_of(communicator), saved.step
+        simulation._communicator, ranks = communicator, ranks_of(communicator)
+        step = saved.step
         with compiling(integrator, interactions):
             simulation._set_up(outline, integrator, interactions, threads, skin, saved, step, saved.timeline, ranks)
             simulation._engine.call("rebuild")
@@ -138,6 +146,7 @@ class Simulation(Readings):
         numbers = sorted(range(1, len(interactions) + 1), key=lambda n: isinstance(interactions[n - 1], Field))
         self._witness = Witness(self._engine, self._outline, pairs, fields, numbers)
         self._order: Integers | None = None
+        self._noises = noise_of(integrator)
         self._step = self._end = step
         self._schedule = Schedule()
         self._rescue = Rescue(self._engine)
@@ -161,13 +170,18 @@ class Simulation(Readings):
             raise InputError(f"the force or energy of the field {name} is not finite for {self._witness.describe(who)}")
         return extremes
 
-    def _begin(self, extremes: Extremes, velocities: Floats) -> None:
-        """The quanta that fit, then the first forces. Overlaps are refused only when someone needs either."""
+    def _begin(self, extremes: Extremes, velocities: Floats, least: Quanta | None = None) -> None:
+        """The quanta that fit, none less than these, then the first forces.
+
+        Overlaps are refused only when someone needs either.
+        """
         try:
             quanta = choose_quanta(self.box, *self._bound, self._integrator, extremes)
         except OverlapError as error:
             self._chosen, self._refusal = None, str(error)
             return
+        if least is not None:
+            quanta = Quanta(*map(max, astuple(least), astuple(quanta)))
         check_speeds(velocities, quanta.velocity)
         try:
             self._engine.call("begin", quanta)
@@ -245,10 +259,16 @@ class Simulation(Readings):
                 f"this simulation is running (at step {self.step}): neither an observer nor another thread can run or "
                 "minimize it meanwhile; do so after the run, or with a simulation of its own"
             )
+        self._runner = get_ident()
         try:
             yield
         finally:
             self._running.release()
+
+    def _between_steps(self) -> None:
+        """Raise an InputError in a thread that cannot know whether a step is being taken."""
+        if self._running.locked() and self._runner != get_ident():
+            raise InputError("another thread runs this simulation: assign to it in an observer, or after the run")
 
     def made_from(self, path: Path, tables: dict[str, Any]) -> None:
         """Note the input file of this run in its checkpoints, so that `motes resume` needs nothing else."""
@@ -282,6 +302,7 @@ class Simulation(Readings):
         """To this step; if a step cannot be done, to the one before it, with an error that says why."""
         self._order = None
         energy = self._schedule.needs_energy(stop)
+        _ = self._quanta  # an observer may have made particles overlap
         try:
             self._engine.call("run", stop - self.step, energy)
             self._step = stop
@@ -417,6 +438,7 @@ class Simulation(Readings):
 
     @integrator.setter
     def integrator(self, integrator: Integrator) -> None:
+        self._between_steps()
         check_types(integrator, self._interactions)
         bound = integrator.bind(self._outline.world)
         try:
@@ -425,8 +447,18 @@ class Simulation(Readings):
             raise InputError(self._witness.complaint(stopped.failure)) from None
         self._integrator = integrator
         self._plan = replace(self._plan, integrator=bound)
+        self._noises |= noise_of(integrator)
         self.__dict__.pop("_records", None)
         self._forget_moments()
+
+    @property
+    def positions(self) -> Floats:
+        """Positions, (N, d), wrapped into the box along periodic axes."""
+        return self._wrapped()
+
+    @positions.setter
+    def positions(self, values: ArrayLike) -> None:
+        self._assign("positions", values)
 
     @property
     def velocities(self) -> Floats:
@@ -434,12 +466,76 @@ class Simulation(Readings):
         return self._sorted("velocities")
 
     @velocities.setter
-    def velocities(self, values: Floats) -> None:
-        given = numbers("velocities", values)
-        if given.shape != (len(self), self.box.dimensions):
-            raise InputError(f"velocities have shape {given.shape}; it must be {(len(self), self.box.dimensions)}")
-        quantum = self._quanta.velocity
-        check_speeds(given, quantum)
-        snapped = np.rint(given / quantum) * quantum + 0.0
+    def velocities(self, values: ArrayLike) -> None:
+        self._assign("velocities", values)
+
+    @property
+    def mass(self) -> Floats:
+        """Masses, (N,)."""
+        return self._sorted("mass")
+
+    @mass.setter
+    def mass(self, values: ArrayLike) -> None:
+        self._assign("mass", values)
+
+    @property
+    def attributes(self) -> Attributes:
+        """Per-particle attributes by name, each (N,); to assign one as a whole: simulation.attributes["charge"] = q."""
+        return Attributes(tuple(self._outline.attributes), self._sorted, self._assign)
+
+    def _assign(self, name: str, values: ArrayLike) -> None:
+        """A whole array, on all ranks; if it does not fit, all stays as it was."""
+        self._between_steps()
+        ids = self.ids
+        columns = checked_columns(name, values, self.box, ids, self.images)
+        outline = self._outline
+        if name in outline.attributes:
+            outline = replace(outline, attributes={**outline.attributes, name: columns[name]})
+            for pair in (one for one in self._interactions if isinstance(one, Pair)):
+                pair.bind(outline.type_names, outline.attributes)  # a rule may not like these values
+        before = {column: np.ascontiguousarray(self._sorted(column).T) for column in columns}
+        try:
+            self._take_over(ids, columns)
+        except InputError:
+            self._take_over(ids, before)
+            raise
+        self._outline = outline.brief()
+        self._witness = replace(self._witness, outline=self._outline)
+
+    def _take_over(self, ids: Integers, columns: dict[str, Array]) -> None:
+        """Forces of what is assigned, with quanta that fit: those in force, if they still do."""
+        least = self._chosen
         self._forget_moments()
-        self._engine.call("set_velocities", self.ids, np.ascontiguousarray(snapped.T))
+        self._engine.call("assign", ids, columns)
+        self._order = None
+        self._begin(self._extremes(), self._engine.call("gather", "velocities"), least)
+        self._order = None
+
+    # Simulations of their own
+
+    def snapshot(self) -> Particles:
+        """The particles as they are, to make another simulation of, which goes on from this step and time."""
+        types = np.array(self.type_names)[self.types]
+        particles = Particles(
+            self.positions, self.box, self.velocities, self.mass, types, self.ids, self.images, **self.attributes
+        )
+        particles.step, particles.time = self.step, self.time
+        return particles
+
+    def copy(self) -> Simulation:
+        """Another simulation in the same state, to the bit. It has no observers: their files are this one's."""
+        _ = self._quanta  # there is no state of particles that overlap
+        state = self._engine.here.state.emptied()
+        state.add(self._engine.call("find", self.ids))
+        return Simulation.going_on(
+            state, self._outline, self._integrator, self._interactions, self.threads, self._skin_given,
+            self._communicator,
+        )  # fmt: skip
+
+    __copy__ = copy
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Simulation:
+        return self.copy()
+
+    def __reduce__(self) -> Never:
+        raise InputError("a simulation cannot be pickled: simulation.save(path) and motes.resume(path) keep one")

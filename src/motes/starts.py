@@ -36,7 +36,7 @@ class Outline:
     def of(cls, particles: Particles) -> Outline:
         """What is known of these; where all have the same attributes, they are not spelled out."""
         attributes = (
-            particles.attributes
+            dict(particles.attributes)
             if particles.recipe is None
             else {name: np.array([value]) for name, value in particles.recipe.attributes.items()}
         )

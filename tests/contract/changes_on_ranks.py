@@ -54,7 +54,35 @@ def flows(threads: int) -> list[Any]:
     return outcome(simulation)
 
 
-CASES = (integrators, flows)
+def arrays(threads: int) -> list[Any]:
+    """All that can be assigned as a whole, between runs and from an observer."""
+    lattice = motes.fcc(cells=4, density=0.7)
+    box, count, random = lattice.box, len(lattice), np.random.default_rng(5)
+    particles = motes.Particles(lattice.positions, box, ids=random.permutation(count) * 3, size=np.ones(count))
+    pair = motes.Pair(
+        lambda r, size: 4 * ((size / r) ** 12 - (size / r) ** 6), 2.0, size=motes.mix("size", "arithmetic")
+    )
+    simulation = motes.Simulation(particles, motes.VelocityVerlet(0.003), [pair], threads=threads)
+
+    def shake(frame: Any) -> None:
+        if frame.step == 20:
+            simulation.velocities = random.normal(size=(count, 3))
+            assert frame.temperature == simulation.temperature > 0
+            simulation.mass = np.where(frame.ids % 2, 1.0, 2.5)
+
+    simulation.every(10, shake)
+    simulation.run(30)
+    simulation.attributes["size"] = random.uniform(0.9, 1.0, count)
+    simulation.run(30)
+    simulation.positions = simulation.positions[:, [1, 2, 0]] + box.lengths  # to other owners, and an image away
+    simulation.run(30)
+    twin = simulation.copy()
+    twin.run(10)
+    images = twin.images.tolist()
+    return [*outcome(simulation), *outcome(twin), simulation.attributes["size"].tolist(), twin.mass.tolist(), images]
+
+
+CASES = (integrators, flows, arrays)
 
 
 def main() -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -110,3 +114,175 @@ def test_unknown_names_are_refused() -> None:
     ):
         with pytest.raises(motes.InputError, match=words):
             setattr(simulation, name, np.float64(1.0))
+
+
+# Whole arrays
+
+
+def gas(**attributes: Any) -> motes.Simulation:
+    """In a box that is periodic, open and reflecting, ids not in order."""
+    box = motes.Box([4.0, 5.0, 6.0], ["periodic", "open", "reflecting"], origin=[-1.0, 2.0, 0.0])
+    places = np.random.default_rng(3).random((40, 3)) * box.lengths + box.origin
+    particles = motes.Particles(places, box, ids=np.arange(40)[::-1] + 5, **attributes)
+    return motes.Simulation(particles, motes.VelocityVerlet(0.01), threads=1)
+
+
+def test_arrays_are_taken_over_as_given() -> None:
+    simulation = gas(charge=1.0)
+    random = np.random.default_rng(7)
+    places = random.random((40, 3)) * simulation.box.lengths + simulation.box.origin
+    velocities, charge, mass = random.normal(size=(40, 3)), random.normal(size=40), random.uniform(1, 2, 40)
+    simulation.positions, simulation.velocities, simulation.mass = places, velocities, mass
+    simulation.attributes["charge"] = charge
+    assert simulation.positions == pytest.approx(places, abs=1e-12)
+    assert simulation.velocities == pytest.approx(velocities, abs=1e-9)
+    assert np.array_equal(simulation.attributes["charge"], charge)
+    assert np.array_equal(simulation.mass, mass)
+    assert simulation.kinetic_energy == pytest.approx(0.5 * (mass[:, None] * velocities**2).sum())
+    with pytest.raises(ValueError, match="read-only"):
+        simulation.attributes["charge"][:] = 0
+    simulation.positions = places + np.array([4.0, 0.0, 0.0])
+    assert simulation.images[:, 0].tolist() == [1] * 40
+
+
+def test_arrays_that_do_not_fit_are_refused_and_nothing_changes() -> None:
+    simulation = gas(charge=1.0)
+    good, fingerprint = simulation.positions, simulation.fingerprint
+    outside = good.copy()
+    outside[3, 2] = 99.0
+    for name, values, words in (
+        ("positions", good[:5], r"positions have shape \(5, 3\); it must be \(40, 3\)"),
+        ("positions", np.where(good > 0, np.nan, good), "positions: particle id .* expected finite coordinates"),
+        ("positions", outside, r"positions: particle id 8 \(row 3\) has .* z = 99"),
+        ("velocities", good * np.inf, "velocities: particle id 5 .* expected finite components"),
+        ("mass", np.zeros(40), "mass: particle id 5 .* expected a positive mass"),
+        ("mass", 1.0, r"mass have shape \(\)"),
+        ("positions", "here", "positions: expected real numbers"),
+    ):
+        with pytest.raises(motes.InputError, match=words):
+            setattr(simulation, name, values)
+    for name, words in (("charges", "no attribute 'charges'; did you mean 'charge'"), ("charge", "it must be")):
+        with pytest.raises(motes.InputError, match=words):
+            simulation.attributes[name] = np.ones(7)
+    with pytest.raises(KeyError, match="did you mean 'charge'"):
+        simulation.attributes["charges"]
+    assert simulation.fingerprint == fingerprint
+    assert simulation.attributes["charge"].tolist() == [1.0] * 40
+
+
+def test_particles_at_one_place_are_refused_and_overlaps_wait_for_minimize() -> None:
+    simulation = changes.liquid(1, motes.VelocityVerlet(0.004))
+    simulation.run(3)
+    fingerprint, energy, places = simulation.fingerprint, simulation.potential_energy, simulation.positions.copy()
+    places[1] = places[0]
+    with pytest.raises(motes.InputError, match="particles 0 and 1 are 0 apart"):
+        simulation.positions = places
+    assert (simulation.fingerprint, simulation.potential_energy) == (fingerprint, energy)
+    places[1] = places[0] + 1e-3
+    simulation.positions = places
+    with pytest.raises(motes.InputError, match=r"overlap; call simulation.minimize"):
+        simulation.run(1)
+    simulation.minimize(10.0)
+    simulation.run(3)
+
+
+def test_a_rule_that_does_not_like_the_values_refuses_them() -> None:
+    particles = motes.fcc(cells=4, density=0.5)
+    particles = motes.Particles(particles.positions, particles.box, size=1.0)
+    pair = motes.Pair(lambda r, size: size / r**6, 1.5, size=motes.mix("size", "geometric"))
+    simulation = motes.Simulation(particles, motes.VelocityVerlet(0.001), [pair], threads=1)
+    with pytest.raises(motes.InputError, match=r"mix\('size', 'geometric'\) of the negative value -1"):
+        simulation.attributes["size"] = -np.ones(len(particles))
+    assert simulation.attributes["size"].tolist() == [1.0] * len(particles)
+
+
+def test_a_step_after_an_assignment_fails_with_a_report_of_its_own(tmp_path: Path) -> None:
+    """What was kept before an assignment is not gone back to, and a checkpoint of the same step is written anew."""
+    simulation = changes.liquid(1, motes.VelocityVerlet(0.004))
+    simulation.every(10, motes.Checkpoint(tmp_path / "run.ckpt"))
+    simulation.run(10)
+    simulation.velocities = -simulation.velocities
+    simulation.run(10)
+    resumed = motes.resume(tmp_path / "run.ckpt/step-20", simulation.interactions, threads=1)
+    assert resumed.fingerprint == simulation.fingerprint
+
+
+def test_another_thread_cannot_assign_amid_a_step() -> None:
+    simulation = gas()
+    said = []
+
+    def intrude(frame: Any) -> None:
+        for name, value in (("velocities", np.ones((40, 3))), ("integrator", motes.VelocityVerlet(0.001))):
+            with ThreadPoolExecutor(1) as other, pytest.raises(motes.InputError, match="another thread runs") as error:
+                other.submit(setattr, simulation, name, value).result()
+            said.append((frame.step, error))
+        simulation.velocities = simulation.velocities
+
+    simulation.every(5, intrude)
+    simulation.run(5)
+    assert len(said) == 4
+    assert simulation.dt == 0.01
+
+
+# Simulations made of others
+
+
+def test_a_copy_goes_its_own_way_from_the_same_bits() -> None:
+    simulation = changes.liquid(1, motes.Langevin(0.004, 0.5, 2.0, seed=1))
+    simulation.every(10, seen := motes.Thermo())
+    simulation.run(10)
+    twin = simulation.copy()
+    assert changes.outcome(twin) == changes.outcome(simulation)
+    for one in (twin, simulation):
+        one.run(15)
+    assert changes.outcome(twin) == changes.outcome(simulation)
+    assert seen.last.step == 20
+    twin.integrator = motes.VelocityVerlet(0.001)
+    twin.run(5)
+    assert simulation.step == 25
+    assert simulation.dt == 0.004
+    with pytest.raises(motes.InputError, match=r"cannot be pickled: simulation\.save"):
+        pickle.dumps(simulation)
+    assert copy.copy(simulation).fingerprint == copy.deepcopy(simulation).fingerprint == simulation.fingerprint
+
+
+def wanderers(parts: int, **options: Any) -> float:
+    """How far free particles have come in parts that are simulations of their own, against what is right."""
+    box = motes.Box([400.0] * 2, boundary="open", origin=[-200.0] * 2)
+    x = x0 = np.random.default_rng(1).normal(size=(1000, 2))
+    v = np.random.default_rng(0).normal(size=(1000, 2))
+    for part in range(parts):
+        chosen = {name: value(part) for name, value in options.items()}
+        bath = motes.Langevin(0.05, 1.0, 1.0, seed=1)
+        simulation = motes.Simulation(motes.Particles(x, box, velocities=v), bath, threads=1, **chosen)
+        simulation.run(400 // parts)
+        assert simulation.step == 400 // parts * (part + 1)
+        x, v = simulation.positions, simulation.velocities
+    return float(((x - x0) ** 2).sum(axis=1).mean() / (4 * 400 * 0.05))
+
+
+def test_chained_simulations_do_not_draw_the_same_noise_again() -> None:
+    whole = wanderers(1)
+    assert whole == pytest.approx(0.95, abs=0.1)
+    with pytest.warns(UserWarning, match="seed=1 has led to these positions, .* give first_step=, or another seed"):
+        assert wanderers(8) == pytest.approx(whole, rel=1e-6)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert wanderers(8, first_step=lambda part: 50 * part) == pytest.approx(whole, rel=1e-6)
+
+
+def test_a_snapshot_carries_step_and_time_and_arrays_of_step_0_begin_there() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        first = changes.liquid(1, motes.Langevin(0.004, 0.5, 2.0, seed=1))
+        again = motes.Simulation(motes.Particles(first.positions, first.box), first.integrator, threads=1)
+        assert again.step == 0
+        first.run(10)
+        last = motes.Simulation(first.snapshot(), motes.Langevin(0.002, 0.5, 2.0, seed=1), first.interactions)
+        assert (last.step, last.time) == (10, first.time)
+        last.run(10)
+        assert last.time == pytest.approx(0.06)
+        other = motes.Simulation(first.snapshot(), first.integrator, first.interactions, first_step=3)
+        assert (other.step, other.time) == (3, 3 * 0.004)
+    with pytest.raises(motes.InputError, match="first_step: expected a whole number of at least 0"):
+        motes.Simulation(first.snapshot(), first.integrator, first_step=-1)

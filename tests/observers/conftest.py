@@ -18,6 +18,7 @@ class FakeSimulation:
         box = SimpleNamespace(dimensions=dimensions, lengths=lengths, origin=origin)
         self._values: dict[str, Any] = {
             "box": box,
+            "has_velocities": True,
             "ids": np.array([2, 5, 9]),
             "types": np.array([0, 1, 0]),
             "type_names": ("A", "B"),

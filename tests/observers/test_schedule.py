@@ -1,5 +1,6 @@
 """Who is due when, and what a frame lets its reader do."""
 
+import pickle
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import motes
 from motes.errors import InputError, RunError
 from motes.observers import Frame, Observer, Schedule
 
@@ -291,3 +293,21 @@ def test_functions_that_differ_in_what_they_hold_are_several():
         schedule.add(2, lambda _, number=number: number)
         schedule.add(2, lambda _: number)  # noqa: B023  # that it is another function is the point
     assert len(schedule.observers) == 6
+
+
+@pytest.mark.parametrize("name", ["thermo", "trajectory", "checkpoint"])
+def test_observers_have_a_repr_and_can_be_pickled_also_while_they_have_files_open(name, tmp_path):
+    path = tmp_path / "out"
+    make = {"thermo": motes.Thermo, "trajectory": motes.Trajectory, "checkpoint": motes.Checkpoint}[name]
+    observer = make(path, overwrite=True)
+    assert repr(observer).startswith(f"{make.__name__}(path=")
+    assert str(path) in repr(observer)
+    simulation = motes.Simulation(motes.random(5, motes.Box([4.0, 4.0]), seed=1), motes.VelocityVerlet(0.1), threads=1)
+    simulation.every(2, observer)
+    copies = []
+    simulation.every(2, lambda _: copies.append(pickle.loads(pickle.dumps(observer))))  # noqa: S301  # our own
+    simulation.run(4)
+    assert [repr(other) for other in copies] == [repr(observer)] * 3
+    other = motes.Simulation(motes.random(5, motes.Box([4.0, 4.0]), seed=1), motes.VelocityVerlet(0.1), threads=1)
+    other.every(2, copies[-1])
+    other.run(2)

@@ -120,7 +120,8 @@ class Simulation(SimpleNamespace):
     def __len__(self):
         return number
 simulation = Simulation(
-    step=0, box=box, types=np.zeros(number, int), type_names=("A",), mass=np.ones(number), attributes={}
+    step=0, changes=0, box=box, types=np.zeros(number, int), type_names=("A",), mass=np.ones(number), attributes={},
+    has_velocities=True,
 )
 trajectory = Trajectory(sys.argv[1])
 trajectory.start(Frame(simulation))

@@ -91,7 +91,7 @@ def _room(job: NewJob) -> Iterator[str]:
 def _long_moves(bound: Collection[BoundPair], simulation: motes.Simulation) -> Iterator[str]:
     """How far the fastest particle moves in a step, now or at the temperature of the bath."""
     reach = max((pair.max_cutoff for pair in bound), default=0.0)
-    if not reach or simulation.integrator.independent:
+    if not (reach and simulation.integrator.has_velocities):
         return
     speed = float(np.sqrt((simulation.velocities**2).sum(axis=1).max()))
     lightest = float(simulation.mass.min())

@@ -2,13 +2,14 @@
 
 dx = F dt / (m friction) + sqrt(2 T dt / (m friction)) noise: the limit of Langevin dynamics for large friction, so
 the diffusion coefficient of a free particle is T / (m friction). There are no velocities: they stay as they were
-given (but for walls, which turn them round) and mean nothing. The disadvantage: errors of first order in dt.
+given (but for walls, which turn them round) and mean nothing; temperature and kinetic energy of a simulation are those
+of the bath. The disadvantage: errors of first order in dt.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numba import njit
@@ -63,6 +64,7 @@ class Brownian(HeatBath):
     """
 
     needs_friction = True
+    has_velocities: ClassVar[bool] = False
 
     def first_half(self, state: State, team: Team) -> None:
         """Move by force and noise."""

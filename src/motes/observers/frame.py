@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -62,6 +64,11 @@ class Frame:
         return float(self._read("time"))
 
     @property
+    def has_velocities(self) -> bool:
+        """Whether velocities carry the particles; under Brownian motion and flows they mean nothing."""
+        return bool(self._read("has_velocities"))
+
+    @property
     def box(self) -> Box:
         """The box: lengths, boundary, origin."""
         box: Box = self._read("box")
@@ -91,9 +98,9 @@ class Frame:
         return mass
 
     @property
-    def attributes(self) -> dict[str, Floats]:
+    def attributes(self) -> Mapping[str, Floats]:
         """Further per-particle attributes by name, each (N,)."""
-        attributes: dict[str, Floats] = self._read("attributes")
+        attributes: Mapping[str, Floats] = self._read("attributes")
         return attributes
 
     @property
@@ -162,6 +169,6 @@ def _frozen(value: Any) -> Any:
         view = value.view()
         view.flags.writeable = False
         return view
-    if isinstance(value, dict):
-        return {key: _frozen(item) for key, item in value.items()}
+    if isinstance(value, Mapping):
+        return MappingProxyType({key: _frozen(item) for key, item in value.items()})
     return value

@@ -13,11 +13,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from types import FunctionType
 from typing import Any, ClassVar
 
 from motes.errors import InputError
+from motes.frozen import shown
 from motes.observers.frame import Frame
 
 __all__ = ["Frame", "Handle", "Observer", "Schedule"]
@@ -55,6 +57,18 @@ class Observer(ABC):
         again (`recall`); paths are as seen from the folder `beside`. None: it cannot be brought back.
         """
         return None
+
+    def __repr__(self) -> str:
+        return shown(
+            self, **{name: vars(self)[name] for name in signature(type(self)).parameters if name in vars(self)}
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {name: None for name in FILES if name in vars(self)}
+
+
+FILES = ("_file", "_held", "_hold")
+"""What an observer has open. It stays in this process; a copy opens the file itself, once it can have it."""
 
 
 @dataclass(eq=False)

@@ -168,7 +168,8 @@ def snapshot(frame: Frame) -> Any:
     particles = result.particles
     particles.N = len(frame)
     particles.position = _three(frame.positions - (box.origin + box.lengths / 2))
-    particles.velocity = _three(frame.velocities)
+    if frame.has_velocities:
+        particles.velocity = _three(frame.velocities)
     particles.mass = frame.mass
     particles.types = [str(name) for name in frame.type_names]
     particles.typeid = frame.types
