@@ -306,3 +306,16 @@ def test_after_a_failure_one_may_try_again_and_fails_again():
     report.simulation.velocities = 0 * report.simulation.velocities
     report.simulation.run(1)
     assert report.simulation.step == report.step
+
+
+@pytest.mark.parametrize(
+    ("integrator", "advice"),
+    [
+        (motes.Flow(lambda x, y, z: (-np.sqrt(x - 3.0) - 0.01, 0 * y, 0 * z), dt=0.1), "or a velocity that is finite"),
+        (motes.Brownian(1.0, 1e6, 1.0, seed=1), "a lower temperature or more friction"),
+    ],
+)
+def test_where_no_force_acts_the_advice_is_not_about_forces(integrator, advice):
+    particles = motes.Particles([[5.0, 5.0, 5.0]], motes.Box([10.0, 10.0, 10.0]))
+    report = Report(motes.Simulation(particles, integrator, threads=1))
+    assert advice in report.text

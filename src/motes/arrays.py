@@ -33,6 +33,7 @@ from motes.formulas.lines import header, indent
 from motes.formulas.trace import describe, parameters, trace_values
 from motes.formulas.verify import require_right
 from motes.formulas.write import write_values
+from motes.progress import compiling
 from motes.threads import Team
 from motes.words import known_keywords
 
@@ -92,7 +93,8 @@ def elementwise(function: Callable[..., Any], *arrays: ArrayLike, threads: int |
     work = record(
         formulas, [*symbols, *renamed.values()], [*(array.size == 1 for array in given), *(True for _ in held)]
     )
-    results = work.run([*given, *held], shape, _team(threads, os.getpid()))
+    with compiling(describe(function), ()):
+        results = work.run([*given, *held], shape, _team(threads, os.getpid()))
     return results if several else results[0]
 
 

@@ -21,6 +21,7 @@ from motes.forces.field import BoundField
 from motes.forces.interaction import BoundPair
 from motes.formulas.bind import COORDINATES, MASS, PREFIX
 from motes.formulas.derive import evaluate
+from motes.integrators import Integrator
 from motes.ranks import EngineOfAll
 from motes.starts import Outline
 from motes.state import Array, Floats, Integers, Timeline, column_names
@@ -200,6 +201,8 @@ class Witness:
         undefined = [name for name, force in felt.items() if np.isnan(force).any()]
         if undefined and nearest > 0:
             return f"interaction {undefined[0]}, has no finite force here: make the function finite at all distances"
+        if not (self.pairs or self.fields) and failure.cause != TOO_FAR:
+            return _advice_without_forces(self.engine.here.integrator)
         if failure.cause == TOO_FAR:
             return "give a larger box or walls, or a smaller dt if the particle was thrown out"
         if cutoff and move > LONG_MOVE * cutoff:
@@ -263,6 +266,14 @@ class Witness:
 
     def _place(self, particle: Mapping[str, Any]) -> str:
         return str(list(self._inside(particle).values()))
+
+
+def _advice_without_forces(integrator: Integrator) -> str:
+    if integrator.independent:
+        return "use a smaller dt, or a velocity that is finite, and not too large, wherever particles go"
+    if integrator.temperature > 0:
+        return "use a smaller dt, a lower temperature or more friction: noise alone moves the particle"
+    return "use a smaller dt, or lower velocities: no force acts on the particle"
 
 
 def _slope(pair: BoundPair, values: Mapping[str, Any], distances: Floats) -> Floats:

@@ -21,6 +21,9 @@ from motes.streams import warn
 LAUNCHERS = ("mpiexec", "mpirun", "orterun", "prterun", "srun")
 MOST_ANCESTORS = 10
 
+_told: set[str] = set()
+"""Of what it has been said that it is compiled: a wait comes in several parts."""
+
 
 @dataclass(frozen=True)
 class Onlooker:
@@ -105,18 +108,16 @@ def _width(terminal: str) -> int | None:
 @contextmanager
 def told_of_compiling(what: str) -> Iterator[None]:
     """Within the block one line says so if the compiler has to work, where someone looks: it may take seconds."""
-    if onlooker() is None:
+    if what in _told or onlooker() is None:
         yield
         return
     from numba.core import event
 
     class Told(event.Listener):
-        done = False
-
         def on_start(self, _: Any) -> None:
-            if not self.done:
+            if what not in _told:
+                _told.add(what)
                 warn(f"compiling {what} ...")
-            self.done = True
 
         def on_end(self, _: Any) -> None:
             pass

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any
 
 from motes.onlookers import in_notebook, onlooker, told_of_compiling
+
+_PLACE = re.compile(r" \([^()]*:\d+\)$")
+"""Where a function stands, at the end of its name."""
 
 _silent: ContextVar[bool] = ContextVar("silent", default=False)
 
@@ -37,7 +41,7 @@ def no_progress_bar() -> Iterator[None]:
 def compiling(integrator: object, interactions: Sequence[object]) -> Iterator[None]:
     """Within the block one line says so if the compiler has to work for these, where someone looks."""
     things = interactions or [integrator]
-    names = [str(getattr(one, "name", repr(one))).partition(" (")[0] for one in things]
+    names = [_PLACE.sub("", one if isinstance(one, str) else getattr(one, "name", repr(one))) for one in things]
     with nullcontext() if _silent.get() else told_of_compiling(", ".join(names)):
         yield
 

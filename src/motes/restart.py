@@ -49,7 +49,7 @@ def resume(
         InputError: if the checkpoint is damaged (naming the file, and the one before it that is good) or of another
             version, or if interactions or integrator are not those of the checkpoint.
     """
-    place, manifest = open_checkpoint(Path(path).absolute())
+    place, manifest = open_checkpoint(Path(path).expanduser().absolute())
     simulation = from_manifest(place, manifest, interactions, integrator, threads, skin, communicator)
     for memory in manifest.observers:
         if memory["kind"] != "function":

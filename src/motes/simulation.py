@@ -370,7 +370,7 @@ class Simulation(Readings):
         Raises:
             RunError: if the disk refuses; then there is no part of it, and those before it are as they were.
         """
-        folder = Path(path).absolute()
+        folder = Path(path).expanduser().absolute()
         with new_checkpoint(folder, self.step) as place:
             answers = self._engine.call("save", place)
             for rank, (wrong, *_) in enumerate(answers):
@@ -429,6 +429,8 @@ class Simulation(Readings):
 
         All observers that are due at this step are shown it; the run then ends as if no more steps had been asked for.
         """
+        if not self._running.locked():
+            raise InputError("there is no run to stop: call stop in an observer, or from another thread")
         self._stopping = True
 
     @property

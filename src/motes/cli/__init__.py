@@ -95,7 +95,7 @@ def resume(
         from motes.cli.resume import resume
         from motes.cli.run import Options
 
-        resume(path, Options(threads=threads, steps=steps, quiet=quiet))
+        resume(path.expanduser(), Options(threads=threads, steps=steps, quiet=quiet))
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
@@ -129,7 +129,7 @@ def sweep(
         from motes.cli.sweep import Options, sweep
 
         chosen = tuple(settings or ())
-        sweep(file, Options(tuple(vary or ()), repeats, seed, workers, threads, steps, chosen, output))
+        sweep(file.expanduser(), Options(tuple(vary or ()), repeats, seed, workers, threads, steps, chosen, output))
 
 
 @app.command()

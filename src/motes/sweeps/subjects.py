@@ -53,7 +53,7 @@ class Subject(ABC):
 def subject_of(function_or_file: Any) -> Subject:
     """The function or file that a sweep was given."""
     if isinstance(function_or_file, str | Path):
-        return InputFile(Path(function_or_file))
+        return InputFile(Path(function_or_file).expanduser())
     if callable(function_or_file):
         return Function(function_or_file)
     raise InputError(f"a sweep is over a function or a TOML file, not over {type(function_or_file).__name__}")
