@@ -14,8 +14,10 @@ from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
+
+from motes.compiled import njit
 
 
 def _fused(typing_context: Any, a: Any, b: Any, c: Any) -> Any:

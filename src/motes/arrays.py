@@ -108,14 +108,14 @@ class Work:
 
     def run(self, arrays: Sequence[Array], shape: tuple[int, ...], team: Team) -> tuple[Floats, ...]:
         """The results for arrays that broadcast to a shape."""
-        module = load(self.key, lambda: self.source, __file__)
+        module = load(self.key, lambda: self.source)
         return _run(module.fill, arrays, shape, self.count, team)
 
 
 def record(formulas: Sequence[Expression], symbols: Sequence[str], single: Sequence[bool]) -> Work:
     """The loop that computes formulas from arrays in the order of these symbols, of which some are single numbers."""
     key = "\n".join([*(formula.key for formula in formulas), f"elementwise {list(symbols)} {list(single)}"])
-    module = load(key, lambda: _source(formulas, symbols, single), __file__)
+    module = load(key, lambda: _source(formulas, symbols, single))
     return Work(key, source_of(module), len(formulas))
 
 

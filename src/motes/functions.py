@@ -16,9 +16,8 @@ from __future__ import annotations
 from math import inf, nan, sqrt
 from typing import Any
 
-from numba import njit
-
 from motes.arithmetic import fma, from_bits, to_bits
+from motes.compiled import njit
 
 # Adding this rounds to an integer, which then stands in the low bits.
 _ROUND = 1.5 * 2.0**52

@@ -13,9 +13,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from motes.checks import whole_number
+from motes.compiled import njit
 from motes.errors import InputError
 from motes.functions import cos, log, sin
 from motes.state import Floats, Integers

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from llvmlite import binding
 
+from motes.cache import cache_folder, trouble
 from motes.cli.report import table
 from motes.cli.versions import version
-from motes.formulas.compile import cache_folder
 from motes.threads import available_cores
 
 PACKAGES = ("motes", "numpy", "numba", "llvmlite", "sympy", "gsd")
@@ -59,9 +59,11 @@ def mpi() -> str:
 
 
 def cache() -> str:
-    """Where generated code is kept, and whether it can be."""
-    folder = cache_folder()
+    """Where compiled code is kept, and whether it can be."""
+    folder, why = cache_folder(), trouble()
+    if folder is None or why:
+        return f"not used: {why}"
     existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     if os.access(existing, os.W_OK):
         return str(folder)
-    return f"{folder} cannot be written: set MOTES_CACHE to another folder"
+    return f"{folder} can be read, but not be written" if existing == folder else f"{folder} cannot be made"

@@ -9,8 +9,8 @@ that ghosts meet ghosts, and that their forces travel back.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from motes.compiled import njit
 from motes.state import Floats, Integers
 
 

@@ -15,7 +15,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from motes.errors import InputError, ParticleError
-from motes.forces import field_kernel
 from motes.forces.field_kernel import field_key, field_source
 from motes.forces.interaction import INSTEAD
 from motes.forces.pair import PairSums
@@ -97,7 +96,7 @@ class Field(Frozen):
         if len(bound.formulas) != 1:
             raise InputError(f"{self.name} must return one energy, but returns {len(bound.formulas)} numbers")
         key = field_key(bound, world.boundary)
-        module = load(key, lambda: field_source(bound, world.boundary), str(field_kernel.__file__))
+        module = load(key, lambda: field_source(bound, world.boundary))
         plan = FieldPlan(self.name, key, source_of(module), *bound.rows, bound.attributes)
         return BoundField(bound, plan)
 
@@ -122,7 +121,7 @@ class FieldPlan:
 
     def load(self) -> ModuleType:
         """The module of the kernel."""
-        return load(self.key, lambda: self.source, str(field_kernel.__file__))
+        return load(self.key, lambda: self.source)
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ PASS = 8
 KEPT = {"s", "fma", "sqrt", "abs", "if", "else", "and", "or", "not", "inf", "nan", *FUNCTIONS}
 IMPORTS = """from math import inf, nan, sqrt
 
-from numba import njit
+from motes.compiled import njit
 import numpy as np
 
 from motes.arithmetic import fma, to_bits

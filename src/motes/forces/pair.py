@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from motes.compiled import njit
 from motes.forces.plan import PairPlan
 from motes.formulas.bind import MASS
 from motes.state import CLUSTER, ROUND, Chunk, Floats, Integers, PairList, State

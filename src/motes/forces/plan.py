@@ -8,7 +8,6 @@ from types import ModuleType
 
 import numpy as np
 
-from motes.forces import kernel
 from motes.forces.interaction import BoundPair
 from motes.forces.kernel import layout, pair_key, pair_source
 from motes.formulas.compile import load, source_of
@@ -33,7 +32,7 @@ class PairPlan:
 
     def load(self) -> ModuleType | None:
         """The module of the kernels."""
-        return load(self.key, lambda: self.source, str(kernel.__file__)) if self.source else None
+        return load(self.key, lambda: self.source) if self.source else None
 
 
 def plan_pairs(pairs: Sequence[BoundPair], types: int, dimensions: int) -> PairPlan:
@@ -41,7 +40,7 @@ def plan_pairs(pairs: Sequence[BoundPair], types: int, dimensions: int) -> PairP
     if not pairs:
         return PairPlan("", "", np.zeros(1), np.zeros((0, types, types)), (), 0.0, dimensions)
     key = pair_key(pairs, types, dimensions)
-    module = load(key, lambda: pair_source(pairs, types, dimensions), str(kernel.__file__))
+    module = load(key, lambda: pair_source(pairs, types, dimensions))
     rows = layout(pairs)
     tables = [_parameter(pairs, name) for name in rows.tables]
     return PairPlan(

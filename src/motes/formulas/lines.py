@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 HEADER = """from math import inf, nan, sqrt
 
 import numpy as np
-from numba import njit
+from motes.compiled import njit
 
 from motes.arithmetic import fma, from_bits, to_bits
 """

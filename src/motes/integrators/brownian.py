@@ -12,9 +12,9 @@ import math
 from typing import Any, ClassVar
 
 import numpy as np
-from numba import njit
 
 from motes.arithmetic import round_with
+from motes.compiled import njit
 from motes.errors import ParticleError
 from motes.integrators.bath import HeatBath
 from motes.noise import BROWNIAN, normals

@@ -25,9 +25,9 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from numba import njit
 
 from motes.arithmetic import fma, from_bits, to_bits
+from motes.compiled import njit
 from motes.state import ROUND, Floats, Integers, State
 from motes.threads import Team
 

@@ -24,7 +24,6 @@ from motes.formulas.bind import MASS, Bound, World, bind, check_given, names_of,
 from motes.formulas.compile import load, source_of
 from motes.formulas.trace import describe
 from motes.frozen import FrozenMapping, kept, shown
-from motes.integrators import flow_source
 from motes.integrators.flow_source import LANES, METHODS, flow_source_of
 from motes.integrators.motion import Integrator, positive
 from motes.state import ROUND, Floats, State
@@ -101,7 +100,7 @@ def _count(number: int) -> str:
 
 def _planned(flow: Flow, bound: Bound, boundary: tuple[str, ...]) -> BoundFlow:
     key = f"{bound.key}\nflow method={flow.method} boundary={boundary}"
-    module = load(key, lambda: flow_source_of(bound, flow.method, boundary), str(flow_source.__file__))
+    module = load(key, lambda: flow_source_of(bound, flow.method, boundary))
     numbers, tables = map(kept, bound.rows)
     return BoundFlow(flow.dt, repr(flow), key, source_of(module), numbers, tables, bound.attributes)
 
@@ -153,7 +152,7 @@ class BoundFlow(Integrator):
         """There is nothing left to do."""
 
     def _module(self) -> Any:
-        return load(self.key, lambda: self.source, str(flow_source.__file__))
+        return load(self.key, lambda: self.source)
 
     def _what(self, state: State) -> tuple[Any, ...]:
         """What velocities depend on, as the loops take it."""

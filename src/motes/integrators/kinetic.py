@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from numba import njit
-
 from motes.arithmetic import round_with
+from motes.compiled import njit
 from motes.state import ROUND, Floats, State
 from motes.threads import Team
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from motes.arithmetic import round_with
+from motes.compiled import njit
 from motes.functions import exp
 from motes.integrators.bath import HeatBath
 from motes.noise import LANGEVIN, normals

@@ -16,9 +16,9 @@ from copy import deepcopy
 from typing import ClassVar
 
 import numpy as np
-from numba import njit
 
 from motes.arithmetic import fma, from_bits, to_bits
+from motes.compiled import njit
 from motes.errors import InputError, ParticleError
 from motes.formulas.bind import World
 from motes.frozen import Frozen

@@ -15,8 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
+from motes.compiled import njit
 from motes.state import CLUSTER, Array, Floats, Integers
 
 BINS_PER_CLUSTER = 8

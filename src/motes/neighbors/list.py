@@ -16,9 +16,9 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
-from numba import njit
 
 from motes.arithmetic import fma, from_bits, to_bits
+from motes.compiled import njit
 from motes.neighbors.cells import Grid, bin_of, bound_clusters, bound_columns, fill_slots, find_cells, make_grid
 from motes.state import CLUSTER, Array, Chunk, Floats, Integers, PairList, State
 from motes.threads import Team
