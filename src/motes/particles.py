@@ -20,7 +20,7 @@ from motes.recipes import Recipe, thermal_velocities
 from motes.words import known_keywords
 
 # Arguments of a user's function are matched by name, and these names already mean something there.
-RESERVED_NAMES = ("x", "y", "z", "t", "r", "id", "type")
+RESERVED_NAMES = ("x", "y", "z", "t", "r", "id", "type", "forces")
 DEFAULT_TYPE = "A"
 MOST_IMAGES = 2**30
 """Edges of the box that a particle may have left behind at the start: files hold such numbers in 32 bits."""

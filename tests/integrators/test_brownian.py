@@ -101,3 +101,29 @@ def test_brownian_noise_is_not_that_of_langevin():
         simulation.run(1)
         moves.append(simulation.positions.ravel() - 50.0)
     assert abs(np.corrcoef(moves)[0, 1]) < SIGMAS / math.sqrt(len(moves[0]))
+
+
+def test_what_is_read_is_of_the_bath_and_dead_velocities_are_not_shown(tmp_path):
+    box = motes.Box([10.0] * 3)
+    start = motes.random(500, box, seed=3, temperature=7.0)  # which means nothing here
+    simulation = motes.Simulation(start, motes.Brownian(0.001, 2.0, 5.0, seed=1), threads=1)
+    simulation.every(20, table := motes.Thermo(tmp_path / "out.csv"), motes.Trajectory(tmp_path / "out.gsd"))
+    simulation.run(20)
+    assert simulation.temperature == pytest.approx(2.0)
+    assert simulation.kinetic_energy == pytest.approx(1.5 * 500 * 2.0)
+    assert simulation.pressure == pytest.approx(500 * 2.0 / 1000)
+    assert (table.last.temperature, table.last.pressure) == (simulation.temperature, simulation.pressure)
+    assert not motes.read(tmp_path / "out.gsd").velocities.any()
+    repelling = motes.Pair(lambda r, cutoff: 50 * (1 - r / cutoff) ** 2, cutoff=1.0)
+    pushed = motes.Simulation(start, motes.Brownian(0.001, 2.0, 5.0, seed=1), [repelling], threads=1)
+    pushed.run(20)
+    assert pushed.pressure == pytest.approx((500 * 2.0 + pushed.virial / 3) / 1000)
+    assert pushed.virial > 0
+
+
+def test_under_a_flow_there_is_no_temperature():
+    start = motes.random(5, motes.Box([4.0] * 2), seed=3, temperature=7.0)
+    simulation = motes.Simulation(start, motes.Flow(lambda x, y: (y, x), dt=0.1), threads=1)
+    assert all(map(math.isnan, (simulation.temperature, simulation.kinetic_energy, simulation.pressure)))
+    simulation.integrator = motes.VelocityVerlet(0.1)
+    assert simulation.temperature == pytest.approx(7.0)

@@ -158,7 +158,7 @@ def test_a_frame_is_read_only(simulation, name):
     frame = Frame(simulation)
     with pytest.raises(ValueError, match="read-only"):
         getattr(frame, name)[0] = 0
-    with pytest.raises(AttributeError):
+    with pytest.raises(InputError, match=f"Frame: {name} cannot be assigned: a frame only shows a simulation"):
         setattr(frame, name, 0)
     getattr(simulation, name)[0] = 0  # the simulation's own stays writeable
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motes.errors import RunError
+from motes.frozen import check_assignable
 
 if TYPE_CHECKING:
     from motes.box import Box
@@ -31,6 +32,10 @@ class Frame:
         self._known: dict[str, Any] = {}
         self._step = int(simulation.step)
         self._changes = int(simulation.changes)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        check_assignable(self, name, "a frame only shows a simulation; assign to that")
+        super().__setattr__(name, value)
 
     def __len__(self) -> int:
         """The number of particles."""
