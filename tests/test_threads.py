@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import multiprocessing
 import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -112,3 +115,34 @@ def test_only_the_cores_of_this_process_count():
         assert available_cores() == 1
     finally:
         os.sched_setaffinity(0, allowed)
+
+
+def _double(team: Team, answer) -> None:
+    answer.put(team.call(lambda n: 2 * n, [(n,) for n in range(4)]))
+
+
+def test_a_forked_process_makes_threads_of_its_own():
+    team = Team(2)
+    assert team.call(lambda n: n, [(n,) for n in range(4)]) == [0, 1, 2, 3]
+    context = multiprocessing.get_context("fork")
+    answer = context.SimpleQueue()
+    child = context.Process(target=_double, args=(team, answer), daemon=True)
+    child.start()
+    child.join(20)
+    ended = child.exitcode
+    child.kill()
+    assert ended == 0
+    assert answer.get() == [0, 2, 4, 6]
+
+
+def test_at_the_end_of_a_program_the_caller_does_the_work_alone():
+    """Its threads have ended when handlers of atexit are called."""
+    program = """
+import atexit
+from motes.threads import Team
+team = Team(2)
+atexit.register(lambda: print(team.call(lambda n: n, [(n,) for n in range(4)])))
+print(team.call(lambda n: n, [(0,), (1,)]))
+"""
+    done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("[0, 1]\n[0, 1, 2, 3]\n", "")

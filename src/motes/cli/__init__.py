@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from motes.errors import InputError, RunError
-from motes.streams import open_closed_streams
+from motes.streams import open_closed_streams, warn
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
@@ -53,7 +53,7 @@ def _exit_status() -> Iterator[None]:
 
 
 def _stop(error: Exception, status: int) -> typer.Exit:
-    print(f"motes: error: {error}", file=sys.stderr)
+    warn(f"error: {error}")
     return typer.Exit(status)
 
 

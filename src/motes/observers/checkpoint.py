@@ -21,7 +21,7 @@ class Checkpoint(Observer):
     """A folder with a checkpoint of every step it is shown: path/step-1000, path/step-2000 and so on.
 
     `motes.resume(path)`, or `motes resume path`, goes on from the last one, on any number of ranks and threads, and
-    ends with the same bits as a run that was never stopped. A run that is stopped by Ctrl-C or SIGTERM, or fails,
+    ends with the same bits as a run that was never stopped. A run that is stopped by Ctrl-C or a signal, or fails,
     writes one as well.
 
     Args:
