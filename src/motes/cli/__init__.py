@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from motes.errors import InputError, RunError
-from motes.streams import open_closed_streams, warn
+from motes.streams import open_closed_streams, say, warn
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
@@ -104,7 +104,7 @@ def check(file: Input, arguments: Arguments = None, threads: Threads = None, set
     with _exit_status():
         from motes.cli.check import check
 
-        print(check(file.expanduser(), threads, tuple(settings or ()), arguments or ()))
+        say(check(file.expanduser(), threads, tuple(settings or ()), arguments or ()))
 
 
 @app.command()
@@ -138,14 +138,14 @@ def doctor() -> None:
     with _exit_status():
         from motes.cli.doctor import doctor
 
-        print(doctor())
+        say(doctor())
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
         from motes.cli.versions import version
 
-        print(f"motes {version('motes')}")
+        say(f"motes {version('motes')}")
         raise typer.Exit
 
 

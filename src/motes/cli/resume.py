@@ -16,7 +16,7 @@ from motes.observers.recall import recall
 from motes.restart import from_manifest, outline_of
 from motes.storage.folder import open_checkpoint
 from motes.storage.manifest import Manifest
-from motes.streams import warn
+from motes.streams import say, warn
 
 
 def resume(path: Path, options: Options) -> None:
@@ -42,7 +42,7 @@ def resume(path: Path, options: Options) -> None:
             simulation.every(job.config.thermo.every, table)
     steps = simulation.steps_left if options.steps is None else options.steps
     if steps == 0 and not options.quiet:
-        print(f"{path}: the run is at its last step, {simulation.step}; --steps N takes N more")
+        say(f"{path}: the run is at its last step, {simulation.step}; --steps N takes N more")
     else:
         take_steps(job, simulation, steps, table, begun)
 

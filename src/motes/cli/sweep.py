@@ -13,6 +13,7 @@ from motes.checks import whole_number
 from motes.cli import report
 from motes.cli.settings import read_value
 from motes.errors import InputError, RunError
+from motes.streams import say
 from motes.sweeps.conduct import Shares, conduct
 from motes.sweeps.runs import Row, Run, plan_runs
 from motes.sweeps.subjects import InputFile
@@ -47,9 +48,9 @@ def sweep(path: Path, options: Options) -> None:
     runs = plan_runs(varied, options.repeats, options.seed)
     subject.check(runs)
     shares = Shares(options.workers, options.threads)
-    print(_header(subject, runs, list(varied), shares, options), flush=True)
+    say(_header(subject, runs, list(varied), shares, options))
     rows = conduct(subject, runs, None, options.output, shares)
-    print(f"\n{columns(rows, list(varied))}")
+    say(f"\n{columns(rows, list(varied))}")
     failed = [row for row in rows if "error" in row]
     if failed:
         again = "; start the same sweep again to repeat only these" if options.output else ""
