@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from motes.forces.field import Field as Field
     from motes.forces.interaction import Pair as Pair
     from motes.forces.interaction import mix as mix
+    from motes.formulas.table import Table as Table
     from motes.formulas.trace import erf as erf
     from motes.formulas.trace import erfc as erfc
     from motes.integrators import Brownian as Brownian
@@ -48,6 +49,7 @@ _HOMES = {
     "Particles": "motes.particles",
     "RunError": "motes.errors",
     "Simulation": "motes.simulation",
+    "Table": "motes.formulas.table",
     "Thermo": "motes.observers",
     "Trajectory": "motes.observers",
     "VelocityVerlet": "motes.integrators",

@@ -180,7 +180,7 @@ def _source(formulas: Sequence[Expression], symbols: Sequence[str], single: Sequ
     many = [name for name, alone in zip(symbols, single, strict=True) if not alone]
     results = [f"o_{number}" for number in range(len(formulas))]
     lines = [
-        header(code.functions),
+        header(code.functions, code.lines),
         "",
         '@njit(cache=True, nogil=True, error_model="numpy")',
         f"def fill(begin, end, {', '.join([*(f'{name}s' if name in many else name for name in symbols), *results])}):",

@@ -16,6 +16,8 @@ from __future__ import annotations
 from math import inf, nan, sqrt
 from typing import Any
 
+import numpy as np
+
 from motes.arithmetic import fma, from_bits, to_bits
 from motes.compiled import njit
 
@@ -394,6 +396,13 @@ def fmin(x: float, y: float) -> float:
 def fmax(x: float, y: float) -> float:
     """The larger number; the other one, if one is NaN."""
     return x if (x >= y) | (y != y) else y
+
+
+@_compile
+def lookup(column: Any, index: float) -> float:
+    """The number of a column at an index, a whole number from 0, which nobody checks."""
+    value: float = column[np.uint64(to_bits(index + _ROUND) - _ROUND_BITS)]
+    return value
 
 
 # Functions that exist for the sake of exactness: each within 1 unit in the last place, for all arguments.

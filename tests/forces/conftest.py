@@ -12,7 +12,7 @@ import pytest
 
 from motes.forces.interaction import Pair
 from motes.formulas.derive import FUNCTIONS, PairCode, derive_pair
-from motes.formulas.formula import compute
+from motes.formulas.formula import COLUMNS, compute
 
 NUMPY = {name: name for name in ("sqrt", *FUNCTIONS)} | {"signed_power": "power"}
 
@@ -24,7 +24,7 @@ def run(code: PairCode, values: Mapping[str, float], r: float, both: bool = True
     }
     names |= {"fma": lambda a, b, c: np.float64(a) * b + c, "abs": abs, "s": np.float64(r) ** 2}
     names |= {name: np.float64(value) for name, value in values.items()}
-    names |= {"inf": math.inf, "nan": math.nan}
+    names |= {"inf": math.inf, "nan": math.nan, **COLUMNS}
     lines = [*code.prologue, *(code.body_both if both else code.body_force), f"force_ = {code.force}"]
     lines += [f"energy_ = {code.energy}"] if both else []
     # NumPy's numbers divide by zero as the compiled code does.

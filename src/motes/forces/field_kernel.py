@@ -33,7 +33,7 @@ def field_source(bound: Bound, boundary: Sequence[str]) -> str:
     arguments = [*axes, "t", *(name for name in [*numbers, *own] if name in used)]
     call = ", ".join(name if name in (*axes, "t") else f"own_{name}" for name in arguments)
     lines = [
-        header(code.functions),
+        header(code.functions, code.lines),
         "",
         '@njit(error_model="numpy", forceinline=True)',
         f"def energy_and_force({', '.join(PREFIX + name for name in arguments)}):",

@@ -8,6 +8,7 @@ attributes of the two particles.
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +25,7 @@ from motes.formulas.closure import record_with_numbers
 from motes.formulas.derive import FUNCTIONS, evaluate
 from motes.formulas.expression import expression_parameters, parse
 from motes.formulas.formula import HOLD, Expression, apply, symbol
+from motes.formulas.table import Table
 from motes.formulas.trace import describe, parameters, trace
 from motes.frozen import Frozen, FrozenMapping, kept, shown
 from motes.words import did_you_mean, known_keywords
@@ -177,6 +179,7 @@ class Pair(Frozen):
         self.name = describe(function)
         self._short = getattr(function, "__name__", type(function).__name__)
         self._trace: Callable[[Mapping[str, Expression], Collection[str]], Traced] = partial(_traced, function)
+        self._last = function.last if isinstance(function, Table) else math.inf
         self._set(needed, cutoff, shift, parameters_given)
 
     @classmethod
@@ -187,6 +190,7 @@ class Pair(Frozen):
         names = expression_parameters(text)
         pair.name = pair._short = text if len(text) <= 60 else text[:57] + "..."
         pair._trace = partial(_parsed, text, names)
+        pair._last = math.inf
         pair._set(dict.fromkeys(names, True), cutoff, shift, parameters_given)
         pair._seal()
         return pair
@@ -217,6 +221,10 @@ class Pair(Frozen):
         cutoff = _by_type(f"{self.name}: cutoff", self.cutoff, type_names)
         if np.min(cutoff) <= 0:
             raise InputError(f"{self.name}: cutoff: expected more than 0 for all types, got {np.min(cutoff)}")
+        if np.max(cutoff) > self._last:
+            raise InputError(
+                f"{self.name}: cutoff {np.max(cutoff):g} lies beyond the table's last point, {self._last:g}"
+            )
         for extreme in (np.min(cutoff), np.max(cutoff)):
             number(f"{self.name}: cutoff", float(extreme), above=0.0)
         symbols: dict[str, Expression] = {name: symbol(name) for name in sides}

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from motes.forces.interaction import BoundPair
 from motes.forces.verify import require_right_pair
 from motes.formulas.derive import FUNCTIONS, PairCode, derive_pair
+from motes.formulas.lookup import definitions, is_column
 from motes.state import CLUSTER
 
 SELECTED_TYPES = 4
@@ -82,7 +83,8 @@ def pair_source(pairs: Sequence[BoundPair], types: int, dimensions: int) -> str:
         codes.append(derive_pair(pair.energy, uniform, pair.shift))
         require_right_pair(pair, codes[-1])
     functions = sorted({"exp"} | {name for code in codes for name in code.functions})
-    parts = [IMPORTS.format(functions=", ".join(functions))]
+    columns = definitions(line for code in codes for line in (*code.prologue, *code.body_both))
+    parts = [IMPORTS.format(functions=", ".join(functions)) + (f"\n{columns}" if columns else "")]
     for name, energy in (("force", False), ("both", True)):
         writer = _Writer(pairs, codes, layout(pairs), types, dimensions, energy)
         parts.append("\n".join(writer.function(name)))
@@ -281,7 +283,11 @@ class _Writer:
 
 def _rename(line: str, index: int) -> str:
     """Give the names of one interaction a prefix of their own, which no other name in the kernel has."""
-    return re.sub(r"\b[^\W\d]\w*", lambda word: word[0] if word[0] in KEPT else f"p{index}_{word[0]}", line)
+    return re.sub(r"\b[^\W\d]\w*", lambda word: _renamed(word[0], index), line)
+
+
+def _renamed(word: str, index: int) -> str:
+    return word if word in KEPT or is_column(word) else f"p{index}_{word}"
 
 
 def _indent(levels: int, lines: Iterator[str]) -> Iterator[str]:

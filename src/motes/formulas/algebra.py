@@ -25,6 +25,7 @@ from motes.formulas.opaque import (
     hold,
     less,
     less_equal,
+    lookup,
     magnitude,
     power,
     remainder,
@@ -42,7 +43,7 @@ CUTOFF = Symbol("cutoff", positive=True)
 _FUNCTIONS = {
     name: getattr(sympy, name) for name in ("exp", "log", "sqrt", "sin", "cos", "tanh", "sinh", "cosh", "erf", "erfc")
 } | {"arcsin": sympy.asin, "arccos": sympy.acos, "arctan": sympy.atan, "absolute": magnitude, "hold": hold}
-_FUNCTIONS |= {"cbrt": cbrt, "arctan2": arctan2, "remainder": remainder, **STEPS}
+_FUNCTIONS |= {"cbrt": cbrt, "arctan2": arctan2, "lookup": lookup, "remainder": remainder, **STEPS}
 
 
 def pair_energy(energy: Expression) -> Expr:
@@ -59,6 +60,8 @@ def converted(formula: Expression, meanings: Mapping[str, Expr]) -> Expr:
         if node.operation == "symbol":
             name = str(node.value)
             made[id(node)] = meanings[name] if name in meanings else Symbol(name)
+        elif node.operation == "column":
+            made[id(node)] = Symbol(str(node.value))
         else:
             made[id(node)] = _in_our_words(_convert(node, [made[id(operand)] for operand in node.operands]))
             require_few_digits(_bits(made[id(node)]))

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from motes.formulas.formula import Expression, compute, walk
+from motes.formulas.formula import COLUMNS, Expression, compute, walk
 from motes.formulas.limits import shallow
 
 FUNCTIONS = (
     "exp", "log", "power", "sin", "cos", "tanh", "sinh", "cosh", "arctan", "erf", "erfc", "arccos", "arcsin", "arctan2",
     "cbrt", "ceil", "exp2", "expm1", "floor", "fmax", "fmin", "heaviside", "hypot", "log10", "log1p", "log2",
-    "remainder", "rint", "sign", "signed_power", "tan", "trunc",
+    "lookup", "remainder", "rint", "sign", "signed_power", "tan", "trunc",
 )  # fmt: skip
 """Of motes.functions, besides sqrt and abs."""
 
@@ -53,6 +53,7 @@ def derive_pair(energy: Expression, uniform: frozenset[str], shift: str | None =
 
     potential = algebra.shifted(algebra.pair_energy(energy), shift)
     slope = algebra.force_over_distance(potential)
+    uniform |= {str(node.value) for node in walk(energy) if node.operation == "column"}
     emitter = emit.Emitter(uniform, energy.symbols | {"s", "cutoff"})
     emitter.share_exponentials((potential, slope))
     force, value = emitter.emit(slope), emitter.emit(potential)
@@ -139,6 +140,8 @@ def evaluate(energy: Expression, values: Mapping[str, Any]) -> Any:
             made[id(node)] = node.value
         elif node.operation == "symbol":
             made[id(node)] = values[str(node.value)]
+        elif node.operation == "column":
+            made[id(node)] = COLUMNS[str(node.value)]
         else:
             made[id(node)] = compute(node.operation, *(made[id(operand)] for operand in node.operands))
     return made[id(energy)]

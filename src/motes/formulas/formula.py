@@ -22,6 +22,9 @@ BINARY = (
     "add", "subtract", "multiply", "divide", "remainder", "power", "minimum", "maximum", "fmin", "fmax", "hypot",
     "arctan2", "heaviside",
 )  # fmt: skip
+COLUMNS: dict[str, Any] = {}
+"""The arrays that leaves of the operation "column" stand for, by name; names are digests of the numbers."""
+
 HOLD = "hold"
 """The identity, kept as one value: what is inside is computed as written, never merged with what is around it."""
 CONDITIONS = ("less", "less_equal", "equal", "not_equal", "logical_and", "logical_or", "logical_not")
@@ -29,7 +32,7 @@ CONDITIONS = ("less", "less_equal", "equal", "not_equal", "logical_and", "logica
 # What a message recommends: the functions of NumPy that can be traced, by the names that users write.
 SUPPORTED = (
     "abs, arccos, arcsin, arctan, arctan2, cbrt, ceil, clip, cos, cosh, erf, erfc, exp, exp2, expm1, floor, fmax, "
-    "fmin, heaviside, hypot, log, log10, log1p, log2, logical_and, logical_not, logical_or, maximum, "
+    "fmin, heaviside, hypot, interp, log, log10, log1p, log2, logical_and, logical_not, logical_or, maximum, "
     "minimum, mod, piecewise, power, reciprocal, round, select, sign, sin, sinh, sqrt, square, tan, tanh, trunc, where"
 )
 
@@ -103,9 +106,9 @@ class Expression:
 
     def __array_function__(self, function: Any, kinds: Any, inputs: Any, options: Any) -> Expression:
         name = function.__name__
-        if name in _OF_BRANCHES:
+        if name in _OF_LISTS:
             try:
-                return _OF_BRANCHES[name](*inputs, **options)
+                return _OF_LISTS[name](*inputs, **options)
             except TypeError as error:
                 raise InputError(f"{place.here()}np.{name} of a traced value: {error}.") from None
         if options and name != "clip":
@@ -306,6 +309,8 @@ def compute(operation: str, *values: Any) -> Any:
     """One operation on numbers or arrays, by NumPy."""
     if operation == HOLD:
         return values[0]
+    if operation == "lookup":
+        return values[0][np.asarray(values[1]).astype(np.int64)]
     if operation in ERROR_FUNCTIONS:
         return ERROR_FUNCTIONS[operation](*values)
     return getattr(np, operation)(*values)
@@ -352,8 +357,16 @@ def _piecewise(x: Any, condlist: Any, funclist: Any, *given: Any, **named: Any) 
     return result
 
 
-# NumPy functions of lists, which are choices between branches.
-_OF_BRANCHES: dict[str, Callable[..., Expression]] = {"select": _select, "piecewise": _piecewise}
+def _interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Expression:
+    from motes.formulas.lookup import interpolate  # which is made of expressions
+
+    if period is not None or any(isinstance(value, Expression) for value in (xp, fp, left, right)):
+        raise InputError(f"{place.here()}np.interp of a traced value takes points that are numbers, and no period.")
+    return interpolate(operand(x), xp, fp, left, right)
+
+
+# NumPy functions of lists: choices between branches, and points.
+_OF_LISTS: dict[str, Callable[..., Expression]] = {"select": _select, "piecewise": _piecewise, "interp": _interp}
 
 # NumPy functions that are other ones by another name, with the same bits.
 _REWRITTEN: dict[str, Callable[..., Any]] = {

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from motes.formulas.lookup import definitions
+
 HEADER = """from math import inf, nan, sqrt
 
 import numpy as np
@@ -13,9 +15,11 @@ from motes.arithmetic import fma, from_bits, to_bits
 """
 
 
-def header(functions: Sequence[str]) -> str:
-    """The imports of a module that calls these functions of motes.functions."""
-    return HEADER + (f"from motes.functions import {', '.join(sorted(functions))}\n" if functions else "")
+def header(functions: Sequence[str], lines: Iterable[str]) -> str:
+    """The imports of a module that calls these functions of motes.functions, and the columns that its lines read."""
+    imports = f"from motes.functions import {', '.join(sorted(functions))}\n" if functions else ""
+    columns = definitions(lines)
+    return HEADER + imports + (f"\n{columns}" if columns else "")
 
 
 def indent(levels: int, lines: Iterable[str]) -> list[str]:

@@ -105,6 +105,10 @@ class Step(Opaque):
 STEPS: dict[str, Any] = {name: types.new_class(name, (Step,)) for name in ("floor", "ceil", "rint", "trunc")}
 
 
+class lookup(Step):  # noqa: N801 - named like the operation it stands for
+    """The number of a column at an index."""
+
+
 class hold(Opaque):  # noqa: N801 - named like the operation it stands for
     """A value that is the same at any distance and that nothing around it is merged with."""
 

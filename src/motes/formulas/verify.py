@@ -19,6 +19,7 @@ import numpy as np
 from motes.errors import InputError
 from motes.formulas.derive import FUNCTIONS, evaluate
 from motes.formulas.formula import Expression, compute
+from motes.formulas.lookup import columns_in
 
 TOLERANCE = 1e-4
 """Of a value and of a slope, as a part of the largest there is."""
@@ -78,10 +79,10 @@ def run(lines: Iterable[str], results: Sequence[str], points: Sequence[Point]) -
     source = "\n".join([*lines, f"results = ({''.join(f'{result}, ' for result in results)})"])
     # NumPy's numbers divide by zero as compiled code does.
     program = compile(_NUMBER.sub(r"number(\g<0>)", source), "<generated>", "exec")
-    rows = []
+    columns, rows = columns_in([source]), []
     with np.errstate(all="ignore"):
         for point in points:
-            names = {**_NAMES, **{name: np.float64(value) for name, value in point.items()}}
+            names = {**_NAMES, **columns, **{name: np.float64(value) for name, value in point.items()}}
             exec(program, {"__builtins__": {}}, names)  # noqa: S102 - lines of our own, made of whitelisted operations
             rows.append([float(value) for value in names["results"]])
     return [list(column) for column in zip(*rows, strict=True)]

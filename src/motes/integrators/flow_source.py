@@ -34,7 +34,7 @@ def flow_source_of(bound: Bound, method: str, boundary: Sequence[str]) -> str:
     require_right(bound.name, bound.formulas, code.lines, code.results, bound.known)
     writer = _Writer(bound, code, method, boundary)
     parts = [writer.velocity(), writer.carry(), writer.bad()]
-    return "\n\n".join([header(code.functions), *("\n".join(part) + "\n" for part in parts)])
+    return "\n\n".join([header(code.functions, code.lines), *("\n".join(part) + "\n" for part in parts)])
 
 
 class _Writer:
