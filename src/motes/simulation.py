@@ -331,6 +331,7 @@ class Simulation(Readings):
     def _forget_moments(self) -> None:
         """The particles are changed: what was kept or saved of this step is not of them."""
         self._changes += 1
+        self._order = None
         self._rescue.forget()
         for observer in self._schedule.observers:
             if isinstance(observer, Checkpoint):

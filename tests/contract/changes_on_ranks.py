@@ -47,7 +47,9 @@ def flows(threads: int) -> list[Any]:
     swirl = motes.Flow(lambda x, y, t: (np.sin(y + t), np.cos(x - t)), dt=0.02)
     simulation = motes.Simulation(particles, swirl, threads=threads)
     simulation.run(30)
+    before = simulation.positions
     simulation.integrator = motes.Brownian(0.01, 1.0, 1.0, seed=3)
+    assert np.array_equal(simulation.positions, before)  # though they have gone to other owners
     simulation.run(30)
     simulation.integrator = motes.Flow(lambda x, y, t: (np.sin(y + t), np.cos(x - t)), dt=0.005, method="rk4")
     simulation.run(30)
