@@ -8,7 +8,8 @@ LONGEST_MESSAGE = 1000
 """Of a longer one the middle is left out: what it is about stands at the beginning, and what is wrong at the end."""
 
 
-def _one_line(message: str) -> str:
+def one_line(message: str) -> str:
+    """The text as one line that a terminal can show, whatever it quotes."""
     if not message.isprintable():
         message = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
     if len(message) <= LONGEST_MESSAGE:
@@ -26,7 +27,7 @@ class InputError(ValueError):
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(_one_line(message))
+        super().__init__(one_line(message))
 
 
 class OverlapError(InputError):

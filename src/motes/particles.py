@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import keyword
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any, TypeVar
@@ -13,14 +13,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from motes.box import AXES, Box
 from motes.checks import LARGEST, SMALLEST, number, numbers
+from motes.elements import MASSES
 from motes.errors import InputError
 from motes.frozen import FrozenMapping, check_assignable
 from motes.noise import check_seed
 from motes.recipes import Recipe, thermal_velocities
-from motes.words import known_keywords
+from motes.words import did_you_mean, known_keywords
 
 # Arguments of a user's function are matched by name, and these names already mean something there.
 RESERVED_NAMES = ("x", "y", "z", "t", "r", "id", "type", "forces")
+# These mean something in the state of a run.
+_OWN_NAMES = ("self", "box", "positions", "velocities", "mass", "types", "ids", "images", "step", "time")
 DEFAULT_TYPE = "A"
 MOST_IMAGES = 2**30
 """Edges of the box that a particle may have left behind at the start: files hold such numbers in 32 bits."""
@@ -40,6 +43,15 @@ class _Columns:
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 
+def attribute_problem(name: str) -> str:
+    """Why an attribute cannot have this name; empty if it can."""
+    if not name.isidentifier() or keyword.iskeyword(name):
+        return "expected a name that Python accepts for an argument"
+    if name in RESERVED_NAMES or name in _OWN_NAMES:
+        return f"this name is taken (as are {', '.join(RESERVED_NAMES)})"
+    return ""
+
+
 class Particles:
     """N particles in a box. The input's order is kept.
 
@@ -53,7 +65,8 @@ class Particles:
     velocities
         Shape (N, d); zeros by default.
     mass
-        One number, or shape (N,); positive.
+        One number, or shape (N,), or one number by type, such as {"A": 1.0, "B": 2.5}; positive. "elements" gives
+        types that are named by chemical symbols their standard atomic weights.
     types
         Labels, all of them integers or all of them text: one, or shape (N,). "A" by default.
     ids
@@ -85,7 +98,7 @@ class Particles:
         positions: ArrayLike,
         box: Box,
         velocities: ArrayLike | None = None,
-        mass: ArrayLike = 1.0,
+        mass: ArrayLike | Mapping[Any, float] | str = 1.0,
         types: ArrayLike | None = None,
         ids: ArrayLike | None = None,
         images: ArrayLike | None = None,
@@ -104,7 +117,7 @@ class Particles:
         self._require(np.isfinite(given), "positions", given, "finite coordinates")
         columns.positions = _read_only(self._inside(given))
         columns.images = _read_only(self._counted(counted, given))
-        columns.mass = self._per_particle("mass", mass)
+        columns.mass = self._per_particle("mass", self._masses(mass))
         self._require(self.mass > 0, "mass", self.mass, "a positive mass")
         sound = (self.mass >= SMALLEST) & (self.mass <= LARGEST)
         self._require(sound, "mass", self.mass, f"a mass from {SMALLEST:.0e} to {LARGEST:.0e}")
@@ -265,13 +278,18 @@ class Particles:
         return _read_only(array)
 
     def _attribute(self, name: str, values: ArrayLike) -> NDArray[np.float64]:
-        if not name.isidentifier() or keyword.iskeyword(name):
-            raise InputError(f"attribute {name!r}: expected a name that Python accepts for an argument")
-        if name in RESERVED_NAMES:
-            raise InputError(
-                f"attribute {name!r}: this name is taken (as are {', '.join(RESERVED_NAMES)}); choose another"
-            )
+        if problem := attribute_problem(name):
+            raise InputError(f"attribute {name!r}: {problem}; choose another")
         return self._per_particle(name, values)
+
+    def _masses(self, mass: ArrayLike | Mapping[Any, float] | str) -> ArrayLike:
+        """One for all, or one for each particle, where they are told by type."""
+        if isinstance(mass, str):
+            return self._of_each_type(_element_masses(mass, self.type_names))
+        return self._of_each_type(_masses_by_type(mass, self.type_names)) if isinstance(mass, Mapping) else mass
+
+    def _of_each_type(self, values: list[float]) -> NDArray[np.float64]:
+        return numbers("mass", values)[self.types]
 
     def _require(self, good: NDArray[np.bool_], name: str, values: NDArray[Any], expected: str) -> None:
         """Raise an InputError about the first particle for which not all is good."""
@@ -309,6 +327,32 @@ def _checked_ids(ids: ArrayLike | None, count: int) -> NDArray[np.int64]:
     if len(twice):
         raise InputError(f"ids: expected each id once, but {in_order[twice[0]]} occurs more than once")
     return _read_only(array.astype(np.int64))
+
+
+def _masses_by_type(masses: Mapping[Any, float], names: Sequence[Any]) -> list[float]:
+    """In the order of the types. A label may be written as text where that leaves no doubt, as TOML wants it."""
+    given = {str(label): mass for label, mass in masses.items()}
+    labels = [str(name) for name in names]
+    if len(given) < len(masses):
+        raise InputError("mass: a type occurs twice")
+    for label in given:
+        if label not in labels:
+            raise InputError(f"mass: there is no type {label!r}; {did_you_mean(label, labels)}")
+    for label in labels:
+        if label not in given:
+            raise InputError(f"mass: none is given for type {label!r}; give one for each of {', '.join(labels)}")
+    return [number(f"mass of type {label!r}", given[label], above=0.0) for label in labels]
+
+
+def _element_masses(word: str, names: Sequence[Any]) -> list[float]:
+    if word != "elements":
+        raise InputError(f'mass: expected a number, numbers by type, or "elements", got {word!r}')
+    for name in names:
+        if name not in MASSES:
+            raise InputError(
+                f"mass: the type {name!r} is no chemical element; give masses by type, mass={{{name!r}: ...}}"
+            )
+    return [MASSES[name] for name in names]
 
 
 def _checked_images(images: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.int64]:

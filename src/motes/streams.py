@@ -8,7 +8,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from motes.errors import RunError
+from motes.errors import RunError, one_line
 
 
 def open_closed_streams() -> None:
@@ -47,7 +47,7 @@ def warn(text: str) -> None:
     """Print a line on standard error, if someone may read it."""
     if sys.stderr is not None:
         with suppress(OSError):  # who closed it does not want to know
-            print(f"motes: {text}", file=sys.stderr, flush=True)
+            print(f"motes: {one_line(text)}", file=sys.stderr, flush=True)
 
 
 def flush() -> None:

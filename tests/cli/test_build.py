@@ -227,3 +227,25 @@ def test_friction_by_type_in_a_file(write, kind):
         read_job(path, ("integrator.friction=true",))
     with pytest.raises(InputError, match="friction: the particles have no attribute 'drag'"):
         read_job(path, ("integrator.friction=drag",)).simulation()
+
+
+def test_options_of_reading(write):
+    write(XYZ.replace("4\nLattice", "4\nNo"), "four.of.mine")
+    text = (
+        '[particles]\nread = "four.of.mine"\nformat = "xyz"\nmass = {Na-1 = 2.0, B = 3.0}\n[box]\nlengths = [4, 4, 4]\n'
+    )
+    job = build(write, text.replace("Na-1 =", '"Na-1" =') + REST)
+    assert job.particles.mass.tolist() == [2, 2, 3, 3]
+    flat = '[particles]\nread = "four.data"\nmass = {1 = 2.5}\ndimensions = 2\nstyle = "molecular"\nbonds = "ignore"\n'
+    data = "title\n1 atoms\n1 atom types\n1 bonds\n0 4 xlo xhi\n0 4 ylo yhi\n0 1 zlo zhi\n\nAtoms\n\n1 1 1 1 1 0\n"
+    write(data + "\nBonds\n\n1 1 1 1\n", "four.data")
+    particles = build(write, flat + REST).particles
+    assert (particles.mass.tolist(), particles.box.dimensions) == ([2.5], 2)
+    with pytest.raises(InputError, match=r"bonds=.ignore."):
+        build(write, flat.replace('bonds = "ignore"\n', "") + REST)
+
+
+@pytest.mark.parametrize("mass", ["true", "-1", '"heavy"', "{}", "{A = true}"])
+def test_masses_that_are_none(write, mass):
+    with pytest.raises(InputError, match=r"\[particles\]: mass .*is not a number above 0"):
+        build(write, READ + f"mass = {mass}\n" + REST)

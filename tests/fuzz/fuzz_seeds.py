@@ -119,7 +119,7 @@ seed = 9_000
 steps = 0x10
 """
 
-CRYSTAL = b"""particles = {read = "melt.data", dimensions = 3, style = "atomic"}
+CRYSTAL = b"""particles = {read = "melt.data", dimensions = 3, style = "atomic", bonds = "ignore"}
 integrator = {kind = "velocity-verlet", dt = 0.001}
 run = {steps = 5}
 thermo = {every = 5}
@@ -182,6 +182,11 @@ LAMMPS = (
     + b"Atoms # sphere\n\n1 1 1.0 2.0 1 2 3\n3 2 0.5 1.0 2 2 3\n5 1 0 3 1 1 3.5\n\nVelocities\n\n"
     b"1 0.1 0 0 0 0 1\n3 0 0 1 0 0 0\n5 1 1 1 1 1 1\n",
     _HEAD + _MASSES + b"Atoms # charge\n\n1 1 -1 1 2 3\n3 2 1 2 2 3\n5 1 0 1 1 3.5\n" + _BONDS,
+    (
+        b"title\n2 atoms\n2 atom types\n6 0 0 avec\n0 7.0 1e-16 bvec\n0 0 8 cvec\n-3 -3.5 -4 abc origin\n\n"
+        b"Atom Type Labels\n\n1 \xc3\x84r\n2 Kr\n\nMasses\n\n\xc3\x84r 40\nKr 84\n\nAtoms # atomic\n# id type x y z\n"
+        b"1 Kr 1 1 1 3 0 0\n2 1 2 2 2 0 -2 0\n"
+    ),
 )
 
 XYZ = (
@@ -196,6 +201,12 @@ Na 3.0 1.0 1.0 1.0
 Cl 2.0 2.5 2.0 1.2
 Cl 4.0 2.0 2.0 1.2
 """,
+    b"""2
+Lattice=[[6, 0, 0], [0, 7, 0], [0, 0, 8]] pbc=[T, F, T] Properties=Z:I:1:pos:R:3:momenta:R:3:masses:R:1:images:I:3 \
+a="_JSON {\\"x\\": ' y=2'}" b={1 2} 'c d'
+18 1 1 1 4 0 0 40 0 0 1
+36 2 2 2 0 8 0 80 -1 0 0
+""".replace(b"\\\n", b""),
     b"""3
 Lattice="4 0 0 0 5 0 0 0 6" Origin="0 0 -1" Properties=type:I:1:pos:R:3:vel:R:3:mass:R:1:force:R:3:id:I:1 pbc="T T F"
 2 1.0 1.0 1.0  0.1 0 0   1.5  9 9 9  4
@@ -221,8 +232,20 @@ def gsd_files(folder: Path) -> tuple[bytes, ...]:
     flat.particles.N = 2
     flat.particles.position = [[0, 1, 0], [1, 2, 0]]
     flat.particles.diameter = [1, 2]
+    own = gsd.hoomd.Frame()
+    own.configuration.box, own.particles.N = [4, 6, 8, 0, 0, 0], 2
+    own.particles.position, own.particles.types, own.particles.image = (
+        [[0, 1, 0], [1, 2, 0]],
+        ["7"],
+        [[1, 0, 0], [0, 0, 0]],
+    )
+    own.log = {
+        "particles/id": np.array([5, 2]), "particles/angle": np.array([0.5, 1.5]), "time": np.array([2.5]),
+        "lengths": np.array([4.0, 6.0, 8.0]), "origin": np.array([0.0, 1.0, 2.0]),
+        "boundary": np.array([0, 1, 2], np.uint8), "text_types": np.array([1], np.uint8),
+    }  # fmt: skip
     contents = []
-    for frames in ([solid, solid], [flat], [flat, solid]):
+    for frames in ([solid, solid], [flat], [flat, solid], [own, own]):
         path = folder / "seed.gsd"
         with gsd.hoomd.open(path, "w") as file:
             for number, frame in enumerate(frames):

@@ -1,10 +1,11 @@
 """A stand-in for a simulation, so that observers are tested by themselves."""
 
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+
+from motes.box import Box
 
 
 class FakeSimulation:
@@ -15,7 +16,7 @@ class FakeSimulation:
         self.reads: dict[str, int] = {}
         lengths = np.array([10.0, 8.0, 6.0])[:dimensions]
         origin = np.array([1.0, 2.0, 3.0])[:dimensions]
-        box = SimpleNamespace(dimensions=dimensions, lengths=lengths, origin=origin)
+        box = Box(lengths, "periodic", origin)
         self._values: dict[str, Any] = {
             "box": box,
             "has_velocities": True,
@@ -25,6 +26,7 @@ class FakeSimulation:
             "mass": np.array([1.0, 2.0, 1.0]),
             "attributes": {"charge": np.array([0.5, -1.0, 0.5])},
             "positions": origin + lengths * np.array([[0.0], [0.5], [0.75]]),
+            "images": np.zeros((3, dimensions), int),
             "velocities": np.arange(3.0 * dimensions).reshape(3, dimensions),
             "forces": np.zeros((3, dimensions)),
             "potential_energy": -1.0 / 3.0,

@@ -8,6 +8,7 @@ import gsd.hoomd
 import numpy as np
 import pytest
 
+import motes
 from motes.errors import InputError
 from motes.observers import Frame, Trajectory
 
@@ -111,17 +112,18 @@ FULL_DISK = """
 import resource, sys
 from types import SimpleNamespace
 import numpy as np
+from motes.box import Box
 from motes.errors import RunError
 from motes.observers import Frame, Trajectory
 
 number = 2000
-box = SimpleNamespace(dimensions=3, lengths=np.full(3, 9.0), origin=np.zeros(3))
+box = Box([9.0] * 3)
 class Simulation(SimpleNamespace):
     def __len__(self):
         return number
 simulation = Simulation(
-    step=0, changes=0, box=box, types=np.zeros(number, int), type_names=("A",), mass=np.ones(number), attributes={},
-    has_velocities=True,
+    step=0, box=box, types=np.zeros(number, int), type_names=("A",), mass=np.ones(number), attributes={},
+    changes=0, ids=np.arange(number), images=np.zeros((number, 3), int), time=0.0, has_velocities=True,
 )
 trajectory = Trajectory(sys.argv[1])
 trajectory.start(Frame(simulation))
@@ -148,3 +150,88 @@ def test_full_disk_stops_the_run_and_what_was_written_stays(tmp_path):
     with gsd.hoomd.open(path) as frames:
         assert [frame.configuration.step for frame in frames] == list(range(len(frames)))
         assert len(frames) >= 2
+
+
+# What comes back by motes.read
+
+
+def particles(boundary="periodic", types=("B", "A", "B"), **attributes):
+    box = motes.Box([5.1, 6.3, 7.7], boundary, origin=[-1.3, 2.1, 1e3])
+    places = box.origin + box.lengths * np.array([[0.1, 0.2, 0.3], [1 / 3, 0.999, 0.5], [0.7, 0.1, 0.9]])
+    return motes.Particles(
+        places, box, velocities=np.array([[0.1, 40.0, -0.3], [1 / 3, 0, 0], [0, 0, -0.5]]), mass={"A": 1.1, "B": 2.3},
+        types=types, ids=[7, 3, 12], charge=[0.1, 0.2, -0.3], diameter=1.0, angle=[0.1, 1e300, -3.0], **attributes,
+    )  # fmt: skip
+
+
+def test_all_of_a_run_comes_back(tmp_path):
+    simulation = motes.Simulation(particles(["periodic", "periodic", "open"]), motes.VelocityVerlet(0.1))
+    simulation.every(5, Trajectory(tmp_path / "a.gsd", precision="double"))
+    simulation.run(20)
+    assert simulation.images.any()
+    found = motes.read(tmp_path / "a.gsd")
+    assert motes.Simulation(found, motes.VelocityVerlet(0.1)).fingerprint == simulation.fingerprint
+    assert found.box == simulation.box
+    assert (found.step, found.time) == (20, pytest.approx(2.0))
+    np.testing.assert_array_equal(found.ids, [3, 7, 12])
+    np.testing.assert_array_equal(found.images, simulation.images)
+    np.testing.assert_array_equal(found.mass, simulation.mass)
+    assert found.attributes.keys() == {"charge", "diameter", "angle"}
+    for name, values in simulation.attributes.items():
+        np.testing.assert_array_equal(found.attributes[name], values)
+    assert motes.read(tmp_path / "a.gsd", frame=1).step == 5
+
+
+def test_single_precision_has_all_of_it_too(tmp_path):
+    simulation = motes.Simulation(particles(), motes.VelocityVerlet(0.1))
+    simulation.every(5, Trajectory(tmp_path / "a.gsd"))
+    simulation.run(5)
+    found = motes.read(tmp_path / "a.gsd")
+    assert found.box == simulation.box
+    np.testing.assert_allclose(found.positions, simulation.positions, atol=1e-6)
+    np.testing.assert_array_equal(found.attributes["angle"], simulation.attributes["angle"])
+    with gsd.hoomd.open(tmp_path / "a.gsd") as frames:
+        last = frames[-1]
+    assert last.particles.position.dtype == np.float32
+    np.testing.assert_array_equal(last.particles.image, simulation.images)
+    np.testing.assert_array_equal(last.particles.diameter, 1)
+    np.testing.assert_array_equal(last.log["particles/id"], [3, 7, 12])
+    assert last.log["time"] == 0.5
+
+
+@pytest.mark.parametrize("names", [("A", "B"), (1, 2), ("1", "2"), (-3, 10), ("Ä", "氪")])
+def test_labels_come_back_as_they_were(tmp_path, names):
+    one, other = names
+    box = motes.Box([4, 4])
+    simulation = motes.Simulation(motes.Particles([[1, 1], [2, 2]], box, types=[other, one]), motes.VelocityVerlet(0.1))
+    simulation.every(1, Trajectory(tmp_path / "a.gsd"))
+    simulation.run(1)
+    found = motes.read(tmp_path / "a.gsd")
+    assert [found.type_names[code] for code in found.types] == [other, one]
+    with gsd.hoomd.open(tmp_path / "a.gsd") as frames:
+        assert frames[1].particles.types == [str(name) for name in simulation.type_names]
+
+
+def test_what_does_not_change_is_written_once(tmp_path):
+    simulation = motes.Simulation(motes.fcc(10, 0.8), motes.VelocityVerlet(0.1))
+    simulation.every(1, Trajectory(tmp_path / "a.gsd"))
+    simulation.run(1)
+    size = (tmp_path / "a.gsd").stat().st_size
+    simulation.run(10)
+    assert (tmp_path / "a.gsd").stat().st_size < size + 1000 * 10
+
+
+@pytest.mark.parametrize("name", ["a.xyz", "a.lammpstrj", "a.gsd.gz", "a.csv", "a.XYZ"])
+def test_a_name_of_another_format_is_refused(tmp_path, name):
+    with pytest.raises(InputError, match=r"a trajectory is a gsd file, and .* means another format; call it a.*\.gsd"):
+        Trajectory(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["a", "a.0.5", "a.final", "a.GSD"])
+def test_other_names_are_the_users_own(tmp_path, name):
+    Trajectory(tmp_path / name)
+
+
+def test_precision_is_one_of_two():
+    with pytest.raises(InputError, match="precision is 'half'; it must be 'single' or 'double'"):
+        Trajectory("a.gsd", precision="half")

@@ -38,6 +38,8 @@ from motes.progress import no_progress_bar
 from motes.starts import Outline
 from motes.words import did_you_mean
 
+READ_OPTIONS = ("format", "style", "mass", "dimensions", "frame", "bonds")
+
 
 @dataclass
 class Job:
@@ -121,7 +123,7 @@ def build_particles(config: Config, folder: Path) -> motes.Particles:
 
 def _read(table: ReadParticles, box: BoxTable, folder: Path) -> motes.Particles:
     """Particles and box of a file; [box] lengths, or only boundary, go before the file's own."""
-    options = {name: getattr(table, name) for name in ("style", "mass", "dimensions", "frame")}
+    options = {name: getattr(table, name) for name in READ_OPTIONS}
     options = {name: value for name, value in options.items() if value is not None}
     if box.lengths is not None:
         return motes.read(

@@ -65,14 +65,27 @@ class Thermalized(Table):
         return self
 
 
+def as_mass(value: Any) -> float | dict[str, float] | str:
+    """A number, one for each type, or "elements"."""
+    if _is_number(value) and value > 0:
+        return float(value)
+    if isinstance(value, dict) and value and all(map(_is_number, value.values())):
+        return {key: float(number) for key, number in value.items()}
+    if value == "elements":
+        return "elements"
+    raise reject('is not a number above 0, a table by type like {Ar = 39.95, "2" = 1.5}, or "elements"')
+
+
 class ReadParticles(Thermalized):
     """Particles from a file, with the options of motes.read."""
 
     read: str
+    format: str | None = None
     style: str | None = None
-    mass: Positive | None = None
+    mass: Annotated[float | dict[str, float] | str | None, BeforeValidator(as_mass)] = None
     dimensions: Literal[2, 3] | None = None
     frame: int | None = None
+    bonds: Literal["ignore"] | None = None
 
 
 def as_three(value: Any) -> Any:
@@ -323,6 +336,7 @@ class TrajectoryTable(Table):
     path: str
     every: Count
     overwrite: bool = False
+    precision: Literal["single", "double"] = "single"
 
 
 class CheckpointTable(Table):

@@ -31,7 +31,7 @@ NEAREST = 0.5
 """Of the usual distance of neighbours: nearer than that, particles of a liquid hardly ever come."""
 
 RADII = 2000
-FRAME_BYTES = 4 * (3 + 3 + 1 + 1 + 1)  # positions, velocities, mass, type and charge, in float32
+FRAME_BYTES = {"single": 4 * (3 + 3) + 4 * 3, "double": 8 * (3 + 3) + 4 * 3}  # positions and velocities, images
 COLUMN_BYTES = 8
 
 
@@ -42,6 +42,9 @@ def require_places(job: NewJob) -> None:
             folder = output_path(table.path).parent
             if not os.access(folder, os.W_OK):
                 raise InputError(f"there is no permission to write to the folder {folder}")
+    if job.config.trajectory is not None:
+        with blame(job.path, "[trajectory]"):
+            motes.Trajectory(job.config.trajectory.path)  # which opens nothing yet
 
 
 def warnings(job: NewJob, simulation: motes.Simulation) -> Iterator[str]:
@@ -77,12 +80,13 @@ def _existing(job: NewJob) -> Iterator[str]:
 def _room(job: NewJob) -> Iterator[str]:
     """Whether the disk has room for what will be written."""
     steps, count = job.config.run.steps, len(job.particles)
-    columns = 3 + len(job.particles.attributes) + 2 * job.particles.box.dimensions
+    columns = 3 + len(job.particles.attributes) + 3 * job.particles.box.dimensions
     for name, table in _outputs(job).items():
         if name == "thermo":
             continue
         pieces = table.keep + 1 if name == "checkpoint" else steps // table.every + 1
-        needed = pieces * count * (COLUMN_BYTES * columns if name == "checkpoint" else FRAME_BYTES)
+        each = COLUMN_BYTES * columns if name == "checkpoint" else FRAME_BYTES[table.precision]
+        needed = pieces * count * each
         free = shutil.disk_usage(Path(table.path).absolute().parent).free
         if needed > free:
             yield f"[{name}]: {table.path} will take about {size(needed)}, and the disk has {size(free)} left"

@@ -102,7 +102,7 @@ def _observers(job: Job, table: motes.Thermo | None, overwrite: bool) -> list[tu
             observers.append((thermo.every, motes.Thermo(thermo.path, overwrite or thermo.overwrite)))
     if trajectory is not None:
         with blame(job.path, "[trajectory]"):
-            snapshots = motes.Trajectory(trajectory.path, overwrite or trajectory.overwrite)
+            snapshots = motes.Trajectory(trajectory.path, overwrite or trajectory.overwrite, trajectory.precision)
         observers.append((trajectory.every, snapshots))
     return [*observers, _checkpoint(job, overwrite)]
 

@@ -11,6 +11,7 @@ import errno
 import fcntl
 import itertools
 import os
+import re
 import stat
 import weakref
 from collections.abc import Iterator
@@ -20,6 +21,12 @@ from pathlib import Path
 from motes.errors import InputError, RunError
 from motes.streams import warn
 
+# Names of formats that people write particles, tables and pictures in.
+KNOWN_FORMATS = re.findall(
+    r"\S+",
+    """.bz2 .cif .csv .data .dat .dcd .dump .exyz .extxyz .gro .gsd .gz .h5 .h5md .hdf5 .json .jsonl .lammps .lammpstrj
+    .lmp .mp4 .nc .npy .npz .pdb .png .tng .toml .traj .trr .tsv .txt .vtk .vtu .xml .xtc .xyz .xz .zip""",
+)
 # What a file system without locks answers.
 WITHOUT_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 
@@ -61,6 +68,14 @@ def spare_name(path: Path) -> Path:
     """The first free one of melt.1.gsd, melt.2.gsd and so on."""
     names = (path.with_name(f"{path.stem}.{number}{path.suffix}") for number in itertools.count(1))
     return next(name for name in names if not (name.exists() or name.is_symlink()))
+
+
+def refuse_other_format(path: str | Path, suffixes: tuple[str, ...], what: str) -> None:
+    """Raise InputError if the path is called as files of another format are."""
+    found = Path(path).suffix.lower()
+    if found in KNOWN_FORMATS and found not in suffixes:
+        better = Path(path).stem + suffixes[0]
+        raise InputError(f"cannot write {path}: {what}, and {found} means another format; call it {better}")
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from motes.observers.output import (
     keep_aside,
     opening,
     output_path,
+    refuse_other_format,
     sync_folder,
     writing,
 )
@@ -71,6 +72,8 @@ class Thermo(Observer):
 
     @known_keywords
     def __init__(self, path: str | Path | None = None, overwrite: bool = False) -> None:
+        if path is not None:
+            refuse_other_format(path, (".csv", ".dat", ".tsv", ".txt"), "a thermo table is a CSV file")
         self.path = None if path is None else output_path(path)
         self.overwrite = overwrite
         self.first: Row | None = None

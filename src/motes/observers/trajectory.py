@@ -1,8 +1,9 @@
 """Trajectory: snapshots in the gsd format, which OVITO, MDAnalysis, freud and HOOMD-blue read.
 
-gsd holds float32, so a trajectory is for looking at and analysing and is never the exact state. Its box is
-centred on zero: positions are written relative to the centre of the box. A 2D world has z = 0 and a box with
-no depth.
+Its box is centred on zero: positions are written relative to the centre of the box. A 2D world has z = 0 and a box with
+no depth. What GSD has no place for is logged: `log/particles/id` and further attributes by their names, `log/time`, and
+the exact box as `log/lengths`, `log/origin` and `log/boundary` (a place in motes.box.BOUNDARIES for each axis), which
+motes.read knows. With single precision, the usual one, a trajectory is not the exact state; with double it is.
 
 The file is written in place, not only at its end. A run that is killed in the middle of a snapshot may leave a file
 that readers refuse; resumed from a checkpoint, the run first makes it whole (see `motes.observers.extent`).
@@ -18,7 +19,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from motes.errors import InputError
+from motes.box import BOUNDARIES
+from motes.errors import InputError, RunError
 from motes.observers.extent import Extent
 from motes.observers.memory import path_from, path_in
 from motes.observers.output import (
@@ -29,15 +31,26 @@ from motes.observers.output import (
     keep_aside,
     opening,
     output_path,
+    refuse_other_format,
     sync_folder,
     writing,
 )
 from motes.observers.schedule import Frame, Observer
+from motes.state import Array
 from motes.words import known_keywords
+
+PRECISIONS: dict[str, Any] = {"single": np.float32, "double": np.float64}
+PLACES = ("charge", "diameter")
+"""Attributes that GSD has places for."""
 
 
 class Trajectory(Observer):
-    """A gsd file of positions, velocities, types, masses and, where there is one, the attribute `charge`.
+    """A gsd file of positions, velocities, images, types, masses, ids and attributes.
+
+    Args:
+        path: the file, which is called .gsd.
+        overwrite: whether a file that is there may be replaced.
+        precision: "single" (float32), or "double" for the exact state; such files are read by gsd 5 or later.
 
     Particles are in the order of their ids. Each snapshot is flushed, so that a run which is killed between two of
     them leaves a file that can be read. The file is this run's alone until the run ends. Later runs of the same
@@ -45,14 +58,19 @@ class Trajectory(Observer):
 
     A file that is there already is kept under another name, melt.1.gsd for melt.gsd, unless `overwrite` is asked for.
 
-    Raises InputError, before anything runs, if another run is writing there, or if it cannot be opened; RunError if the
-    disk refuses a snapshot (those before it stay readable).
+    Raises InputError, before anything runs, if the path is called as files of another format are, if another run is
+    writing there, or if it cannot be opened; RunError if the disk refuses a snapshot (those before it stay readable).
     """
 
     @known_keywords
-    def __init__(self, path: str | Path, overwrite: bool = False) -> None:
+    def __init__(self, path: str | Path, overwrite: bool = False, precision: str = "single") -> None:
+        refuse_other_format(path, (".gsd",), "a trajectory is a gsd file")
+        if precision not in PRECISIONS:
+            raise InputError(f"precision is {precision!r}; it must be {' or '.join(map(repr, PRECISIONS))}")
         self.path = output_path(path)
         self.overwrite = overwrite
+        self.precision = precision
+        self._first: dict[str, Array] = {}  # what the first snapshot has
         self._held: Hold | None = None
         self._file: Any = None
         self._step = 0
@@ -80,9 +98,9 @@ class Trajectory(Observer):
         self._step = frame.step
         with writing(self.path, self._step):
             self._held = self._held or hold(self.path)  # let go at the end of an earlier run
-            file = self._file or _open(self.path, "r+")
+            file = self._file or self._open("r+")
             self._file = None  # a file that refused a snapshot is not written to again
-            file.append(snapshot(frame))
+            self._append(file, chunks(frame, PRECISIONS[self.precision]))
             file.flush()
         self._file = file
 
@@ -109,7 +127,8 @@ class Trajectory(Observer):
                 sync_folder(self.path.parent)
                 extent = Extent.of(held)
         told = None if extent is None else extent.told()
-        return {"kind": "trajectory", "path": path_from(beside, self.path), "extent": told}
+        path = path_from(beside, self.path)
+        return {"kind": "trajectory", "path": path, "precision": self.precision, "extent": told}
 
     @classmethod
     def recall(cls, memory: Mapping[str, Any], beside: Path) -> Self:
@@ -119,7 +138,7 @@ class Trajectory(Observer):
         or not the one that was written.
         """
         # What is there was written by the run that is resumed, so it may be overwritten.
-        trajectory = cls(path_in(memory, beside), overwrite=True)
+        trajectory = cls(path_in(memory, beside), True, memory.get("precision", "single"))
         extent = memory.get("extent")
         if extent is not None:
             if not isinstance(extent, Mapping):
@@ -133,49 +152,78 @@ class Trajectory(Observer):
             self._held = hold(self.path, os.O_RDWR | os.O_CREAT)
         else:
             self._held = hold(keep_aside(self.path), os.O_RDWR | os.O_CREAT | os.O_EXCL)
-        self._file = _open(self.path, "w")
+        self._file = self._open("w")
 
     def _go_on(self, extent: Extent) -> None:
         """Make the file what it was when it was remembered."""
         self._held = hold_again(self.path, extent.length)
         try:
             extent.restore(self._held)
-            self._file = _open(self.path, "r+")
-            if len(self._file) != extent.frames:
-                raise ValueError(f"it has {len(self._file)} snapshots, not {extent.frames}")
+            self._file = self._open("r+")
+            if self._file.nframes != extent.frames:
+                raise ValueError(f"it has {self._file.nframes} snapshots, not {extent.frames}")
         except (ValueError, RuntimeError) as error:  # the latter is how gsd says that a file is damaged
             raise InputError(
                 f"{self.path} is not the file that was being written when the checkpoint was: {error}; "
                 "put back the file that the run wrote"
             ) from error
 
+    def _open(self, mode: str) -> Any:
+        """The file, and what its first snapshot has."""
+        import gsd.fl  # loaded only by those who write trajectories
 
-def _open(path: Path, mode: str) -> Any:
-    import gsd.hoomd  # loaded only by those who write trajectories
+        version = (2, 0) if self.precision == "double" else (1, 4)
+        file = gsd.fl.open(str(self.path), mode, application="Motes", schema="hoomd", schema_version=version)
+        names = file.find_matching_chunk_names("") if file.nframes else []
+        self._first = {name: file.read_chunk(0, name) for name in names if file.chunk_exists(0, name)}
+        return file
 
-    return gsd.hoomd.open(str(path), mode)
+    def _append(self, file: Any, snapshot: dict[str, Array]) -> None:
+        """Write a snapshot, but for what is as in the first, which readers then take from there."""
+        for name, values in snapshot.items():
+            if name not in self._first or not np.array_equal(self._first[name], values):
+                file.write_chunk(name, values)
+        file.end_frame()
+        self._first = self._first or snapshot
 
 
-def snapshot(frame: Frame) -> Any:
-    """The frame as a gsd.hoomd.Frame (positions relative to the centre of the box)."""
-    import gsd.hoomd
-
-    box = frame.box
-    result = gsd.hoomd.Frame()
-    result.configuration.step = frame.step
-    result.configuration.dimensions = box.dimensions
-    result.configuration.box = [*_three(box.lengths), 0.0, 0.0, 0.0]
-    particles = result.particles
-    particles.N = len(frame)
-    particles.position = _three(frame.positions - (box.origin + box.lengths / 2))
+def chunks(frame: Frame, floats: type[np.floating[Any]]) -> dict[str, Array]:
+    """A snapshot by the names that the GSD schema gives its parts."""
+    box, attributes = frame.box, dict(frame.attributes)
+    names = [str(name).encode() for name in frame.type_names]
+    width = max(map(len, names)) + 1
+    parts: dict[str, Any] = {
+        "configuration/step": np.array([frame.step], np.uint64),
+        "configuration/dimensions": np.array([box.dimensions], np.uint8),
+        "configuration/box": np.array([*_three(box.lengths), 0.0, 0.0, 0.0], floats),
+        "particles/N": np.array([len(frame)], np.uint32),
+        "particles/types": np.array(names, f"S{width}").view(np.int8).reshape(len(names), width),
+        "particles/typeid": frame.types.astype(np.uint32),
+        "particles/mass": frame.mass.astype(floats),
+        "particles/position": _three(frame.positions - (box.origin + box.lengths / 2)).astype(floats),
+        "particles/image": _three(_small(frame)),
+    }
     if frame.has_velocities:
-        particles.velocity = _three(frame.velocities)
-    particles.mass = frame.mass
-    particles.types = [str(name) for name in frame.type_names]
-    particles.typeid = frame.types
-    if "charge" in frame.attributes:
-        particles.charge = frame.attributes["charge"]
-    return result
+        parts["particles/velocity"] = _three(frame.velocities).astype(floats)
+    parts |= {f"particles/{name}": attributes.pop(name).astype(floats) for name in PLACES if name in attributes}
+    parts |= {f"log/particles/{name}": values for name, values in attributes.items()}
+    parts |= {
+        "log/particles/id": frame.ids,
+        "log/time": np.array([frame.time]),
+        "log/lengths": box.lengths,
+        "log/origin": box.origin,
+        "log/boundary": np.array([BOUNDARIES.index(word) for word in box.boundary], np.uint8),
+        "log/text_types": np.array([isinstance(frame.type_names[0], str)], np.uint8),
+    }
+    return {name: np.ascontiguousarray(values) for name, values in parts.items()}
+
+
+def _small(frame: Frame) -> Array:
+    """Images in the 32 bits that GSD has for them."""
+    images = frame.images
+    if np.abs(images).max() > np.iinfo(np.int32).max:
+        raise RunError(f"at step {frame.step} a particle has gone through more edges than a gsd file can count")
+    return images.astype(np.int32)
 
 
 def _three(values: Any) -> Any:

@@ -2,40 +2,54 @@
 
 from __future__ import annotations
 
+import fnmatch
 import zlib
 from collections.abc import Callable
+from dataclasses import fields
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from motes.box import Box
 from motes.errors import InputError
 from motes.particles import Particles
+from motes.readers.contents import Contents, Wishes, particles_of
 from motes.readers.extended_xyz import read_xyz
 from motes.readers.gsd_frame import read_gsd
 from motes.readers.lammps_data import read_lammps
+from motes.readers.rows import naming
+from motes.words import did_you_mean
 
 __all__ = ["read"]
 
-# What a file's name ends with, who reads it, and the options it takes.
-_FORMATS: dict[str, tuple[Callable[..., Particles], frozenset[str]]] = {
-    ".data": (read_lammps, frozenset({"boundary", "style", "mass", "dimensions"})),
-    ".data.gz": (read_lammps, frozenset({"boundary", "style", "mass", "dimensions"})),
-    ".gsd": (read_gsd, frozenset({"boundary", "frame"})),
-    ".xyz": (read_xyz, frozenset({"frame"})),
-    ".extxyz": (read_xyz, frozenset({"frame"})),
+
+class _Format(NamedTuple):
+    """What such files are called (with or without .gz), who reads them, and the options that are theirs alone."""
+
+    names: tuple[str, ...]
+    reader: Callable[..., Contents]
+    options: tuple[str, ...]
+
+
+_FORMATS = {
+    "lammps": _Format(("*.data", "data.*", "*.lmp", "*.lammps", "*.lammps-data"), read_lammps, ("style",)),
+    "gsd": _Format(("*.gsd",), read_gsd, ("frame",)),
+    "xyz": _Format(("*.xyz", "*.extxyz", "*.exyz"), read_xyz, ("frame",)),
 }
+_WISHES = tuple(field.name for field in fields(Wishes))
 
 
-def read(path: str | PathLike[str], box: Box | None = None, **options: Any) -> Particles:
-    """Read particles from a file.
+def read(path: str | PathLike[str], box: Box | None = None, *, format: str | None = None, **options: Any) -> Particles:  # noqa: A002  # the word that users know
+    """Read particles from a file, plain or compressed (.gz).
 
-    ===================  ==================================================================================
-    ``.data[.gz]``       LAMMPS data file. Options: ``boundary`` (as for `Box`), ``style`` (the atom style,
-                         where the file does not name it), ``mass`` (where it has none), ``dimensions=2``
-    ``.gsd``             a frame of a GSD file. Options: ``frame`` (default: the last), ``boundary``
-    ``.xyz, .extxyz``    extended XYZ. Option: ``frame`` (default: the last)
-    ===================  ==================================================================================
+    ==========  ===================================================  ==================================================
+    format      names                                                options of its own
+    ==========  ===================================================  ==================================================
+    "lammps"    LAMMPS data: ``*.data``, ``data.*``, ``*.lmp``,      ``style``: the atom style, where the file does not
+                ``*.lammps``                                         name it
+    "gsd"       ``*.gsd``, trajectories of HOOMD-blue and Motes      ``frame`` (default: the last)
+    "xyz"       extended XYZ: ``*.xyz``, ``*.extxyz``                ``frame`` (default: the last)
+    ==========  ===================================================  ==================================================
 
     Parameters
     ----------
@@ -43,23 +57,42 @@ def read(path: str | PathLike[str], box: Box | None = None, **options: Any) -> P
         The file.
     box
         The box to use instead of the one in the file.
-    **options
-        As above.
+    format
+        One of the above, for a file that is called otherwise.
+    boundary
+        As for `Box`, instead of what the file says (periodic, where it says nothing).
+    mass
+        Where the file has none: one number, numbers by type ({1: 1.0, 2: 2.5}), or "elements" for the standard atomic
+        weights of types that are named by chemical symbols. 1 by default, but for LAMMPS data.
+    dimensions
+        2 to read a flat world: what the file says of z is passed over.
+    bonds
+        "ignore" to read the particles of a file with bonds, angles, ..., which Motes does not know.
+
+    Columns of one number become attributes of their names, and image flags `images`. Positions outside a periodic box
+    are wrapped. What cannot be an attribute is left out with a warning.
 
     Raises InputError with the file's name, and the line where there is one, for anything that is missing,
     damaged or not understood.
     """
-    file = Path(path)
+    file = Path(path).expanduser()
     if "\0" in str(file):
         raise InputError(f"{file}: a file's name cannot hold a character of code 0")
-    reader, known = _format_of(file)
+    kind = _format_of(file, format)
+    known = [*(name for name in _WISHES if name != "box"), *kind.options]
     for option in options:
         if option not in known:
-            raise InputError(f"{file}: unknown option {option!r}; this format takes {', '.join(sorted(known))}")
-    if box is not None and "boundary" in options:
-        raise InputError(f"{file}: expected either a box, which has its own boundary, or a boundary, got both")
+            raise InputError(f"{file}: unknown option {option!r}; {did_you_mean(option, sorted(known))}")
+    with naming(file):
+        wishes = Wishes(box, **{name: value for name, value in options.items() if name in _WISHES})
+        wishes.check()
+        own = {name: value for name, value in options.items() if name in kind.options}
+        return particles_of(_contents(file, kind, own), wishes)
+
+
+def _contents(file: Path, kind: _Format, options: dict[str, Any]) -> Contents:
     try:
-        return reader(file, box=box, **options)
+        return kind.reader(file, **options)
     except FileNotFoundError as error:
         raise InputError(f"{file}: there is no such file") from error
     except (
@@ -70,8 +103,15 @@ def read(path: str | PathLike[str], box: Box | None = None, **options: Any) -> P
         raise InputError(f"{file}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
-def _format_of(file: Path) -> tuple[Callable[..., Particles], frozenset[str]]:
-    for suffix, reader_and_options in _FORMATS.items():
-        if file.name.endswith(suffix):
-            return reader_and_options
-    raise InputError(f"{file}: unknown format; expected a name that ends with {', '.join(_FORMATS)}")
+def _format_of(file: Path, word: str | None) -> _Format:
+    if word is not None:
+        if word not in _FORMATS:
+            raise InputError(f"{file}: unknown format {word!r}; {did_you_mean(str(word), _FORMATS)}")
+        return _FORMATS[word]
+    name = file.name.lower().removesuffix(".gz")
+    for kind in _FORMATS.values():
+        if any(fnmatch.fnmatchcase(name, pattern) for pattern in kind.names):
+            return kind
+    patterns = ", ".join(pattern for kind in _FORMATS.values() for pattern in kind.names)
+    words = ", ".join(map(repr, _FORMATS))
+    raise InputError(f"{file}: unknown format; expected a name like {patterns}, or say format=... (one of {words})")

@@ -8,19 +8,24 @@ from __future__ import annotations
 import itertools
 import re
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from motes.box import Box
 from motes.checks import whole_number
 from motes.errors import InputError
-from motes.particles import Particles
-from motes.readers.rows import LONGEST_LINE, MOST_COLUMNS, WORD, Table, fail, naming, parse, stacked
+from motes.readers.contents import ROUNDING, Contents, Edges
+from motes.readers.rows import LONGEST_LINE, MOST_COLUMNS, WORD, Table, fail, opened, parse
 
-# A key begins where a word does, and a brace holds no further pair: else a long line is searched again and again.
-_PAIR = re.compile(r"""(?<![\w-])([A-Za-z_][\w-]*+)\s*+=\s*+(?:"([^"]*)"|'([^']*)'|\{([^}=]*)\}|(\S+))""")
+# What stands in the second line, from left to right: a key, quoted or not, and perhaps its value. A quoted text may
+# hold anything, a list may hold lists. No pattern goes back, so that the time grows with the length of the line only.
+_QUOTED = r"""\"((?:[^"\\]|\\.)*+)(?:"|$)"""
+_LIST = r"\{([^{}]*+)\}|(\[(?:[^\[\]]|\[[^\[\]]*+\])*+\])"
+_PAIR = re.compile(
+    rf"""({_QUOTED}|[^\s="']++)(?:\s*+=\s*+(?:{_QUOTED}|'([^']*+)(?:'|$)|{_LIST}|(\S++)))?+|'[^']*+(?:'|$)"""
+)
+_ESCAPED = re.compile(r"\\(.)")
 _PLAIN = "species:S:1:pos:R:3"
 _KINDS = {"R": "f8", "I": "i8", "S": WORD, "L": WORD}
 _FLAGS = {"T": "periodic", "TRUE": "periodic", "1": "periodic", "F": "open", "FALSE": "open", "0": "open"}
@@ -31,9 +36,11 @@ _WIDTH = re.compile("[1-9][0-9]{0,2}")
 _POSITIONS = ("pos", "positions")
 _VELOCITIES = ("velo", "vel", "velocities", "velocity")
 _MASS = ("mass", "masses")
-_TYPES = ("species", "type", "types")
+_MOMENTA = ("momenta", "momentum")
+_TYPES = ("species", "type", "types", "element", "elements", "symbol", "symbols")
+_ATOMIC_NUMBERS = ("Z", "numbers", "atomic_numbers")
 _IDS = ("id", "ids")
-_OWN_WORDS = {*_POSITIONS, *_VELOCITIES, *_MASS, *_TYPES, *_IDS}
+_IMAGES = ("images", "image")
 
 
 class _Frame(NamedTuple):
@@ -51,54 +58,51 @@ class _Property(NamedTuple):
     columns: tuple[str, ...]
 
 
-def read_xyz(path: Path, box: Box | None = None, *, frame: int = -1) -> Particles:
-    """Particles of one frame; a negative frame counts from the end.
+def read_xyz(path: Path, *, frame: int = -1) -> Contents:
+    """One frame of the file; a negative frame counts from the end.
 
-    Read are the columns species, pos, velo (or vel), mass and id; any other column of one number becomes an
-    attribute of its name. Columns of text or of several numbers (forces, ...) are passed over.
-    ``pbc="T T F"`` makes the third axis open. A file without Lattice needs a box.
+    Read are the columns species (or type, element, symbols, Z), pos, velo (or vel, momenta), mass, id and images; any
+    other column of one number becomes an attribute of its name. Columns of text or of several numbers (forces, ...) are
+    passed over. ``pbc="T T F"`` makes the third axis open. A file without Lattice needs a box.
     """
-    frames = _find_frames(path)
-    frame = whole_number(f"{path}: frame", frame, minimum=-len(frames))
-    if frame >= len(frames):
-        raise InputError(f"{path}: expected a frame from {-len(frames)} to {len(frames) - 1}, got {frame}")
-    offset, line, count = frames[frame]
-    with path.open("rb") as file:
+    with opened(path) as file:
+        frames = _find_frames(path, file)
+        frame = whole_number("frame", frame, minimum=-len(frames))
+        if frame >= len(frames):
+            raise InputError(f"expected a frame from {-len(frames)} to {len(frames) - 1}, got {frame}")
+        offset, line, count = frames[frame]
+        if count == 0:
+            raise InputError(f"there are no particles in frame {frame}")
         file.seek(offset)
         comment = file.readline(LONGEST_LINE)
         if len(comment) == LONGEST_LINE:
             fail(path, line + 1, f"the line has more than {LONGEST_LINE} characters")
         values = _key_values(comment.decode("utf-8", "replace"))
         properties = _properties(path, line + 1, values.get("properties", _PLAIN))
-        columns = {name: entry.kind for entry in properties.values() for name in entry.columns}
+        kinds = {name: entry.kind for entry in properties.values() for name in entry.columns}
         rows = (row.decode("utf-8", "replace") for row in itertools.islice(file, count))
-        table = parse(path, rows, line + 2, columns)
-    with naming(path):
-        return _particles(table, properties, box or _box(path, line + 1, values))
+        columns = _Columns(parse(path, rows, line + 2, kinds), properties)
+    return _contents(path, line + 1, columns, values)
 
 
-def _find_frames(path: Path) -> list[_Frame]:
+def _find_frames(path: Path, file: IO[bytes]) -> list[_Frame]:
     """All frames, each checked to have as many rows as its count says."""
     frames: list[_Frame] = []
-    with path.open("rb") as file:
-        line = 0
-        while header := file.readline(LONGEST_LINE):
-            line += 1
-            if not header.strip():
-                continue
-            word = header.decode("utf-8", "replace").strip()
-            if not word.isdecimal() or len(word) > _MOST_DIGITS or int(word) == 0:
-                fail(path, line, f"expected the number of particles, found {word[:40]!r}")
-            frame = _Frame(file.tell(), line, int(word))
-            found = sum(1 for _ in itertools.islice(file, frame.rows + 1))
-            if found < frame.rows + 1:
-                fail(
-                    path,
-                    line,
-                    f"{frame.rows} particles are announced, but only {max(found - 1, 0)} rows follow",
-                )
-            line += found
-            frames.append(frame)
+    line = 0
+    while header := file.readline(LONGEST_LINE):
+        line += 1
+        if not header.strip():
+            continue
+        word = header.decode("utf-8", "replace").strip()
+        if not word.isdecimal() or len(word) > _MOST_DIGITS:
+            fail(path, line, f"expected the number of particles, found {word[:40]!r}")
+        frame = _Frame(file.tell(), line, int(word))
+        found = sum(1 for _ in itertools.islice(file, frame.rows + 1))
+        if found < frame.rows + 1:
+            rows = max(found - 1, 0)
+            fail(path, line, f"{frame.rows} particles are announced, but only {rows} rows follow")
+        line += found
+        frames.append(frame)
     if not frames:
         raise InputError(f"{path}: the file is empty; expected the number of particles")
     return frames
@@ -106,7 +110,15 @@ def _find_frames(path: Path) -> list[_Frame]:
 
 def _key_values(comment: str) -> dict[str, str]:
     """The pairs of the second line, their keys in lower case."""
-    return {key.lower(): "".join(values) for key, *values in _PAIR.findall(comment)}
+    pairs = {}
+    for key, quoted_key, text, *others in _PAIR.findall(comment):
+        pairs[(quoted_key or key).lower()] = _ESCAPED.sub(r"\1", text) or "".join(others)
+    return pairs
+
+
+def _words(value: str) -> list[str]:
+    """The words of a value: `1 2 3`, `1, 2, 3`, or lists in brackets of any depth, row by row."""
+    return re.sub(r"[\[\](),]", " ", value).split()
 
 
 def _properties(path: Path, line: int, text: str) -> dict[str, _Property]:
@@ -128,59 +140,75 @@ def _properties(path: Path, line: int, text: str) -> dict[str, _Property]:
     return properties
 
 
-def _box(path: Path, line: int, values: dict[str, str]) -> Box:
+def _contents(path: Path, line: int, columns: _Columns, values: dict[str, str]) -> Contents:
+    positions = columns.take(_POSITIONS, 3)
+    if positions is None:
+        fail(path, line, "Properties has no pos:R:3, so there are no positions")
+    contents = Contents(
+        path,
+        positions,
+        _edges(path, line, values),
+        f'{path}, line {line}: there is no Lattice="..." here, so give a box: read(path, box=...)',
+        velocities=columns.take(_VELOCITIES, 3),
+        mass=columns.take(_MASS, 1),
+        ids=columns.take(_IDS, 1),
+        images=columns.take(_IMAGES, 3, "i8"),
+        types=columns.take(_TYPES, 1),
+    )
+    if contents.types is None:
+        contents.types = contents.atomic_numbers = columns.take(_ATOMIC_NUMBERS, 1, "i8")
+    elif contents.types.dtype.kind == "f":
+        fail(path, line, "the types of Properties are of the kind R; expected S or I")
+    if contents.velocities is None:
+        contents.momenta = columns.take(_MOMENTA, 3)
+    contents.attributes = columns.rest()
+    return contents
+
+
+def _edges(path: Path, line: int, values: dict[str, str]) -> Edges | None:
     if "lattice" not in values:
-        fail(path, line, 'there is no Lattice="..." here, so give a box: read(path, box=...)')
+        return None
     lattice = _floats(path, line, "Lattice", values["lattice"], 9).reshape(3, 3)
-    lengths = np.diagonal(lattice)
-    if (lattice != np.diag(lengths)).any():
+    lengths = np.diagonal(lattice).copy()
+    if np.abs(lattice - np.diag(lengths)).max() > ROUNDING * np.abs(lengths).min():
         fail(path, line, "triclinic boxes are not supported; expected a Lattice with zeros off the diagonal")
     origin = _floats(path, line, "Origin", values.get("origin", "0 0 0"), 3)
-    flags = values.get("pbc", "T T T").upper().split()
+    flags = [word.upper() for word in _words(values.get("pbc", "T T T"))]
     if len(flags) != 3 or not _FLAGS.keys() >= set(flags):
         fail(path, line, f"pbc is {values['pbc']!r}; expected three of T and F")
-    return Box(lengths, boundary=[_FLAGS[flag] for flag in flags], origin=origin)
+    return Edges(lengths, origin, tuple(_FLAGS[flag] for flag in flags))
 
 
 def _floats(path: Path, line: int, name: str, text: str, count: int) -> NDArray[np.float64]:
     try:
-        numbers = np.array([float(word) for word in text.split()])
+        numbers = np.array([float(word) for word in _words(text)])
     except ValueError:
         fail(path, line, f"{name} is {text!r}; expected {count} numbers")
     if numbers.shape != (count,):
         fail(path, line, f"{name} has {numbers.size} numbers; expected {count}")
+    if not np.isfinite(numbers).all():
+        fail(path, line, f"{name} is {text!r}; expected finite numbers")
     return numbers
 
 
-def _particles(table: Table, properties: dict[str, _Property], box: Box) -> Particles:
-    positions = _first(table, properties, _POSITIONS, 3)
-    if positions is None:
-        raise InputError("Properties has no pos:R:3, so there are no positions")
-    velocities = _first(table, properties, _VELOCITIES, 3)
-    mass = _first(table, properties, _MASS, 1)
-    attributes = {
-        name: table[name]
-        for name, entry in properties.items()
-        if name not in _OWN_WORDS and len(entry.columns) == 1 and entry.kind != WORD
-    }
-    if "box" in attributes or "self" in attributes:
-        raise InputError("Properties has a column named box or self, which cannot be an attribute; rename it")
-    axes = slice(box.dimensions)
-    return Particles(
-        positions[:, axes],
-        box,
-        velocities=None if velocities is None else velocities[:, axes],
-        mass=1.0 if mass is None else mass,
-        types=_first(table, properties, _TYPES, 1),
-        ids=_first(table, properties, _IDS, 1),
-        **attributes,
-    )
+class _Columns:
+    """The columns of a table under the names of Properties, each taken at most once."""
 
+    def __init__(self, table: Table, properties: dict[str, _Property]) -> None:
+        self._table = table
+        self._left = dict(properties)
 
-def _first(table: Table, properties: dict[str, _Property], names: tuple[str, ...], width: int) -> NDArray[Any] | None:
-    """The first property of these names that has this many columns: shape (N,), or (N, width)."""
-    for name in names:
-        columns = properties[name].columns if name in properties else ()
-        if len(columns) == width:
-            return table[columns[0]] if width == 1 else stacked(table, columns)
-    return None
+    def take(self, names: tuple[str, ...], width: int, kind: str = "") -> NDArray[Any] | None:
+        """The first of these names that has this many columns (of this kind): shape (N,), or (N, width)."""
+        for name in names:
+            entry = self._left.get(name)
+            if entry is not None and len(entry.columns) == width and kind in ("", entry.kind):
+                del self._left[name]
+                columns = [self._table[column] for column in entry.columns]
+                return columns[0] if width == 1 else np.stack(columns, axis=-1)
+        return None
+
+    def rest(self) -> dict[str, NDArray[Any]]:
+        """What was not taken, if it is one number for each particle."""
+        single = {name: entry for name, entry in self._left.items() if len(entry.columns) == 1}
+        return {name: self._table[name] for name, entry in single.items() if entry.kind != WORD}

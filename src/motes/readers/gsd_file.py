@@ -8,7 +8,7 @@ Motes has a reader of its own: the gsd library takes such a number at its word.
 from __future__ import annotations
 
 import os
-from typing import Any, BinaryIO, NoReturn
+from typing import IO, Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,8 +39,10 @@ class GsdFile:
     """The chunks of a file that is open for reading. Raises InputError for what is not a whole GSD file."""
 
     frames: int
+    names: list[str]
+    """Of all chunks in all frames."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self._size = file.seek(0, os.SEEK_END)
         header = self._read(0, 1, _HEADER)[0]
@@ -48,7 +50,7 @@ class GsdFile:
             _refuse("it is not a GSD file of the schema hoomd")
         if header["version"] >> 16 not in (1, 2):
             _refuse(f"its version is {header['version'] >> 16}; known are 1 and 2")
-        self._names = self._read_names(header)
+        self.names = self._read_names(header)
         entries = self._read(int(header["index"]), int(header["index_room"]), _ENTRY)
         unused = np.flatnonzero(entries["place"] == 0)
         self._entries = entries[: unused[0]] if len(unused) else entries
@@ -59,7 +61,7 @@ class GsdFile:
         """The array of this name in a frame, shape (rows, columns), or None if there is none."""
         first, last = np.searchsorted(self._entries["frame"], [frame, frame + 1])
         for entry in self._entries[first:last]:
-            if self._names[entry["name"]] == name:
+            if self.names[entry["name"]] == name:
                 rows, columns = int(entry["rows"]), int(entry["columns"])
                 shape = (columns, rows) if entry["kind"] == _CHARACTERS else (rows, columns)
                 numbers = self._read(int(entry["place"]), rows * columns, np.dtype(_KINDS[entry["kind"]]))
@@ -90,7 +92,7 @@ class GsdFile:
         # In floating point nothing wraps around; what it rounds off is far below the size of a file.
         ends = entries["place"] + entries["rows"].astype(float) * entries["columns"] * sizes
         good = (entries["place"] > 0) & (ends <= self._size) & (entries["kind"] < len(_KINDS)) & (sizes > 0)
-        good &= (entries["name"] < len(self._names)) & (entries["frame"] < room) & (entries["flags"] == 0)
+        good &= (entries["name"] < len(self.names)) & (entries["frame"] < room) & (entries["flags"] == 0)
         good[1:] &= entries["frame"][1:] >= entries["frame"][:-1]
         if not good.all():
             _refuse(f"it is cut short or damaged: entry {int(np.argmin(good))} of its index is wrong")

@@ -6,23 +6,22 @@ A header line starts with a number, the name of a section with a letter; a secti
 
 from __future__ import annotations
 
-import gzip
-import io
+import difflib
 import itertools
 import math
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn, TextIO
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from motes.box import Box
-from motes.checks import number, require_memory, whole_number
+from motes.checks import require_memory
 from motes.errors import InputError
-from motes.particles import Particles
-from motes.readers.rows import LONGEST_LINE, WORD, Table, fail, naming, parse, stacked
+from motes.readers.contents import Contents
+from motes.readers.lammps_header import Header, Lines, without_comment
+from motes.readers.rows import WORD, Table, fail, opened, parse, stacked
+from motes.words import did_you_mean
 
 _POSITION = {"x": "f8", "y": "f8", "z": "f8"}
 _IMAGE = {"nx": "i4", "ny": "i4", "nz": "i4"}
@@ -40,6 +39,12 @@ _STYLES = {
     "full": {"id": "i8", "molecule": "i8", "type": "i4", "charge": "f8"} | _POSITION,
     "sphere": {"id": "i8", "type": "i4", "diameter": "f8", "density": "f8"} | _POSITION,
 }
+# Those that LAMMPS has besides: after "Atoms #" such a word is a style, any other is a remark.
+_OTHER_STYLES = re.findall(
+    r"\S+",
+    """amoeba body bpm/sphere dielectric dipole dpd edpd electron ellipsoid hybrid line mdpd oxdna peri rheo
+rheo/thermal smd sph spin tdpd template tri wavepacket""",
+)
 _ATTRIBUTES = ("molecule", "charge", "diameter")
 
 # Every section, and the header's word for how many rows it has (None: the format does not say).
@@ -68,9 +73,7 @@ _NEEDED_IF_COUNTED = (
     "Lines",
     "Triangles",
 )
-_MOST_DIGITS = 18
-# Numbers as text are packed to a tenth or so of their size. What unpacks to far more was made to fill a machine.
-_MOST_UNPACKED, _FEWEST_CHARACTERS = 50, 1_000_000
+_TUPLES = ("bonds", "angles", "dihedrals", "impropers")
 
 
 class _Heading(NamedTuple):
@@ -88,145 +91,37 @@ class _Section(NamedTuple):
     first_line: int
 
 
-class _Lines:
-    """The lines of a file, counted, one of which can be put back."""
+def read_lammps(path: Path, *, style: str | None = None) -> Contents:
+    """What a LAMMPS data file holds.
 
-    def __init__(self, path: Path, file: TextIO) -> None:
-        self.path = path
-        self.number = 0
-        self.most_characters = max(_MOST_UNPACKED * path.stat().st_size, _FEWEST_CHARACTERS)
-        self._file = file
-        self._characters = 0
-        self._returned: str | None = None
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        line = self._returned
-        self._returned = None
-        if line is None:
-            line = self._file.readline(LONGEST_LINE)
-            self._count(line)
-        self.number += 1
-        return line
-
-    def _count(self, line: str) -> None:
-        if not line:
-            raise StopIteration
-        self._characters += len(line)
-        if len(line) == LONGEST_LINE:
-            fail(self.path, self.number + 1, f"the line has more than {LONGEST_LINE} characters")
-        if self._characters > self.most_characters:
-            fail(self.path, self.number + 1, f"the file unpacks to more than {_MOST_UNPACKED} times its size")
-
-    def put_back(self, line: str) -> None:
-        self._returned = line
-        self.number -= 1
-
-    def skip_blank(self) -> None:
-        """Go to the next line with something on it, or to the end."""
-        for line in self:
-            if line.strip():
-                self.put_back(line)
-                return
-
-    def until_blank(self) -> Iterator[str]:
-        """The rows of a section."""
-        return itertools.takewhile(lambda line: not line.isspace(), self)
-
-    def fail(self, message: str) -> NoReturn:
-        fail(self.path, self.number, message)
-
-
-class _Header:
-    """Counts by their words ("atoms", "atom types", ...), and the bounds of the box."""
-
-    def __init__(self, lines: _Lines) -> None:
-        self.path = lines.path
-        self.counts: dict[str, int] = {}
-        self._bounds: dict[str, tuple[float, float]] = {}
-        next(lines, None)  # a title
-        for line in lines:
-            text = _without_comment(line)
-            if text[:1].isalpha():
-                lines.put_back(line)
-                break
-            if text:
-                self._add(lines, text)
-
-    def _add(self, lines: _Lines, text: str) -> None:
-        if bound := re.fullmatch(r"(\S+)\s+(\S+)\s+([xyz])lo\s+\3hi", text):
-            low, high = (_float(lines, word) for word in bound.group(1, 2))
-            if not low < high:
-                lines.fail(f"the box goes from {low} to {high}; expected the lower bound first")
-            self._bounds[bound[3]] = (low, high)
-        elif tilt := re.fullmatch(r"(\S+)\s+(\S+)\s+(\S+)\s+xy\s+xz\s+yz", text):
-            if any(_float(lines, word) for word in tilt.groups()):
-                lines.fail("triclinic boxes are not supported; expected tilt factors of zero")
-        elif count := re.fullmatch(rf"(\d{{1,{_MOST_DIGITS}}})\s+([a-z][a-z\s]*)", text):
-            self.counts[" ".join(count[2].split())] = int(count[1])
-        else:
-            lines.fail(f"{text[:60]!r} is no header line; expected one such as '4000 atoms' or '0 16.8 xlo xhi'")
-
-    def count(self, words: str) -> int:
-        if words not in self.counts:
-            raise InputError(f"{self.path}: the header has no line '... {words}'")
-        return self.counts[words]
-
-    def box(self, boundary: Any, dimensions: int) -> Box:
-        for axis in "xyz":
-            if axis not in self._bounds:
-                raise InputError(f"{self.path}: the header has no line '... {axis}lo {axis}hi'")
-        low, high = np.array([self._bounds[axis] for axis in "xyz"[:dimensions]]).T
-        return Box(high - low, boundary=boundary, origin=low)
-
-
-def read_lammps(
-    path: Path,
-    box: Box | None = None,
-    *,
-    boundary: Any = "periodic",
-    style: str | None = None,
-    mass: float | None = None,
-    dimensions: int = 3,
-) -> Particles:
-    """Particles of a LAMMPS data file, plain or compressed (.gz).
-
-    The atom style is the word behind "Atoms #", or `style`: atomic, charge, molecular, bond, angle, full or
-    sphere. Charge, molecule and diameter become attributes. Image flags, bonds, coefficients and spins are
-    passed over. Positions outside a periodic box are wrapped. With dimensions=2 (or a 2D box) z is passed
-    over.
+    The atom style is the word behind "Atoms #", or `style`: atomic, charge, molecular, bond, angle, full or sphere.
+    Charge, molecule and diameter become attributes. Coefficients and spins are passed over.
     """
-    dimensions = whole_number(f"{path}: dimensions", dimensions, minimum=2)
-    if dimensions > 3:
-        raise InputError(f"{path}: expected 2 or 3 dimensions, got {dimensions}")
     if style is not None and style not in _STYLES:
-        raise InputError(f"{path}: unknown style {style!r}; expected one of {', '.join(_STYLES)}")
-    opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rb") as file, io.TextIOWrapper(file, "utf-8", "replace") as text:
-        lines = _Lines(path, text)
-        header = _Header(lines)
+        raise InputError(f"{path}: unknown style {style!r}; {did_you_mean(str(style), _STYLES)}")
+    with opened(path) as file:
+        lines = Lines(path, file)
+        header = Header(lines)
         sections = _read_sections(lines, header, style)
     if "Atoms" not in sections:
         raise InputError(f"{path}: there is no section Atoms")
     atoms = _Atoms(path, header, sections)
-    with naming(path):
-        box = box or header.box(boundary, dimensions)
-        axes = slice(box.dimensions)
-        velocities = atoms.velocities()
-        return Particles(
-            stacked(atoms.table, _POSITION)[:, axes],
-            box,
-            velocities=None if velocities is None else velocities[:, axes],
-            mass=atoms.mass(mass),
-            types=atoms.types(),
-            ids=atoms.table["id"],
-            **atoms.attributes(),
-        )
+    return Contents(
+        path,
+        stacked(atoms.table, _POSITION),
+        header.edges(),
+        velocities=atoms.velocities(),
+        mass=atoms.mass(),
+        without_mass="there is no section Masses; give the option mass, a number or numbers by type: mass={1: ...}",
+        types=atoms.types(),
+        ids=atoms.table["id"],
+        images=atoms.images(),
+        attributes=atoms.attributes(),
+        tuples={name: header.counts.get(name, 0) for name in _TUPLES},
+    )
 
 
-def _read_sections(lines: _Lines, header: _Header, style: str | None) -> dict[str, _Section]:
+def _read_sections(lines: Lines, header: Header, style: str | None) -> dict[str, _Section]:
     """All sections by name, each with as many rows as the header says."""
     sections: dict[str, _Section] = {}
     for line in lines:
@@ -234,13 +129,13 @@ def _read_sections(lines: _Lines, header: _Header, style: str | None) -> dict[st
         if not keyword:
             continue
         if keyword not in _SECTIONS:
-            lines.fail(f"{keyword[:60]!r} is not the name of a section, nor does it belong to the one before")
+            lines.fail(_not_a_section(keyword[:60]))
         if keyword in sections:
             lines.fail(f"a second section {keyword}")
         heading = _Heading(keyword, hint, lines.number)
         counted = _SECTIONS[keyword]
         most = header.count(counted) if counted else None
-        sections[keyword] = _read_section(lines, heading, style, most)
+        sections[keyword] = _read_section(lines, heading, "Atom Type Labels" in sections, style, most)
         found = len(sections[keyword].table)
         if most is not None and found != most:
             rows = f"more than {most}" if found > most else found
@@ -251,26 +146,38 @@ def _read_sections(lines: _Lines, header: _Header, style: str | None) -> dict[st
     return sections
 
 
-def _read_section(lines: _Lines, heading: _Heading, style: str | None, most: int | None) -> _Section:
-    """The rows of a section, but not many more than there should be at most."""
+def _not_a_section(keyword: str) -> str:
+    known = difflib.get_close_matches(keyword, _SECTIONS, 1, 0.8)
+    if known:
+        return f"{keyword!r} is not the name of a section; did you mean {known[0]!r}?"
+    if re.fullmatch(r"[A-Z][\w/ ]*", keyword):
+        return (
+            f"{keyword!r} is not the name of a section of particles; if it is for a fix of LAMMPS, it may be taken out"
+        )
+    return f"{keyword!r} is not the name of a section, nor does it belong to the one before"
+
+
+def _read_section(lines: Lines, heading: _Heading, labelled: bool, style: str | None, most: int | None) -> _Section:
+    """The rows of a section, but not many more than there should be at most; labelled if types may have labels."""
+    next(lines, "")  # LAMMPS passes over the line after a heading, whatever it says
     lines.skip_blank()
     first_line = lines.number + 1
-    columns = _columns(lines, heading, style)
+    columns = _columns(lines, heading, WORD if labelled else "i4", style)
     one_more = None if most is None else most + 1  # shows that there are too many
     if columns is None:
-        rows = itertools.islice(filter(_without_comment, lines.until_blank()), one_more)
+        rows = itertools.islice(filter(without_comment, lines.until_blank()), one_more)
         return _Section(np.empty(sum(1 for _ in rows), dtype=[]), first_line)
     if most is not None:
         # As many as it says, or as the file can have: each column takes a character and a space.
-        require_memory(f"{lines.path}: {heading.keyword}", min(most, lines.most_characters // (2 * len(columns))))
+        require_memory(f"{lines.path}: {heading.keyword}", min(most, lines.characters // (2 * len(columns))))
     rows = itertools.islice(lines.until_blank(), one_more)
     return _Section(parse(lines.path, rows, first_line, columns, comments="#"), first_line)
 
 
-def _columns(lines: _Lines, heading: _Heading, style: str | None) -> dict[str, str] | None:
+def _columns(lines: Lines, heading: _Heading, kind_of_type: str, style: str | None) -> dict[str, str] | None:
     """The columns of a section, some of which the first row decides, or None if it does not matter here."""
     if heading.keyword == "Masses":
-        return {"type": "i4", "mass": "f8"}
+        return {"type": kind_of_type, "mass": "f8"}
     if heading.keyword == "Atom Type Labels":
         return {"type": "i4", "label": WORD}
     if heading.keyword not in {"Atoms", "Velocities"}:
@@ -278,39 +185,44 @@ def _columns(lines: _Lines, heading: _Heading, style: str | None) -> dict[str, s
     first = next(lines, "")
     if first:
         lines.put_back(first)
-    width = len(_without_comment(first).split())
+    width = len(without_comment(first).split())
     if heading.keyword == "Velocities":
         return _VELOCITY | _SPIN if width == len(_VELOCITY | _SPIN) else _VELOCITY
-    columns = _STYLES[_atom_style(lines.path, heading, style, width)]
+    columns = _STYLES[_atom_style(lines.path, heading, style, width)] | {"type": kind_of_type}
     return columns | _IMAGE if width == len(columns | _IMAGE) else columns
 
 
 def _atom_style(path: Path, heading: _Heading, style: str | None, width: int) -> str:
-    hint = heading.hint
-    if style and hint in _STYLES and hint != style:
-        fail(path, heading.line, f"the file says 'Atoms # {hint}', and the option style {style!r}")
-    if style or hint in _STYLES:
-        return style or hint
-    # Only one style is this narrow; of the others several look alike.
-    if not hint and width in {len(_STYLES["atomic"]), len(_STYLES["atomic"] | _IMAGE)}:
-        return "atomic"
-    problem = f"unknown atom style {hint!r}" if hint else "the atom style is not named"
+    """The style that the file names, if it is one of LAMMPS's words; else that of the option."""
+    word = heading.hint.split()[0].removesuffix("/kk") if heading.hint else ""
     known = ", ".join(_STYLES)
+    if word in _OTHER_STYLES:
+        fail(path, heading.line, f"the file says 'Atoms # {word}', and such cannot be read; known styles are {known}")
+    if style and word in _STYLES and _STYLES[word] != _STYLES[style]:
+        fail(path, heading.line, f"the file says 'Atoms # {word}', and the option style {style!r}")
+    if style or word in _STYLES:
+        return style or word
+    # Only one style is this narrow; of the others several look alike, also with images.
+    if not word and width == len(_STYLES["atomic"]):
+        return "atomic"
+    problem = f"unknown atom style {word!r}" if word else "the atom style is not named"
     return fail(path, heading.line, f"{problem}; write 'Atoms # style' or give the option style, one of {known}")
 
 
 class _Atoms:
     """What the sections say about each atom. Here their numbers are checked against each other."""
 
-    def __init__(self, path: Path, header: _Header, sections: dict[str, _Section]) -> None:
+    def __init__(self, path: Path, header: Header, sections: dict[str, _Section]) -> None:
         self._path = path
         self._type_count = header.count("atom types")
         self._sections = sections
         self.table = sections["Atoms"].table
         self._columns = self.table.dtype.names or ()
+        labels = self._by_type("Atom Type Labels", "label")
+        self._labels = [] if labels is None else labels.tolist()
         self._require("Atoms", self.table["id"] >= 1, "an atom id below 1")
         self._require("Atoms", _first_occurrences(self.table["id"]), "an atom id that occurred before")
-        self._require("Atoms", self._known_types("Atoms"), f"a type that is not one of 1 to {self._type_count}")
+        self._types = self._numbered("Atoms")
 
     def velocities(self) -> NDArray[np.float64] | None:
         """Shape (N, 3) in the order of Atoms."""
@@ -326,28 +238,22 @@ class _Atoms:
 
     def types(self) -> NDArray[Any]:
         """Numbers, or labels if the file names them."""
-        labels = self._by_type("Atom Type Labels", "label")
-        types: NDArray[Any] = self.table["type"]
-        return types if labels is None else labels[types - 1]
+        return np.array(self._labels)[self._types - 1] if self._labels else self._types
 
-    def mass(self, given: float | None) -> NDArray[np.float64] | float:
-        """One number for each atom, or one for all if the file leaves it open."""
-        by_type = self._by_type("Masses", "mass")
-        by_size = "density" in self._columns
-        if given is not None:
-            if by_size or by_type is not None:
-                raise InputError("the file has masses of its own; leave out the option mass")
-            return number("mass", given, above=0.0)
-        if by_size:
+    def images(self) -> NDArray[np.int64] | None:
+        """Shape (N, 3), if the rows of atoms have image flags."""
+        return np.stack([self.table[name] for name in _IMAGE], -1).astype(np.int64) if "nx" in self._columns else None
+
+    def mass(self) -> NDArray[np.float64] | None:
+        """One number for each atom; None if the file leaves it open."""
+        if "density" in self._columns:
             # As LAMMPS has it: for a point, which has no diameter, the column density holds the mass.
             diameter, density = self.table["diameter"], self.table["density"]
             with np.errstate(over="ignore", invalid="ignore"):  # a mass that is not finite is refused as such
                 masses: NDArray[np.float64] = np.where(diameter > 0, density * (math.pi / 6) * diameter**3, density)
             return masses
-        if by_type is None:
-            raise InputError("there is no section Masses; give the option mass")
-        of_each: NDArray[np.float64] = by_type[self.table["type"] - 1]
-        return of_each
+        by_type = self._by_type("Masses", "mass")
+        return None if by_type is None else by_type[self._types - 1]
 
     def attributes(self) -> dict[str, NDArray[Any]]:
         return {name: self.table[name] for name in _ATTRIBUTES if name in self._columns}
@@ -356,16 +262,23 @@ class _Atoms:
         """A column of a section that has one row for each type, in the order of types."""
         if keyword not in self._sections:
             return None
-        table = self._sections[keyword].table
-        self._require(keyword, self._known_types(keyword), f"a type that is not one of 1 to {self._type_count}")
-        self._require(keyword, _first_occurrences(table["type"]), "a type that occurred before")
+        types = self._numbered(keyword)
+        self._require(keyword, _first_occurrences(types), "a type that occurred before")
+        values: NDArray[Any] = self._sections[keyword].table[column]
         if column == "mass":
-            self._require(keyword, table["mass"] > 0, "a mass that is not positive")
-        return table[column][np.argsort(table["type"])]
+            self._require(keyword, values > 0, "a mass that is not positive")
+        return values[np.argsort(types)]
 
-    def _known_types(self, keyword: str) -> NDArray[np.bool_]:
+    def _numbered(self, keyword: str) -> NDArray[np.int64]:
+        """The types of a section's rows as numbers, where the rows may have labels."""
         types = self._sections[keyword].table["type"]
-        return (types >= 1) & (types <= self._type_count)
+        if types.dtype.kind != "i":
+            words, rows = np.unique(types, return_inverse=True)
+            numbers = {label: number for number, label in enumerate(self._labels, 1)}
+            types = np.array([numbers.get(word) or _small_number(word) for word in words.tolist()], np.int64)[rows]
+        known = (types >= 1) & (types <= self._type_count)
+        self._require(keyword, known, f"a type that is not one of 1 to {self._type_count}")
+        return types.astype(np.int64)
 
     def _require(self, keyword: str, good: NDArray[np.bool_], problem: str) -> None:
         if not good.all():
@@ -376,23 +289,14 @@ class _Atoms:
             )
 
 
+def _small_number(word: str) -> int:
+    """The number that a word stands for, or 0, which no type has."""
+    return int(word) if re.fullmatch("[0-9]{1,9}", word) else 0
+
+
 def _first_occurrences(values: NDArray[Any]) -> NDArray[np.bool_]:
     """True where a value occurs for the first time."""
     order = np.argsort(values, kind="stable")
     first = np.ones(len(values), dtype=bool)
     first[order[1:]] = values[order[1:]] != values[order[:-1]]
     return first
-
-
-def _without_comment(line: str) -> str:
-    return line.partition("#")[0].strip()
-
-
-def _float(lines: _Lines, word: str) -> float:
-    try:
-        value = float(word)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        lines.fail(f"{word!r} is not a finite number")
-    return value

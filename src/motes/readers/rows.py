@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import itertools
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,11 @@ LONGEST_WORD = 64
 WORD = f"U{LONGEST_WORD}"
 LONGEST_LINE = 1_000_000
 MOST_COLUMNS = 1000
+
+# Numbers are packed to a tenth or so of their size. What unpacks to far more was made to fill a machine.
+_MOST_UNPACKED, _FEWEST_BYTES = 50, 1_000_000
+_PACKED = b"\x1f\x8b"
+_BLOCK = 1 << 20
 
 Table = NDArray[Any]
 """A structured array: one named field per column."""
@@ -41,6 +48,25 @@ def naming(path: Path) -> Iterator[None]:
         raise InputError(f"{path}: {error}") from error
 
 
+@contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """The file for reading; one that is packed is unpacked into another, which goes when it is closed."""
+    with path.open("rb") as file:
+        packed = file.read(len(_PACKED)) == _PACKED
+        file.seek(0)
+        if not packed:
+            yield file
+            return
+        most = max(_MOST_UNPACKED * path.stat().st_size, _FEWEST_BYTES)
+        with gzip.open(file) as source, tempfile.TemporaryFile() as plain:
+            while block := source.read(_BLOCK):
+                plain.write(block)
+                if plain.tell() > most:
+                    raise InputError(f"{path}: the file unpacks to more than {_MOST_UNPACKED} times its size")
+            plain.seek(0)
+            yield plain
+
+
 def parse(
     path: Path, rows: Iterable[str], first_line: int, columns: dict[str, str], comments: str | None = None
 ) -> Table:
@@ -59,8 +85,9 @@ def parse(
 
 
 def _parse_block(path: Path, block: list[str], first_line: int, columns: dict[str, str], comments: str | None) -> Table:
+    words: dict[str, list[str]] = {}
     if not all(map(str.isascii, block)):
-        block = _plain_rows(path, block, first_line, comments)
+        block, words = _plain_rows(path, block, first_line, columns, comments)
     try:
         table = _numpy_table(block, columns, comments)
     except ValueError:
@@ -71,6 +98,7 @@ def _parse_block(path: Path, block: list[str], first_line: int, columns: dict[st
         if kind == "f8":
             good = np.isfinite(table[name])
         elif kind == WORD:
+            table[name] = words.get(name, table[name])
             good = np.char.str_len(table[name]) < LONGEST_WORD
         else:
             continue
@@ -80,17 +108,29 @@ def _parse_block(path: Path, block: list[str], first_line: int, columns: dict[st
     return table
 
 
-def _plain_rows(path: Path, block: list[str], first_line: int, comments: str | None) -> list[str]:
-    """The rows without their comments, where alone other letters than those of ASCII may stand.
+def _plain_rows(
+    path: Path, block: list[str], first_line: int, columns: dict[str, str], comments: str | None
+) -> tuple[list[str], dict[str, list[str]]]:
+    """The rows without comments and with "-" for each word; and by column the words, which may have any letters.
 
     NumPy looks letters of an integer up in a table for bytes, and ends the process for one far beyond
     (https://github.com/numpy/numpy/pull/31586); so none must ever get there.
     """
-    rows = [row.split(comments)[0] if comments else row for row in block]
-    for line, row in enumerate(rows, start=first_line):
-        if not row.isascii():
-            fail(path, line, f"found {row.strip()[:40]!r}; expected plain ASCII characters")
-    return rows
+    places = {name: place for place, (name, kind) in enumerate(columns.items()) if kind == WORD}
+    rows, words = [], {name: [] for name in places}  # type: ignore[var-annotated]  # of text
+    for line, row in enumerate(block, start=first_line):
+        cells = (row.split(comments)[0] if comments else row).split()
+        if len(cells) == len(columns):
+            for name, place in places.items():
+                if "\ufffd" in cells[place]:
+                    fail(path, line, f"{name} is {cells[place][:40]!r}; expected text in UTF-8")
+                words[name].append(cells[place])
+                cells[place] = "-"
+        plain = " ".join(cells)
+        if not plain.isascii():
+            fail(path, line, f"found {plain[:40]!r}; expected plain ASCII characters")
+        rows.append(plain)
+    return rows, words
 
 
 def _numpy_table(block: list[str], columns: dict[str, str], comments: str | None) -> Table:
@@ -114,7 +154,9 @@ def _find_bad_row(
 
 
 def _expected(kind: str) -> str:
-    return {"f8": "a finite number", "i8": "a whole number"}.get(kind, f"a word of less than {LONGEST_WORD} letters")
+    return {"f8": "a finite number", "i8": "a whole number", "i4": "a whole number"}.get(
+        kind, f"a word of less than {LONGEST_WORD} letters"
+    )
 
 
 def stacked(table: Table, names: Iterable[str]) -> NDArray[np.float64]:
