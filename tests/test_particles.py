@@ -196,3 +196,32 @@ def test_only_velocities_can_be_assigned():
     with pytest.raises(InputError, match=r"'charg' \(did you mean 'charge'\?\) cannot be assigned"):
         particles.attributes["charg"] = [1.0]
     particles.velocities = [[1.0, 1.0]]
+
+
+@pytest.mark.parametrize(
+    ("types", "mass", "expected"),
+    [
+        (["B", "A", "B"], {"A": 1.0, "B": 2.5}, [2.5, 1.0, 2.5]),
+        ([7, 2, 7], {2: 1, 7: 3}, [3, 1, 3]),
+        ([7, 2, 7], {"2": 1, "7": 3}, [3, 1, 3]),
+        (["O", "H", "H"], "elements", [15.999, 1.008, 1.008]),
+    ],
+)
+def test_masses_by_type(types, mass, expected):
+    assert Particles([[1, 1], [2, 2], [3, 3]], Box([4, 4]), mass=mass, types=types).mass.tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("mass", "message"),
+    [
+        ({"A": 1.0}, "mass: none is given for type 'B'"),
+        ({"A": 1.0, "B": 1.0, "C": 1.0}, "mass: there is no type 'C'"),
+        ({"A": 1.0, "B": "heavy"}, "mass of type 'B': expected a finite number"),
+        ({}, "mass: none is given for type 'A'"),
+        ("elements", "mass: the type 'A' is no chemical element"),
+        ("heavy", 'mass: expected a number, numbers by type, or "elements"'),
+    ],
+)
+def test_masses_by_type_that_do_not_fit(mass, message):
+    with pytest.raises(InputError, match=message):
+        Particles([[1, 1], [2, 2]], Box([4, 4]), mass=mass, types=["A", "B"])

@@ -242,7 +242,7 @@ def gsd_files(folder: Path) -> tuple[bytes, ...]:
     own.log = {
         "particles/id": np.array([5, 2]), "particles/angle": np.array([0.5, 1.5]), "time": np.array([2.5]),
         "lengths": np.array([4.0, 6.0, 8.0]), "origin": np.array([0.0, 1.0, 2.0]),
-        "boundary": np.array([0, 1, 2], np.uint8), "text_types": np.array([1], np.uint8),
+        "boundary": np.array([[0, 0], [1, 1], [2, 2]], np.uint8), "text_types": np.array([1], np.uint8),
     }  # fmt: skip
     contents = []
     for frames in ([solid, solid], [flat], [flat, solid], [own, own]):

@@ -130,3 +130,10 @@ def test_full_disk_stops_the_run(simulation):
     simulation.step = 40
     with pytest.raises(RunError, match="cannot write /dev/full at step 40: No space left"):
         thermo(Frame(simulation))
+
+
+def test_a_name_of_another_format_is_refused(tmp_path):
+    with pytest.raises(
+        InputError, match=r"a thermo table is a CSV file, and \.gsd means another format; call it a\.csv"
+    ):
+        Thermo(tmp_path / "a.gsd")

@@ -2,8 +2,9 @@
 
 Its box is centred on zero: positions are written relative to the centre of the box. A 2D world has z = 0 and a box with
 no depth. What GSD has no place for is logged: `log/particles/id` and further attributes by their names, `log/time`, and
-the exact box as `log/lengths`, `log/origin` and `log/boundary` (a place in motes.box.BOUNDARIES for each axis), which
-motes.read knows. With single precision, the usual one, a trajectory is not the exact state; with double it is.
+the exact box as `log/lengths`, `log/origin` and `log/boundary` (places in motes.box.BOUNDARIES for the sides of each
+axis), which motes.read knows. With single precision, the usual one, a trajectory is not the exact state; with double it
+is.
 
 The file is written in place, not only at its end. A run that is killed in the middle of a snapshot may leave a file
 that readers refuse; resumed from a checkpoint, the run first makes it whole (see `motes.observers.extent`).
@@ -19,7 +20,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from motes.box import BOUNDARIES
+from motes.box import BOUNDARIES, Box
 from motes.errors import InputError, RunError
 from motes.observers.extent import Extent
 from motes.observers.memory import path_from, path_in
@@ -138,7 +139,7 @@ class Trajectory(Observer):
         or not the one that was written.
         """
         # What is there was written by the run that is resumed, so it may be overwritten.
-        trajectory = cls(path_in(memory, beside), True, memory.get("precision", "single"))
+        trajectory = cls(path_in(memory, beside), True, str(memory.get("precision")))
         extent = memory.get("extent")
         if extent is not None:
             if not isinstance(extent, Mapping):
@@ -212,10 +213,16 @@ def chunks(frame: Frame, floats: type[np.floating[Any]]) -> dict[str, Array]:
         "log/time": np.array([frame.time]),
         "log/lengths": box.lengths,
         "log/origin": box.origin,
-        "log/boundary": np.array([BOUNDARIES.index(word) for word in box.boundary], np.uint8),
+        "log/boundary": _sides(box),
         "log/text_types": np.array([isinstance(frame.type_names[0], str)], np.uint8),
     }
     return {name: np.ascontiguousarray(values) for name, values in parts.items()}
+
+
+def _sides(box: Box) -> Array:
+    """For each axis what its lower and its upper side are, (d, 2): places in BOUNDARIES."""
+    sides = [(word, word) if isinstance(word, str) else word for word in box.boundary]
+    return np.array([[BOUNDARIES.index(word) for word in pair] for pair in sides], np.uint8)
 
 
 def _small(frame: Frame) -> Array:

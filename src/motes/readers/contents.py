@@ -30,7 +30,7 @@ class Edges(NamedTuple):
 
     lengths: NDArray[np.float64]
     origin: NDArray[np.float64]
-    boundary: tuple[str, ...] | str = "periodic"
+    boundary: tuple[Any, ...] | str = "periodic"
 
 
 @dataclass

@@ -152,14 +152,15 @@ def _edges(frame: _Frame, dimensions: int) -> Edges:
     lengths, tilts = np.split(six[:, 0].astype(np.float64), [3])
     if not np.abs(tilts).max() <= ROUNDING:  # they count edges; what is no number fails as well
         raise InputError(f"triclinic boxes are not supported: the tilt factors are {tilts.tolist()}, expected zeros")
-    exact, origin, boundary = lengths.copy(), -lengths / 2, np.zeros(3, np.int64)
+    exact, origin, sides = lengths.copy(), -lengths / 2, np.zeros((3, 2), np.int64)
     if frame.find("log/lengths") is not None:
         known = frame.numbers("log/lengths", (dimensions, 1), 0.0)[:, 0]
         if (np.abs(known - lengths[:dimensions]) <= ROUNDING * lengths[:dimensions]).all():  # as no one changed it
             exact[:dimensions] = known
             origin = np.zeros(3)
             origin[:dimensions] = frame.numbers("log/origin", (dimensions, 1), 0.0)[:, 0]
-            boundary[:dimensions] = frame.numbers("log/boundary", (dimensions, 1), 0, whole=True)[:, 0]
-    if boundary.min() < 0 or boundary.max() >= len(BOUNDARIES):
-        raise InputError(f"log/boundary: expected numbers from 0 to {len(BOUNDARIES) - 1}, got {boundary.tolist()}")
-    return Edges(exact, origin, tuple(BOUNDARIES[kind] for kind in boundary))
+            sides[:dimensions] = frame.numbers("log/boundary", (dimensions, 2), 0, whole=True)
+    if sides.min() < 0 or sides.max() >= len(BOUNDARIES):
+        raise InputError(f"log/boundary: expected numbers from 0 to {len(BOUNDARIES) - 1}, got {sides.tolist()}")
+    words = [tuple(BOUNDARIES[kind] for kind in pair) for pair in sides]
+    return Edges(exact, origin, tuple(pair[0] if pair[0] == pair[1] else pair for pair in words))
