@@ -37,12 +37,16 @@ def numbers(name: str, values: Any) -> NDArray[np.float64]:
     return array.astype(np.float64)
 
 
-def number(name: str, value: Any, *, minimum: float = -math.inf, above: float = -math.inf) -> float:
-    """One finite real number, at least `minimum` and greater than `above`; above 0, of a size to calculate with."""
+def number(
+    name: str, value: Any, *, minimum: float = -math.inf, above: float = -math.inf, maximum: float = math.inf
+) -> float:
+    """One finite real number within these bounds, greater than `above`; above 0, of a size to calculate with."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, Real) or not _is_finite(value):
         raise InputError(f"{name}: expected a finite number, got {_brief(value)}")
     if value < minimum:
         raise InputError(f"{name}: expected at least {minimum:g}, got {value}")
+    if float(value) > maximum:
+        raise InputError(f"{name}: expected at most {maximum:.0e}, got {float(value):g}")
     if value <= above:
         raise InputError(f"{name}: expected more than {above:g}, got {value}")
     if above == 0 and not SMALLEST <= float(value) <= LARGEST:

@@ -233,9 +233,7 @@ class Particles:
 
         Raises InputError for a temperature < 0, and for a single particle, which cannot both move and rest.
         """
-        temperature = number("temperature", temperature, minimum=0.0)
-        if temperature > LARGEST:
-            raise InputError(f"temperature: expected at most {LARGEST:.0e}, got {temperature:g}")
+        temperature = number("temperature", temperature, minimum=0.0, maximum=LARGEST)
         seed = check_seed(seed)
         if len(self) == 1 and temperature > 0:
             raise InputError("thermalize: one particle without momentum has no temperature; give its velocity instead")

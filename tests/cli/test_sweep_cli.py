@@ -52,6 +52,22 @@ def test_every_row_is_what_motes_run_would_give(motes, fluid, folder):
     assert [line.split()[-1] for line in table.splitlines()[1:]] == [row["fingerprint"] for row in rows]
 
 
+def test_a_file_that_the_input_names_may_not_change_between(motes, write, fluid, folder):
+    function = write("def soft(r):\n    return (1.2 - r)**2\n", "energies.py")
+    text = fluid.read_text().replace('name = "lennard-jones"', 'function = "energies.py:soft"')
+    path = write(text.replace("epsilon = 1.0\nsigma = 1.0\n", ""))
+    command = ("sweep", path, "--vary", "run.steps=1,2", "--workers", 1, "--output", "rows.csv")
+    assert motes(*command).exit_code == 0
+    before = (folder / "rows.csv").read_bytes()
+    assert motes(*command).exit_code == 0
+    function.write_text("def soft(r):\n    return (1.3 - r)**2\n")
+    result = motes(*command)
+    assert result.exit_code == 2
+    assert "rows.csv: a file that" in result.stderr
+    assert "(energies.py), has changed since these rows were made" in result.stderr
+    assert (folder / "rows.csv").read_bytes() == before
+
+
 def test_the_function_gives_the_same(motes, fluid):
     varied = {"integrator.dt": [0.001, 0.002]}
     with ThreadPoolExecutor(2) as executor:

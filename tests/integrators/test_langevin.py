@@ -164,6 +164,8 @@ def test_axes_particles_and_steps_are_independent(integrator, dimensions):
         ({"temperature": -1.0}, "temperature: expected at least 0, got -1.0"),
         ({"temperature": math.nan}, "temperature: expected a finite number"),
         ({"friction": -1}, "friction: expected .* 0, got -1"),
+        ({"temperature": 1e200}, "temperature: expected at most"),
+        ({"friction": 1e200}, "friction: expected "),
         ({"friction": math.inf}, "friction: expected a finite number"),
         ({"friction": {"A": -1.0}}, "friction of 'A': expected .* 0, got -1"),
         ({"friction": [1.0]}, "friction: expected a finite number"),

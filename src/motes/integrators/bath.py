@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from motes.checks import number
+from motes.checks import LARGEST, number
 from motes.errors import InputError, ParticleError
 from motes.formulas.bind import World, by_type
 from motes.frozen import kept, shown
@@ -32,7 +32,7 @@ class HeatBath(Integrator):
     @known_keywords
     def __init__(self, dt: float, temperature: float, friction: Any, seed: int) -> None:
         self.dt = positive("dt", dt)
-        self.temperature = number("temperature", temperature, minimum=0.0)
+        self.temperature = number("temperature", temperature, minimum=0.0, maximum=LARGEST)
         self.friction = self._checked(friction)
         self.seed = check_seed(seed)
 
@@ -50,7 +50,9 @@ class HeatBath(Integrator):
         return self._one("friction", friction)
 
     def _one(self, name: str, value: Any) -> float:
-        return number(name, value, above=0.0) if self.needs_friction else number(name, value, minimum=0.0)
+        return (
+            number(name, value, above=0.0) if self.needs_friction else number(name, value, minimum=0.0, maximum=LARGEST)
+        )
 
     def bind(self, world: World) -> Integrator:
         """The same with friction in the order of the types, or of an attribute that there is."""
