@@ -249,3 +249,14 @@ def test_options_of_reading(write):
 def test_masses_that_are_none(write, mass):
     with pytest.raises(InputError, match=r"\[particles\]: mass .*is not a number above 0"):
         build(write, READ + f"mass = {mass}\n" + REST)
+
+
+def test_greek_names_and_tables_from_a_file(write):
+    """The micro sign of keyboards is the letter mu to Python."""
+    greek = REST.replace("epsilon*r", "\N{MICRO SIGN}*r").replace("epsilon =", '"\N{MICRO SIGN}" =')
+    job = build(write, RANDOM + "density = 0.3\n" + greek)
+    assert job.bound[0].uniform == {"\N{GREEK SMALL LETTER MU}": 1.0}
+    write("import motes\ntable = motes.Table([0.5, 1.0, 1.5, 2.0], [4.0, 1.0, 0.5, 0.0])\n", "tables.py")
+    tabled = REST.replace('energy = "epsilon*r"', 'function = "tables.py:table"').replace("epsilon = 1.0\n", "")
+    job = build(write, RANDOM + "density = 0.3\n" + tabled)
+    assert job.bound[0].name == "Table"

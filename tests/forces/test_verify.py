@@ -58,6 +58,8 @@ def test_formulas_that_are_hard_to_compute_pass() -> None:
         lambda r: np.log(1.2 - r),
         lambda r: 1e-30 / r**24 + np.abs(np.sin(40 * r)),
         lambda r: 0.0 * r,
+        lambda r: 1.7 + 1e-22 * r,
+        lambda r: np.exp(-715.0 - r) * np.exp(-r),
     ):
         pair_source([Pair(energy, 2.0).bind(("A",), {})], 1, 3)
 

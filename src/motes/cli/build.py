@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -181,7 +182,7 @@ def build_interaction(job: Job, number: int, table: PairTable | FieldTable) -> m
 
 def build_pair(table: PairTable, outline: Outline, folder: Path) -> motes.Pair:
     """The pair interaction of one [[interactions]]."""
-    given = {name: build_parameter(name, value, outline) for name, value in table.parameters.items()}
+    given = {_as_python(name): build_parameter(name, value, outline) for name, value in table.parameters.items()}
     cutoff = build_parameter("cutoff", table.cutoff, outline)
     if table.energy is not None:
         return motes.Pair.from_expression(table.energy, cutoff, shift=table.shift, **given)
@@ -191,10 +192,15 @@ def build_pair(table: PairTable, outline: Outline, folder: Path) -> motes.Pair:
 
 def build_field(table: FieldTable, outline: Outline, folder: Path) -> motes.Field:
     """The field of one [[interactions]]."""
-    given = {name: by_label(value, outline) for name, value in table.parameters.items()}
+    given = {_as_python(name): by_label(value, outline) for name, value in table.parameters.items()}
     if table.energy is not None:
         return motes.Field.from_expression(table.energy, **given)
     return motes.Field(_function(str(table.function), folder), **given)
+
+
+def _as_python(name: str) -> str:
+    """A name as Python reads it: two letters that look alike, such as the micro sign and mu, are one."""
+    return unicodedata.normalize("NFKC", name)
 
 
 def by_label(value: Any, outline: Outline) -> Any:

@@ -24,6 +24,9 @@ from motes.formulas.lookup import columns_in
 TOLERANCE = 1e-4
 """Of a value and of a slope, as a part of the largest there is."""
 
+LEAST = 1e-280
+"""Numbers near the smallest there are lose their digits."""
+
 STEP = 1e-4
 """For differences, as a part of the coordinate."""
 
@@ -36,7 +39,7 @@ def require_values(name: str, formula: Expression, found: Sequence[float], point
     expected = [_value(formula, point) for point in points]
     largest = max((abs(value) for value in expected if math.isfinite(value)), default=0.0)
     for point, value, right in zip(points, found, expected, strict=True):
-        if math.isfinite(right) and not abs(value - right) <= TOLERANCE * (abs(right) + 1e-3 * largest):
+        if math.isfinite(right) and not abs(value - right) <= TOLERANCE * (abs(right) + 1e-3 * largest) + LEAST:
             _refuse(name, "value", value, right, point)
 
 
@@ -47,7 +50,9 @@ def require_slopes(
     expected = [slope_of(formula, coordinate, point) for point in points]
     largest = max((abs(slope) for slope in expected if math.isfinite(slope)), default=0.0)
     for point, slope, right in zip(points, found, expected, strict=True):
-        if math.isfinite(right) and not abs(slope - right) <= 0.01 * abs(right) + TOLERANCE * largest:
+        # Differences do not see a slope that changes the value by less than its rounding.
+        unseen = 1e-6 * abs(_value(formula, point)) / (abs(point[coordinate]) or 1.0)
+        if math.isfinite(right) and not abs(slope - right) <= 0.01 * abs(right) + TOLERANCE * largest + unseen + LEAST:
             _refuse(name, f"slope along {coordinate.removeprefix('p_')}", slope, right, point)
 
 
