@@ -55,13 +55,14 @@ def test_formulas_that_are_hard_to_compute_pass() -> None:
         lambda r: np.where(r < 1.3, 1e9 * (1.3 - r) ** 2, 0.0) + 1e-9 * r,
         lambda r: np.exp(-800.0 * r),
         lambda r: np.floor(r / 0.1) * (r % 0.1) + np.sign(r - 1.1),
-        lambda r: np.log(1.2 - r),
+        lambda r: np.log(2.2 - r),
         lambda r: 1e-30 / r**24 + np.abs(np.sin(40 * r)),
         lambda r: 0.0 * r,
         lambda r: 1.7 + 1e-22 * r,
         lambda r: np.exp(-715.0 - r) * np.exp(-r),
     ):
-        pair_source([Pair(energy, 2.0).bind(("A",), {})], 1, 3)
+        for shift in (None, "energy", "force"):
+            pair_source([Pair(energy, 2.0, shift=shift).bind(("A",), {})], 1, 3)
 
 
 BOX = motes.Box([10.0] * 3, boundary="open")

@@ -24,9 +24,10 @@ def require_right_pair(pair: BoundPair, code: PairCode) -> None:
         points = list(_points(pair, types))
         energy = _shifted(pair, points)
         force, found = verify.run([*code.prologue, *code.body_both], [code.force, code.energy], points)
-        verify.require_values(pair.name, energy, found, points)
+        scale = verify.scale_of(pair.energy, [*points, {**points[0], "r": points[0]["cutoff"]}])
+        verify.require_values(pair.name, energy, found, points, scale)
         slopes = [-value * point["r"] for value, point in zip(force, points, strict=True)]
-        verify.require_slopes(pair.name, energy, "r", slopes, points)
+        verify.require_slopes(pair.name, energy, "r", slopes, points, scale)
 
 
 def _types(pair: BoundPair) -> Sequence[tuple[int, int]]:

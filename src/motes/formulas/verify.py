@@ -34,26 +34,40 @@ _NUMBER = re.compile(r"(?<![\w.])\d+\.?\d*(e[-+]?\d+)?(?![\w.])")
 Point = Mapping[str, float]
 
 
-def require_values(name: str, formula: Expression, found: Sequence[float], points: Sequence[Point]) -> None:
-    """Raise an InputError if the values found at some points are not those of the formula."""
+def require_values(
+    name: str, formula: Expression, found: Sequence[float], points: Sequence[Point], scale: float = 0.0
+) -> None:
+    """Raise an InputError if the values found are not those of the formula; scale: of what its differences are made."""
     expected = [_value(formula, point) for point in points]
     largest = max((abs(value) for value in expected if math.isfinite(value)), default=0.0)
+    least = 1e-10 * scale + LEAST
     for point, value, right in zip(points, found, expected, strict=True):
-        if math.isfinite(right) and not abs(value - right) <= TOLERANCE * (abs(right) + 1e-3 * largest) + LEAST:
+        if math.isfinite(right) and not abs(value - right) <= TOLERANCE * (abs(right) + 1e-3 * largest) + least:
             _refuse(name, "value", value, right, point)
 
 
 def require_slopes(
-    name: str, formula: Expression, coordinate: str, found: Sequence[float], points: Sequence[Point]
+    name: str,
+    formula: Expression,
+    coordinate: str,
+    found: Sequence[float],
+    points: Sequence[Point],
+    scale: float = 0.0,
 ) -> None:
     """Raise an InputError if the slopes found are not those of the formula, where its differences can tell."""
     expected = [slope_of(formula, coordinate, point) for point in points]
     largest = max((abs(slope) for slope in expected if math.isfinite(slope)), default=0.0)
     for point, slope, right in zip(points, found, expected, strict=True):
         # Differences do not see a slope that changes the value by less than its rounding.
-        unseen = 1e-6 * abs(_value(formula, point)) / (abs(point[coordinate]) or 1.0)
+        unseen = 1e-6 * max(abs(_value(formula, point)), scale) / (abs(point[coordinate]) or 1.0)
         if math.isfinite(right) and not abs(slope - right) <= 0.01 * abs(right) + TOLERANCE * largest + unseen + LEAST:
             _refuse(name, f"slope along {coordinate.removeprefix('p_')}", slope, right, point)
+
+
+def scale_of(formula: Expression, points: Sequence[Point]) -> float:
+    """The largest finite value of a formula at some points."""
+    values = [abs(_value(formula, point)) for point in points]
+    return max((value for value in values if math.isfinite(value)), default=0.0)
 
 
 def points(symbols: Iterable[str], known: Mapping[str, Sequence[float]]) -> list[Point]:
