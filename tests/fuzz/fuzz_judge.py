@@ -181,13 +181,13 @@ class Fuzzer:
     def _simulate(self, job: Job, compile_all: bool = False) -> None:
         """Up to the first forces, where the source of the kernel is one that is compiled already."""
 
-        def compiled(key: str, generate: Callable[[], str], generator: str) -> ModuleType:
+        def compiled(key: str, generate: Callable[[], str]) -> ModuleType:
             if compile_all:
                 self._compiled.add(key)
             elif key not in self._compiled:
                 generate()
                 raise _NotCompiledError
-            return load_module(key, generate, generator)
+            return load_module(key, generate)
 
         load_module = motes.forces.plan.load
         with (
