@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from motes.cores import usable_cores
 from motes.streams import flush, warn
 
 RANK_AND_SIZE = (
@@ -40,6 +41,7 @@ PORTS = ("PMI_PORT", "PMI_CONTROL_PORT")
 
 EXPECTED = "MOTES_RANKS"
 SERVING = "MOTES_SERVING"
+"""The cores to which a server was bound when it was launched: what is loaded later may bind it to fewer."""
 LAUNCH = "MOTES_LAUNCH"
 """A process of the launch, and the mark of that."""
 
@@ -94,6 +96,20 @@ def processes_here(environment: Mapping[str, str]) -> int:
     if launched_ranks(environment) is None:
         return 1
     return next((int(environment[name]) for name in RANKS_HERE if environment.get(name, "").isdecimal()), 1)
+
+
+def bound_cores() -> frozenset[int]:
+    """The cores to which the launcher bound this process, or all."""
+    cores = os.environ.get(SERVING, "")
+    return frozenset(map(int, cores.split(","))) if cores else usable_cores()
+
+
+def is_bound() -> bool:
+    """Whether this process has fewer cores than the one that started it: then they are its own."""
+    try:
+        return usable_cores() < usable_cores(os.getppid())
+    except OSError:  # that is not to be known
+        return False
 
 
 def expected_ranks() -> int | None:
@@ -167,7 +183,7 @@ def _release() -> None:
 
 def _become_server() -> None:
     """Turn this process into a server, which finds modules where this program does."""
-    os.environ[SERVING] = "1"
+    os.environ[SERVING] = ",".join(map(str, sorted(usable_cores())))
     flush()
     server = Path(__file__).with_name("serve.py")
     path = [entry for entry in sys.path if isinstance(entry, str)]

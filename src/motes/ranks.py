@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from motes import launch
+from motes.cores import available_cores, cores_of, share_of, warn_of_more
 from motes.decomposition.single import SingleLink
 from motes.engine import Engine, Plan
 from motes.errors import InputError, RunError
@@ -33,7 +34,6 @@ from motes.queries import Queries
 from motes.starts import Start
 from motes.state import State
 from motes.streams import warn
-from motes.threads import available_cores
 from motes.turns import Turns
 
 FAILED, BAD_INPUT = 1, 2
@@ -248,7 +248,8 @@ def ranks_of(communicator: Any) -> Ranks:
 
 
 def _alone() -> Ranks:
-    return Ranks(None, SingleLink(), max(1, available_cores() // launch.processes_here(os.environ)))
+    sharing = 1 if launch.is_bound() else launch.processes_here(os.environ)
+    return Ranks(None, SingleLink(), max(1, available_cores() // sharing))
 
 
 def _connect() -> Ranks:
@@ -263,8 +264,8 @@ def _connect() -> Ranks:
         )
     from motes.decomposition.mpi import Channel, MpiLink, connect
 
-    communicator, sharing = connect(expected)
-    cores = max(1, available_cores() // sharing)
+    communicator, masks, here = connect(expected, launch.bound_cores())
+    cores = share_of(masks, here)
     if communicator.size == 1:
         return Ranks(None, SingleLink(), cores)
     channel, link = Channel(communicator), MpiLink(communicator)
@@ -273,6 +274,8 @@ def _connect() -> Ranks:
         channel.leave()
         raise SystemExit(0)
     ranks = Ranks(channel, link, cores)
+    if len(masks) > cores_of(masks):
+        warn_of_more(f"{len(masks)} ranks", cores_of(masks), "fewer ranks are faster")
     if not launch.leads():  # then nobody has seen to it yet
         atexit.register(ranks.dismiss)
     return ranks

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 from motes.admission import check_speeds, check_types, chosen_skin, first_moment
 from motes.assignment import Attributes, checked_columns
 from motes.checks import number, whole_number
+from motes.cores import warn_of_more
 from motes.decomposition.grid import check_images
 from motes.engine import Extremes, Plan
 from motes.errors import InputError, OverlapError, RunError
@@ -135,6 +136,8 @@ class Simulation(Readings):
         fields = [one.bind(outline.world) for one in interactions if isinstance(one, Field)]
         plans = tuple(field.plan for field in fields)
         threads = Team(threads, ranks.cores).threads
+        if threads > ranks.cores:
+            warn_of_more(f"{threads} threads of a rank", ranks.cores, "fewer threads are faster")
         plan = Plan(outline.box, integrator.bind(outline.world), forces, plans, width, threads, step, timeline)
         self._outline = outline.brief()
         self._integrator = integrator

@@ -15,18 +15,11 @@ from contextvars import ContextVar
 from itertools import pairwise
 from typing import Any
 
+from motes import cores as machine
 from motes.errors import InputError
-
-VARIABLE = "MOTES_THREADS"
-"""Environment variable that stands in for all cores where a program does not say how many threads it wants."""
 
 SMALLEST_PART = 16384
 """Items below which another thread costs more than it brings."""
-
-
-def available_cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 _share: ContextVar[int | None] = ContextVar("share", default=None)
@@ -47,8 +40,15 @@ def usual_threads(cores: int | None = None) -> int:
     share = _share.get()
     if share is not None:
         return share
-    chosen = os.environ.get(VARIABLE, "")
-    return int(chosen) if chosen.isdecimal() and int(chosen) else cores or available_cores()
+    return machine.usual_threads(cores or machine.available_cores(), os.environ)[0]
+
+
+def usual_cores() -> int:
+    """How many cores there are for several runs at once; OMP_NUM_THREADS tells only of the threads of one."""
+    share = _share.get()
+    if share is not None:
+        return share
+    return machine.usual_threads(machine.available_cores(), os.environ, machine.AT_MOST[1:])[0]
 
 
 class Team:

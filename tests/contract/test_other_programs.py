@@ -4,6 +4,7 @@ is taken for another's.
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -159,7 +160,8 @@ def test_a_launch_within_a_launch(run: Any, tmp_path: Path) -> None:
         ),
         environment={"MOTES_RANKS": "2"},
     )
-    assert done.stdout.split() == ["1", "3", "1", "2"]
+    said = re.sub(r"motes: \d ranks on .*\n", "", done.stdout)  # on a machine with fewer cores
+    assert said.split() == ["1", "3", "1", "2"]
     assert (done.stderr, done.returncode) == ("", 0)
 
 

@@ -13,7 +13,8 @@ from llvmlite import binding
 from motes.cache import cache_folder, trouble
 from motes.cli.report import table
 from motes.cli.versions import version
-from motes.threads import available_cores
+from motes.cores import available_cores, decided_by, usual_threads
+from motes.errors import InputError
 
 PACKAGES = ("motes", "numpy", "numba", "llvmlite", "sympy", "gsd")
 # The widest vectors of float64 that a feature stands for, best first (names as LLVM gives them).
@@ -26,8 +27,8 @@ def doctor() -> str:
         "system": f"{platform.system()} {platform.release()}, {platform.machine()}",
         "processor": processor(),
         "vectors": vectors(),
-        "cores": f"{available_cores()} of {os.cpu_count()} usable",
-        "threads": f"{available_cores()} unless a run says otherwise",
+        "cores": f"{available_cores()} of {os.cpu_count()} usable ({decided_by()})",
+        "threads": threads(),
         "MPI": mpi(),
         "cache": cache(),
         "Python": f"{platform.python_version()} ({sys.executable})",
@@ -48,6 +49,15 @@ def vectors() -> str:
         if features.get(name):
             return f"{bits} bits ({name}): {bits // 64} float64 at a time"
     return "none known: one float64 at a time"
+
+
+def threads() -> str:
+    """How many threads a run has that does not say how many, and what decides it."""
+    try:
+        number, decided = usual_threads(available_cores(), os.environ)
+    except InputError as error:
+        return f"none: {error}"
+    return f"{number} ({decided}) unless a run says otherwise"
 
 
 def mpi() -> str:

@@ -26,8 +26,10 @@ LOOK_AT_ONCE = 2e-3
 LONGEST_NAP = 2e-3
 
 
-def connect(expected: int | None) -> tuple[Any, int]:
-    """The communicator of all ranks, and how many of them share this machine; all ranks must call this.
+def connect(expected: int | None, cores: frozenset[int] = frozenset()) -> tuple[Any, list[frozenset[int]], int]:
+    """The communicator of all ranks, and of those on this machine: their cores, and which of them this one is.
+
+    All ranks must call this, each with the cores that it is bound to.
 
     Raises:
         InputError: without mpi4py or an MPI library, or if there are not as many ranks as expected.
@@ -55,9 +57,9 @@ def connect(expected: int | None) -> tuple[Any, int]:
         )
     sys.excepthook = _abort_on_failure
     here = world.Split_type(MPI.COMM_TYPE_SHARED)
-    sharing: int = here.size
+    masks, rank = here.allgather(cores), here.rank
     here.Free()
-    return world.Dup(), sharing
+    return world.Dup(), masks, rank
 
 
 def _abort_on_failure(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -19,7 +19,7 @@ from motes.sweeps.ledger import Ledger
 from motes.sweeps.runs import RESERVED, Row, Run, plan_runs
 from motes.sweeps.subjects import Subject, subject_of
 from motes.sweeps.task import Outcome
-from motes.threads import usual_threads
+from motes.threads import usual_cores
 from motes.words import known_keywords
 
 Show = Callable[[int], None]
@@ -88,7 +88,7 @@ class Shares:
 
     def among(self, runs: int) -> tuple[int, int]:
         """Workers and threads of each for so many runs, so that together they have the cores, and no more."""
-        cores = usual_threads()
+        cores = usual_cores()
         workers = min(self.workers or max(1, cores // (self.threads or 1)), max(1, runs))
         return workers, self.threads or max(1, cores // workers)
 

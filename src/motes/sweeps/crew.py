@@ -22,11 +22,11 @@ from multiprocessing.connection import wait as wait_for_process
 from threading import Thread
 from typing import Any
 
+from motes.cores import THREADS
 from motes.errors import InputError, RunError
 from motes.sweeps.executors import Calls, check_pickle, dumps, in_main_without_file, name_of, outcome_of
 from motes.sweeps.runs import Row
 from motes.sweeps.task import Outcome, perform_pickled
-from motes.threads import VARIABLE
 
 LOST = "its worker process was killed, or ran out of memory; start the sweep again to repeat this run"
 Waiting = deque[tuple[int, Row]]
@@ -50,7 +50,7 @@ def check_crew(function: Callable[..., Any], calls: Calls) -> None:
 def prepare(threads: int) -> None:
     """What a worker does first."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asks; it ends its workers
-    os.environ[VARIABLE] = os.environ["OMP_NUM_THREADS"] = str(threads)
+    os.environ[THREADS] = os.environ["OMP_NUM_THREADS"] = str(threads)
     if "numba" not in sys.modules:  # later it could no longer be changed
         os.environ["NUMBA_NUM_THREADS"] = str(threads)
     Thread(target=_end_with_parent, daemon=True).start()
