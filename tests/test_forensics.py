@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -109,7 +108,6 @@ def check(report, force_between, cutoff):
     moved = Moved(simulation)
     row = simulation.ids.tolist().index(report.id)
     assert report.vector("position") == pytest.approx(moved.positions[row], abs=1e-9)
-    assert report.vector("velocity") == pytest.approx(moved.velocities[row], rel=1e-5, abs=1e-5)
     around = images(moved, moved.positions[row], report.id, cutoff)
     expected = [(number, distance) for distance, number, _ in around[:5]]
     assert [number for number, _ in report.neighbors] == [number for number, _ in expected]
@@ -117,6 +115,9 @@ def check(report, force_between, cutoff):
     assert f"({len(around)} within the cutoff)" in report.facts["neighbours"]
     force = sum(-force_between(distance) * apart / distance for distance, _, apart in around)
     assert report.vector("force") == pytest.approx(force, rel=1e-3, abs=1e-3 * np.abs(force).max())
+    # The second half of the step has pushed it already, and it is then that it was found to be too fast.
+    velocity = moved.velocities[row] + 0.5 * force * simulation.integrator.dt / simulation.mass[row]
+    assert report.vector("velocity") == pytest.approx(velocity, rel=1e-5, abs=1e-5 * np.abs(velocity).max())
 
 
 def test_a_step_too_long():
@@ -136,8 +137,8 @@ def test_a_step_too_long():
 def test_the_faster_of_two_is_named(shift):
     pair = motes.Pair(lennard_jones, 2.5, shift=shift, epsilon=1.0, sigma=1.0)
     edge = lennard_jones_force(2.5) if shift == "force" else 0.0
-    report = Report(crossing(190.0, 0.021, [pair]))
-    assert (report.step, report.id) == (1, 7)
+    report = Report(crossing(95.0, 0.021, [pair]))
+    assert (report.step, report.id) == (2, 4)  # 7 has lost some of its speed
     check(report, lambda r: lennard_jones_force(r) - edge, 2.5)
     assert "use a smaller dt: the particle moves by" in report.facts["advice"]
 
@@ -146,8 +147,8 @@ def test_the_faster_of_two_is_named(shift):
     "box", [motes.Box([8.0, 8.0], origin=[10.0, -20.0]), motes.Box([8.0, 8.0], ["open", "reflecting"])]
 )
 def test_two_dimensions(box):
-    report = Report(crossing(190.0, 0.021, [LJ], box))
-    assert (report.step, report.id) == (1, 7)
+    report = Report(crossing(95.0, 0.021, [LJ], box))
+    assert (report.step, report.id) == (2, 4)
     check(report, lennard_jones_force, 2.5)
 
 
@@ -164,17 +165,16 @@ def test_the_interaction_with_the_largest_share_is_named():
     interactions = [
         motes.Field(shallow, depth=1.0), motes.Pair(soft, 3.0, height=2.0), LJ, motes.Pair(soft, 2.0, height=0.5),
     ]  # fmt: skip
-    report = Report(crossing(190.0, 0.021, interactions))
-    assert (report.step, report.id) == (1, 7)
+    report = Report(crossing(95.0, 0.021, interactions))
+    assert (report.step, report.id) == (2, 4)
     assert re.search(r"from interaction 3, lennard_jones \(.*test_forensics.py:\d+\)$", report.facts["force"])
 
 
 def test_shares_are_of_forces():
-    """A plateau out of range far away: all forces are small, and their parts can be told."""
-    simulation = crossing(0.0, 0.01, [motes.Pair(soft, 3.0, height=2.0), motes.Pair(soft, 3.0, height=6.0)])
-    state = simulation._engine.here.state
-    state.quanta = replace(state.quanta, force=2.0**-55)
-    report = Report(simulation)
+    """A particle that is too fast from the start: all forces are small, and their parts can be told."""
+    report = Report(crossing(400.0, 0.01, [motes.Pair(soft, 3.0, height=2.0), motes.Pair(soft, 3.0, height=6.0)]))
+    assert (report.step, report.id) == (1, 7)
+    assert re.search(r"moves by 4 in one step, where 3 is the most that makes sense$", report.lines[0])
     assert re.search(r"\], 75.0% of it from interaction 2, soft \(.*test_forensics.py:\d+\)$", report.facts["force"])
 
 
@@ -183,15 +183,15 @@ def test_tables_of_types():
     cutoff = [[2.5, 1.75], [1.75, 2.0]]
     pair = motes.Pair(lennard_jones, cutoff, epsilon=epsilon, sigma=sigma)
     types = {7: "B", 4: "A", 9: "A", 2: "B", 30: "A"}
-    report = Report(crossing(190.0, 0.021, [pair], types=list(types.values())))
-    assert "id 7, type B, mass 1" in report.facts["particle"]
+    report = Report(crossing(95.0, 0.021, [pair], types=list(types.values())))
+    assert "id 4, type A, mass 1" in report.facts["particle"]
     moved = Moved(report.simulation)
-    row = moved.ids.tolist().index(7)
+    row = moved.ids.tolist().index(4)
     force = np.zeros(3)
-    for r, number, apart in images(moved, moved.positions[row], 7, 2.5):
-        one, other = sorted(["B", types[number]])
-        if r < (1.75 if (one, other) == ("A", "B") else 2.0):
-            e = 3.0 if (one, other) == ("A", "B") else 2.0
+    for r, number, apart in images(moved, moved.positions[row], 4, 2.5):
+        one, other = sorted(["A", types[number]])
+        if r < (1.75 if (one, other) == ("A", "B") else 2.5):
+            e = 3.0 if (one, other) == ("A", "B") else 1.0
             force -= lennard_jones_force(r, e, sigma[one, other]) * apart / r
     assert report.vector("force") == pytest.approx(force, rel=1e-3, abs=1e-3 * np.abs(force).max())
 
@@ -199,12 +199,12 @@ def test_tables_of_types():
 def test_attributes_that_are_mixed():
     sizes = {7: 0.8, 4: 1.0, 9: 0.9, 2: 1.1, 30: 1.2}
     pair = motes.Pair(lennard_jones, 2.5, epsilon=1.0, sigma=motes.mix("size", "arithmetic"))
-    report = Report(crossing(190.0, 0.021, [pair], size=list(sizes.values()), mass=[1.0, 1, 1, 2.5, 1]))
-    assert report.facts["particle"] == "id 7, type A, mass 1, size 0.8"
+    report = Report(crossing(95.0, 0.021, [pair], size=list(sizes.values()), mass=[1.0, 1, 1, 2.5, 1]))
+    assert report.facts["particle"] == "id 4, type A, mass 1, size 1"
     moved = Moved(report.simulation)
-    row = moved.ids.tolist().index(7)
-    around = images(moved, moved.positions[row], 7, 2.5)
-    force = sum(-lennard_jones_force(r, 1.0, (0.8 + sizes[k]) / 2) * apart / r for r, k, apart in around)
+    row = moved.ids.tolist().index(4)
+    around = images(moved, moved.positions[row], 4, 2.5)
+    force = sum(-lennard_jones_force(r, 1.0, (1.0 + sizes[k]) / 2) * apart / r for r, k, apart in around)
     assert report.vector("force") == pytest.approx(force, rel=1e-3, abs=1e-3 * np.abs(force).max())
 
 
@@ -216,13 +216,13 @@ def test_a_function_that_is_nowhere_below_a_distance():
     assert report.neighbors[0][1] < 1.0
 
 
-def test_a_field_out_of_range():
+def test_a_field_that_is_not_finite():
     box = motes.Box([8.0, 8.0])
     particles = motes.Particles([[1.0, 2.0], [6.0, 2.0]], box, [[0.5, 0.0], [0.0, 0.0]], ids=[12, 3])
     wall = motes.Field(lambda x, t: np.sqrt(1.0 - t + 0 * x) * x)
     report = Report(motes.Simulation(particles, motes.VelocityVerlet(0.01), [wall], threads=1))
     assert (report.step, report.id) == (101, 3)  # both feel it at once: the lower id is named
-    assert report.lines[0].endswith("out of range")
+    assert report.lines[0].endswith("that is not finite")
     assert report.facts["neighbours"] == "are not felt"
     assert "has no finite force here" in report.facts["advice"]
     assert report.simulation.step == 100
@@ -230,32 +230,23 @@ def test_a_field_out_of_range():
 
 def test_a_particle_that_leaves_an_open_box():
     box = motes.Box([2.0, 2.0], "open", origin=[5.0, 5.0])
-    particles = motes.Particles([[6.0, 6.0], [5.5, 5.5]], box, [[1.0, 0.0], [0.0, 0.0]], ids=[42, 1])
+    particles = motes.Particles([[6.0, 6.0], [5.5, 5.5]], box, [[4.0, 0.0], [0.0, 0.0]], ids=[42, 1])
     repulsion = motes.Pair(lambda r: 1 / r, 0.5)
-    report = Report(motes.Simulation(particles, motes.VelocityVerlet(0.1), [repulsion], threads=1))
-    assert (report.step, report.id) == (31, 42)
-    assert report.vector("position") == pytest.approx([9.1, 6.0])
-    assert report.facts["velocity"] == "[1, 0]: 0.1 in one step"
+    report = Report(motes.Simulation(particles, motes.VelocityVerlet(0.1), [repulsion], threads=1), 6000)
+    assert (report.step, report.id) == (5003, 42)
+    assert report.lines[0].endswith("is more than 1000 edges of the box beyond its open side")
+    assert report.vector("position") == pytest.approx([2007.2, 6.0])
+    assert report.facts["velocity"] == "[4, 0]: 0.4 in one step"
     assert report.facts["force"] == "[0, 0]"
     assert report.facts["neighbours"] == "none within the cutoff"
     assert "larger box" in report.facts["advice"]
-
-
-def test_a_velocity_beyond_range():
-    simulation = fluid(0.01)
-    state, fastest = simulation._engine.here.state, np.abs(simulation.velocities).max(axis=1)
-    state.quanta = replace(state.quanta, velocity=2.0**-51 * fastest.max())
-    report = Report(simulation)
-    assert report.step == 1
-    assert "reached a velocity" in report.lines[0]
-    assert np.abs(report.vector("velocity")).max() >= 0.999 * fastest.max()
 
 
 def test_a_brownian_step_longer_than_the_box():
     particles = motes.Particles([[1.0, 1.0], [3.0, 1.0]], motes.Box([4.0, 4.0]), mass=[1.0, 1e-6], ids=[8, 6])
     report = Report(motes.Simulation(particles, motes.Brownian(0.01, 1.0, 1.0, seed=1), threads=1))
     assert (report.step, report.id) == (1, 6)
-    assert re.search(r"moves by [\d.]+ in one step, in a box 4 long$", report.lines[0])
+    assert re.search(r"moves by [\d.]+ in one step, where 4 is the most that makes sense$", report.lines[0])
     assert report.facts["particle"] == "id 6, type A, mass 1e-06"
     assert "smaller dt" in report.facts["advice"]
 
@@ -265,7 +256,7 @@ def test_a_particle_lost_in_a_flow():
     flow = motes.Flow(lambda x, y: (x, 0 * y), dt=0.1)
     simulation = motes.Simulation(particles, flow, threads=1)
     report = Report(simulation)
-    step = math.ceil(math.log(8.0 / 3.0) / math.log(1.1))
+    step = math.ceil(math.log(4004.0 / 3.0) / math.log(1.1))
     assert (report.step, report.id) == (step, 6)
     assert simulation.step == step - 1
     assert simulation.positions[:, 0] == pytest.approx(np.array([3.0, 1.0, 2.0]) * 1.1 ** (step - 1))

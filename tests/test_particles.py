@@ -172,10 +172,16 @@ def test_bad_input_is_named(positions, options, message):
         Particles(positions, BOX, **options)
 
 
-def test_outside_an_open_box_is_an_error_and_its_faces_are_inside():
+def test_beyond_an_open_side_particles_may_be_a_thousand_edges_away():
     Particles([[-2, -2, -2], [2, 2, 2]], OPEN)
-    with pytest.raises(InputError, match=r"particle id 1 .*expected a place inside the box \[-2, 2\]"):
-        Particles([[0, 0, 0], [0, 0, 2.001]], OPEN)
+    far = Particles([[-4002, 0, 0], [0.25, 0, 4002]], OPEN)
+    assert far.positions.tolist() == [[-4002, 0, 0], [0.25, 0, 4002]]
+    with pytest.raises(InputError, match=r"particle id 1 .*expected a place within \[-4002, 4002\]"):
+        Particles([[0, 0, 0], [0, 0, 4002.001]], OPEN)
+    half = Box([4.0, 4.0], ["open", ("reflecting", "open")])
+    Particles([[-3000, 0], [3000, 3000]], half)
+    with pytest.raises(InputError, match=r"particle id 0 .*y = -0.5.*within \[-4000, 4004\] x \[0, 4004\]"):
+        Particles([[0, -0.5]], half)
 
 
 def test_a_list_is_no_box():

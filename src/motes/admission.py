@@ -9,16 +9,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from motes.box import Box
+from motes.engine import Extremes
 from motes.errors import InputError
 from motes.forces.field import Field
 from motes.forces.interaction import Pair
 from motes.integrators import Integrator
 from motes.noise_trail import ROWS, marked, noise_of
 from motes.particles import Particles
-from motes.state import Floats
 
 SKIN = 0.14
 """The skin in cutoffs, unless it is given."""
+
+FIRST_MOVE = 0.1
+"""A particle that forces move from rest by more of the cutoff in the first step overlaps with others."""
 
 
 def check_types(integrator: object, interactions: object) -> None:
@@ -59,14 +62,25 @@ def first_moment(particles: Particles, integrator: Integrator) -> tuple[int, flo
     return moment
 
 
-def check_speeds(velocities: Floats, quantum: float) -> None:
-    """Raise an InputError for a velocity beyond what so fine a grid can hold."""
-    limit = 2.0**50 * quantum
-    if not np.abs(velocities).max(initial=0.0) < limit:
+def check_speed(speed: float, integrator: Integrator, stride: float) -> None:
+    """Raise an InputError if this component of a velocity takes a particle farther in a step than makes sense."""
+    if integrator.has_velocities and not speed * integrator.dt <= stride:
         raise InputError(
-            f"a velocity is not finite, or beyond {limit:g}, the largest this simulation can hold; "
-            "use a smaller dt, or start a new simulation from these velocities"
+            f"a velocity has a component of {speed:.3g}, which moves its particle by {speed * integrator.dt:.3g} in "
+            f"one step, where {stride:.3g} is the most that makes sense: use a smaller dt"
         )
+
+
+def overlap(extremes: Extremes, dt: float, cutoff: float) -> str | None:
+    """Why no run can follow the forces between these particles, if that is so."""
+    move = 0.5 * extremes.push * dt * dt
+    if extremes.pair[0] < extremes.field[0] or move <= FIRST_MOVE * cutoff:
+        return None
+    return (
+        f"the forces at the start would move a particle by {move:.3g} in the first step, {move / cutoff:.0%} of the "
+        "cutoff: particles overlap; call simulation.minimize(force_tolerance) first ([minimize] in a TOML file), or "
+        "give them more room, for example motes.random(..., minimum_distance=...), or use a smaller dt"
+    )
 
 
 def chosen_skin(skin: float | None, cutoff: float, box: Box) -> float:

@@ -1,12 +1,15 @@
 """The box: the piece of space that particles live in, and the grid that their coordinates lie on.
 
-Every coordinate is a whole multiple of one power of two, the spacing. The sum and the difference of two such
-numbers are exact in float64 while they stay below 2**53 spacings. So a displacement across the box, or to a
+Every coordinate along an axis is a whole multiple of one power of two, the spacing. The sum and the difference of two
+such numbers are exact in float64 while they stay below 2**53 spacings. So a displacement across the box, or to a
 periodic image, is one number, whoever computes it: this is what makes a trajectory independent of threads and
 ranks.
 
-The disadvantage: one spacing serves all edges, so a box cannot be billions of times longer than it is wide,
-and a box far away from zero pays for its origin with a coarser grid.
+Beyond an open side particles may go on for REACH edges. As long as all of them stay within a few edges, the grid is as
+fine as in a closed box; when one goes farther, all go over to a coarser one along open axes (see quanta.py).
+
+The disadvantage: one spacing serves all edges, so a box cannot be billions of times longer than it is wide; a box far
+away from zero pays for its origin with a coarser grid.
 """
 
 from __future__ import annotations
@@ -26,10 +29,18 @@ from motes.words import known_keywords
 BOUNDARIES = ("periodic", "open", "reflecting")
 AXES = "xyz"
 
+Boundary = str | tuple[str, str]
+"""One word for both sides of an axis, or two: of the lower and of the upper side."""
+
+REACH = 1000.0
+"""How many edges beyond an open side particles may be."""
+
 # Twice the longest edge stays below this many spacings: headroom for x - y and x +- L, with a bit to spare.
 _SPACINGS_IN_TWO_EDGES = 2.0**52
 # User coordinates, origin + x, stay below this many spacings: every integer up to it is a float64.
 _SPACINGS_TO_CORNER = 2.0**53
+# Along an axis with an open side, coordinates stay below this many spacings, so differences below twice as many.
+_SPACINGS_TO_PARTICLE = 2.0**52
 # A shorter edge would be changed by more than a millionth when it is rounded to the grid.
 _FEWEST_SPACINGS_IN_EDGE = 2.0**20
 # Edges between these keep the volume, and squares of distances, well inside float64.
@@ -44,12 +55,14 @@ class Box(Frozen):
     lengths
         The edges, shape (2,) or (3,), positive, in the user's length unit. Two lengths make a 2D world.
     boundary
-        "periodic", "open" or "reflecting": one word for all axes, or one word per axis.
+        "periodic", "open" or "reflecting": one word for all axes, or one for each axis. Instead of a word, an axis may
+        have two, ("reflecting", "open"): of its lower and of its upper side. Beyond an open side particles may go, or
+        start, up to a thousand edges away.
     origin
         The lower corner, shape (d,); zeros by default.
 
     Lengths and origin are rounded to the grid, which changes them by less than one part in a million (for
-    boxes of ordinary shape near the origin: one part in 10**15).
+    boxes of ordinary shape near the origin: one part in 10**15, or in 10**12 along an axis with an open side).
 
     Raises InputError if an edge is not a positive finite number, if edges differ so much in size (or lie so
     far from zero) that no grid of float64 numbers resolves them all, or for an unknown boundary.
@@ -61,21 +74,37 @@ class Box(Frozen):
     """Edges, shape (d,), read-only."""
     origin: NDArray[np.float64]
     """Lower corner, shape (d,), read-only."""
-    boundary: tuple[str, ...]
-    """One of "periodic", "open", "reflecting" per axis."""
+    boundary: tuple[Boundary, ...]
+    """For each axis "periodic", "open", "reflecting", or two words, of the lower and of the upper side."""
     spacing: float
     """The distance of neighbouring grid points, a power of two."""
+    far_spacing: NDArray[np.float64]
+    """The same along each axis, shape (d,), once a particle is many edges beyond an open side."""
+    sides: tuple[tuple[str, str], ...]
+    """For each axis the words of its lower and its upper side."""
+    opened: NDArray[np.bool_]
+    """Which axes have an open side, shape (d,)."""
+    walls: tuple[tuple[int, float, float], ...]
+    """For each axis with a reflecting side: the axis and where its walls are, from the origin; infinity for none."""
+    limits: tuple[NDArray[np.float64], NDArray[np.float64]]
+    """The least and the largest coordinates from the origin that a particle can have, each (d,); infinite along
+    periodic axes, where every coordinate has its image in the box."""
 
     @known_keywords
     def __init__(
-        self, lengths: ArrayLike, boundary: str | Sequence[str] = "periodic", origin: ArrayLike | None = None
+        self, lengths: ArrayLike, boundary: str | Sequence[Any] = "periodic", origin: ArrayLike | None = None
     ) -> None:
         edges = _checked_lengths(lengths)
         corner = _checked_origin(origin, len(edges))
         self.boundary = _checked_boundary(boundary, len(edges))
+        self.sides = tuple((word, word) if isinstance(word, str) else word for word in self.boundary)
+        self.opened = kept(np.array(["open" in sides for sides in self.sides]))
         self.spacing = _grid_spacing(edges, corner)
+        self.far_spacing = kept(np.where(self.opened, _far_spacing(edges, corner, self.spacing), self.spacing))
         self.lengths = kept(self._round(edges))
         self.origin = kept(self._round(corner))
+        self.walls = _walls(self.sides, self.lengths.tolist())
+        self.limits = _limits(self.sides, self.lengths)
 
     @property
     def dimensions(self) -> int:
@@ -92,6 +121,21 @@ class Box(Frozen):
         """Which axes are periodic, shape (d,)."""
         return np.array([word == "periodic" for word in self.boundary])
 
+    def spacing_for(self, farthest: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The grid, (d,), for particles whose coordinates from the origin have up to these sizes, (d,).
+
+        It is fine along all axes, or coarse along all that have an open side.
+        """
+        near = farthest <= _SPACINGS_TO_PARTICLE * self.spacing
+        fine = (near | ~self.opened).all()
+        return np.full(self.dimensions, self.spacing) if fine else self.far_spacing
+
+    def reach(self, spacing: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The limits, each (d,), as far as such a grid goes."""
+        lower, upper = self.limits
+        end = np.where(self.opened, _SPACINGS_TO_PARTICLE * spacing, np.inf)
+        return np.maximum(lower, -end), np.minimum(upper, end)
+
     def snap(self, positions: ArrayLike) -> NDArray[np.float64]:
         """Internal coordinates: relative to the origin, rounded to the grid, wrapped on periodic axes.
 
@@ -101,17 +145,20 @@ class Box(Frozen):
         Raises InputError for a coordinate that is not finite or too large to count in spacings.
         """
         relative = numbers("positions", positions) - self.origin
+        farthest = np.abs(relative).reshape(-1, self.dimensions).max(axis=0, initial=0.0)
+        spacing = self.spacing_for(farthest)
         with np.errstate(over="ignore"):  # an overflow becomes an infinity, which the next line reports
-            multiples = np.rint(relative / self.spacing)
+            multiples = np.rint(relative / spacing)
         if not np.isfinite(multiples).all():
             raise InputError("positions: expected finite coordinates of a size comparable with the box")
         for axis in np.flatnonzero(self.periodic):
-            multiples[..., axis] = np.mod(multiples[..., axis], self.lengths[axis] / self.spacing)
+            multiples[..., axis] = np.mod(multiples[..., axis], self.lengths[axis] / spacing[axis])
         # Adding zero turns -0.0 into 0.0, so that equal coordinates have equal bits.
-        return multiples * self.spacing + 0.0
+        return multiples * spacing + 0.0
 
     def _round(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.rint(values / self.spacing) * self.spacing + 0.0
+        # What is on the coarse grid is on the fine one as well.
+        return np.rint(values / self.far_spacing) * self.far_spacing + 0.0
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Box) and self._key() == other._key()
@@ -152,14 +199,51 @@ def _checked_origin(origin: ArrayLike | None, dimensions: int) -> NDArray[np.flo
     return corner
 
 
-def _checked_boundary(boundary: str | Sequence[str], dimensions: int) -> tuple[str, ...]:
+def _checked_boundary(boundary: str | Sequence[Any], dimensions: int) -> tuple[Boundary, ...]:
     words = (boundary,) * dimensions if isinstance(boundary, str) else tuple(boundary)
     if len(words) != dimensions:
         raise InputError(f"box boundary: expected one word, or {dimensions} (one per axis), got {len(words)}")
-    for word in words:
-        if word not in BOUNDARIES:
-            raise InputError(f"box boundary: expected one of {', '.join(BOUNDARIES)}, got {word!r}")
-    return tuple(str(word) for word in words)
+    return tuple(_checked_sides(word) for word in words)
+
+
+def _checked_sides(word: Any) -> Boundary:
+    """One word if both sides of an axis are of a kind, else two."""
+    sides = (word, word) if isinstance(word, str) else tuple(word) if isinstance(word, (list, tuple)) else (word,)
+    for side in sides:
+        if side not in BOUNDARIES:
+            raise InputError(f"box boundary: expected one of {', '.join(BOUNDARIES)}, got {side!r}")
+    if len(sides) != 2:
+        raise InputError(f"box boundary: expected one word for an axis, or two for its sides, got {list(sides)}")
+    lower, upper = map(str, sides)
+    if lower == upper:
+        return lower
+    if "periodic" in (lower, upper):
+        raise InputError(f"box boundary: an axis is periodic at both sides or at none, got {[lower, upper]}")
+    return lower, upper
+
+
+def _walls(sides: Sequence[tuple[str, str]], lengths: Sequence[float]) -> tuple[tuple[int, float, float], ...]:
+    return tuple(
+        (axis, 0.0 if lower == "reflecting" else -math.inf, length if upper == "reflecting" else math.inf)
+        for axis, ((lower, upper), length) in enumerate(zip(sides, lengths, strict=True))
+        if "reflecting" in (lower, upper)
+    )
+
+
+def _limits(
+    sides: Sequence[tuple[str, str]], lengths: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    least = {"periodic": -math.inf, "reflecting": 0.0, "open": -REACH}
+    most = {"periodic": math.inf, "reflecting": 1.0, "open": 1.0 + REACH}
+    factors = [(least[lower], most[upper]) for lower, upper in sides]
+    lower, upper = (np.array(ends) * lengths for ends in zip(*factors, strict=True))
+    return kept(lower), kept(upper)
+
+
+def _far_spacing(lengths: NDArray[np.float64], origin: NDArray[np.float64], spacing: float) -> NDArray[np.float64]:
+    """For each axis the power of two for which coordinates REACH edges away are exact."""
+    farthest = np.abs(origin) + (REACH + 1.0) * lengths
+    return np.maximum(2.0 ** np.ceil(np.log2(1.001 * farthest / _SPACINGS_TO_PARTICLE)), spacing)
 
 
 def _grid_spacing(lengths: NDArray[np.float64], origin: NDArray[np.float64]) -> float:

@@ -9,14 +9,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from motes.decomposition.domain import Domain, Link
+from motes.decomposition.domain import TOO_FAR, Domain, Link
 from motes.failures import Failure, StoppedError
 from motes.forces.field import FieldForces
 from motes.forces.pair import PairForces
-from motes.forces.scale import BITS, MARGIN, fitting_quantum, power_above
 from motes.integrators.fire import Descent
 from motes.neighbors.list import NeighborList
-from motes.state import State
+from motes.quanta import FORCES
+from motes.state import Quanta, State
 from motes.threads import Team
 
 
@@ -31,15 +31,23 @@ class Downhill:
     forces: PairForces
     fields: FieldForces
     descent: Descent | None = None
+    strongest = 0.0
 
     def rebuild(self) -> None:
         """Owners, ghosts and neighbours anew."""
         raise NotImplementedError  # an engine knows how
 
-    def begin_descent(self, force: float, length: float) -> None:
+    def take(self, quanta: Quanta) -> None:
+        """From now on with these quanta."""
+        raise NotImplementedError  # an engine knows how
+
+    def begin_descent(self, length: float) -> None:
         """Make ready to go downhill: until end_descent, the velocities are those of the descent."""
-        self.descent = Descent(force, length, self.link.maximum, self.link.sum)
-        self.descent.begin(self.state)
+        state = self.state
+        self.take(replace(state.quanta, position=tuple(state.box.far_spacing.tolist())))  # particles may go far
+        self.rebuild()
+        self.descent = Descent(length, self.link.maximum, self.link.sum)
+        self.descent.begin(state)
         self.fit_forces()
 
     def descend(self, steps: int, tolerance: float) -> tuple[int, float]:
@@ -48,7 +56,7 @@ class Downhill:
         taken = 0
         largest = self.descent.largest_force(self.state, self.team)
         while taken < steps and largest > tolerance:
-            self.descent.move(self.state, self.team)
+            self.descent.move(self.state, self.team, self.strongest)
             self._follow()
             self.fit_forces()
             largest = self.descent.largest_force(self.state, self.team)
@@ -62,6 +70,12 @@ class Downhill:
             self.descent = None
 
     def _follow(self) -> None:
+        state = self.state
+        lower, upper = state.box.limits
+        x = state.positions[:, : state.owned]
+        beyond = state.box.opened.any() and ((x < lower[:, None]) | (x > upper[:, None])).any()
+        if self.link.most(int(beyond)):
+            raise StoppedError(Failure(0, state.step, np.inf, -1, TOO_FAR, []))
         if self.link.most(int(self.neighbors.moved_too_far(self.state))):
             self.rebuild()
         else:
@@ -72,15 +86,14 @@ class Downhill:
         """What every particle feels, on a grid that fits the largest force, however large it is."""
         state = self.state
         fields = self.fields.largest(state)  # first, since it overwrites the forces
-        fits = False
-        while not fits:
-            sums = self.forces.compute(state, self.neighbors.pairs, energy=True)
-            found = self.link.maximum(np.array([sums.largest_force * self.forces.cutoff, *fields]))
-            pair, field, energy = found.tolist()
+        quantum = 0.0
+        while quantum != state.quanta.force:
+            quantum = state.quanta.force
+            sums = self.forces.compute(state, self.neighbors.pairs, energy=1.0)
+            found = self.link.maximum(np.array([sums.most_force, *fields]))
             if not np.isfinite(found).all():
                 raise StoppedError(Failure(0, state.step, np.inf, -1, "feels a force that is not finite", []))
-            force = fitting_quantum(max(pair, field), state.quanta.force)
-            fits = force == state.quanta.force
-            state.quanta = replace(state.quanta, force=force, energy=power_above(MARGIN * energy) * 2.0**-BITS)
-        self.fields.add(state, sums)
+            self.strongest = float(max(found[:2]))
+            state.quanta = replace(state.quanta, force=FORCES.follow(quantum, self.strongest, look=True))
+        self.fields.add(state, sums, None)
         self.domain.fold_forces(state)

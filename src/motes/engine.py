@@ -19,19 +19,19 @@ from motes.decomposition.balance import Balancer
 from motes.decomposition.domain import Domain, Link, total_of
 from motes.decomposition.grid import Regions
 from motes.downhill import Downhill
-from motes.errors import ParticleError
-from motes.failures import ELSEWHERE, FAILED, OUT_OF_RANGE, Failure, StoppedError
+from motes.errors import OutgrownError, ParticleError
+from motes.failures import ELSEWHERE, FAILED, NOT_FINITE, Failure, StoppedError
 from motes.forces.field import FieldForces, FieldPlan
-from motes.forces.pair import PairForces, PairSums
+from motes.forces.pair import CROWDED, PairForces, PairSums
 from motes.forces.plan import PairPlan
-from motes.forces.scale import BITS
-from motes.integrators.kinetic import kinetic_quanta
+from motes.integrators.kinetic import kinetic_quanta, largest_kinetic
 from motes.integrators.motion import Integrator
 from motes.neighbors.list import NeighborList
+from motes.quanta import FORCES, energy_quantum, followed, looked_at, power_above
 from motes.queries import Queries
 from motes.recipes import Recipe
 from motes.starts import Start, own_share
-from motes.state import Array, Integers, Quanta, Timeline
+from motes.state import FINEST, Array, Integers, Quanta, Timeline
 from motes.threads import Team
 
 PHASES = ("integrate", "neighbors", "halo", "migrate", "pair", "output", "waiting")
@@ -51,19 +51,45 @@ class Plan:
     """The first."""
     timeline: Timeline
 
+    @property
+    def stride(self) -> float:
+        """The farthest that a step may take a particle along an axis: farther, it would jump over its neighbours."""
+        return self.forces.cutoff or float(self.box.lengths.max())
+
 
 @dataclass(frozen=True)
 class Extremes:
-    """The largest and smallest of what the particles of all ranks have, from which the quanta are chosen."""
+    """The largest numbers of all ranks at the start; NaN or infinite if one is.
 
-    force: float
-    energy: float
+    Attributes:
+        pair: force, and energy or virial, between two particles.
+        field: force and energy of a field on a particle.
+        speed: component of a velocity.
+        push: component of the force on a particle, over its mass; 0 if a force is not finite.
+    """
+
+    pair: tuple[float, float]
     field: tuple[float, float]
-    """Force and energy."""
-    kinetic: float
-    heaviest: float
-    lightest: float
-    attributes: dict[str, tuple[float, float]]
+    speed: float
+    push: float
+
+    @property
+    def finite(self) -> bool:
+        """Whether all forces and energies are numbers."""
+        return bool(np.isfinite([*self.pair, *self.field]).all())
+
+
+@dataclass(frozen=True)
+class Needs:
+    """The largest numbers of the step after this one, as far as they had outgrown their quanta."""
+
+    step: int = -1
+    force: float = 0.0
+    speed: float = 0.0
+
+
+UNKNOWN = PairSums(None, None, 0.0, 0.0, 0.0)
+"""Sums that are not computed yet."""
 
 
 class Clock:
@@ -105,12 +131,16 @@ class Engine(Queries, Downhill):
         self.balancer = Balancer(self.domain)
         self.work = 0.0
         self.clock = Clock(link)
-        self.sums = PairSums(None, None, 0.0, 0.0)
+        self.state.stride = plan.stride
+        self.sums = UNKNOWN
+        self._energy_quantum = 1.0
         self._failure: Failure | None = None
         self._next = 0
         self._moment = 0
         self._careful = False
-        self._kept: tuple[int, Integers] | None = None
+        self._needs = Needs()
+        self._before = self.state.quanta, self._energy_quantum
+        self._kept: tuple[int, Quanta, Needs, Integers] | None = None
 
     def run(self, steps: int, energy: bool) -> None:
         """Take steps; after the last one, energy and virial are known if asked for."""
@@ -127,12 +157,12 @@ class Engine(Queries, Downhill):
         """From t to t + dt."""
         self._next = self.state.step + 1
         state, domain, neighbors, lap = self.state, self.domain, self.neighbors, self.clock.lap
-        self.sums = PairSums(None, None, 0.0, 0.0)  # should the step fail, no energy of another moment is left
+        force, self.sums = self.sums.most_force, UNKNOWN  # should the step fail, no energy of another moment is left
         self._attempt(self.integrator.first_half, state, self.team)
         self._attempt(domain.check_reach, state)
         state.step += 1
         lap("integrate")
-        if self._agree(neighbors.moved_too_far(state)):
+        if self._follow_range(force, wish=neighbors.moved_too_far(state)):
             self.rebuild()
         else:
             domain.refresh_halo(state)
@@ -165,19 +195,24 @@ class Engine(Queries, Downhill):
         self.clock.lap("halo")
 
     def _feel(self, energy: bool) -> None:
-        """What is felt on this rank. A number out of range would be a wrong number."""
+        """What is felt on this rank. A number beyond its range would be a wrong number."""
+        state, pairs, quantum = self.state, self.neighbors.pairs, self.state.quanta.force
         begun = process_time()
-        sums = self.forces.compute(self.state, self.neighbors.pairs, energy)
-        quanta = self.state.quanta
-        if not (energy or sums.largest_force * self.forces.cutoff <= 2.0**BITS * quanta.force):
-            exact = self.forces.compute(self.state, self.neighbors.pairs, energy=True)
-            sums = replace(sums, largest_force=exact.largest_force)
+        sums = self.forces.compute(state, pairs, self._energy_quantum if energy else None)
+        if not (energy or FORCES.decided(quantum, sums.least_force, sums.most_force, looked_at(state.step))):
+            exact = self.forces.compute(state, pairs, self._energy_quantum)  # the bound does not do
+            # Which ranks compute energies here depends on their lists, so nothing but the force may come of it.
+            sums = replace(exact, energy=None, virial=None, largest_energy=0.0)
         self.work += process_time() - begun
-        force = sums.largest_force * self.forces.cutoff
-        if not (force <= 2.0**BITS * quanta.force and sums.largest_energy <= 2.0**BITS * quanta.energy):
-            pairs = self.forces.worst_pairs(self.state, self.neighbors.pairs, force <= 2.0**BITS * quanta.force)
-            raise ParticleError(OUT_OF_RANGE, size=force, pairs=pairs)
-        self.sums = self.fields.add(self.state, sums)
+        if self.forces.crowded >= 0:
+            raise ParticleError(CROWDED, self.forces.crowded)
+        if not (sums.most_force < np.inf and sums.largest_energy < np.inf):
+            worst = self.forces.worst_pairs(state, pairs, energy=sums.most_force < np.inf)
+            raise ParticleError(NOT_FINITE, size=np.inf, pairs=worst)
+        sums = self.fields.add(state, sums, self._energy_quantum if energy else None)
+        if sums.most_force > FORCES.limit(quantum):
+            raise OutgrownError("force", sums.most_force)
+        self.sums = sums
 
     # What a rank cannot do. No rank may leave while others wait for its messages, so a failure is noted where it
     # happens, and the ranks talk of it when they meet the next time: that costs no message of its own.
@@ -199,14 +234,56 @@ class Engine(Queries, Downhill):
         who = int(ids[error.place]) if error.place >= 0 else -1
         step = self._next if error.step is None else error.step
         size = error.size if error.size == error.size else float("inf")  # what is no number is the worst
-        return Failure(self._moment, step, size, who, str(error), pairs)
+        outgrown = error.kind if isinstance(error, OutgrownError) else ""
+        return Failure(self._moment, step, size, who, str(error), pairs, outgrown)
 
-    def _agree(self, wish: bool = False) -> bool:
-        """Whether any rank wishes so. If one has failed, all of them stop here."""
-        most = self.link.most(int(wish) if self._failure is None else FAILED)
+    def _agree(self) -> None:
+        """If a rank has failed, all of them stop here."""
+        if self.link.most(0 if self._failure is None else FAILED) == FAILED:
+            raise StoppedError(self._first_failure())
+
+    def _follow_range(self, force: float, wish: bool) -> bool:
+        """Go over to the quanta that fit the forces of the step before, and the speeds of this one.
+
+        That goes with the question whether any rank wishes to build its lists, since it costs no message of its own.
+        If a rank has failed, all of them stop here.
+        """
+        said = [float(wish if self._failure is None else FAILED), force, self.state.fastest]
+        most, force, speed = self.link.maximum(np.array(said)).tolist()
         if most == FAILED:
             raise StoppedError(self._first_failure())
-        return most > 0
+        if self._needs.step == self.state.step - 1:  # else a look could take back what was widened for this step
+            force, speed = max(force, self._needs.force), max(speed, self._needs.speed)
+        self.take(followed(self.state.quanta, force, speed, looked_at(self.state.step - 1)))
+        return bool(most > 0)
+
+    def take(self, quanta: Quanta) -> None:
+        """From now on with these quanta; for other positions, lists must be built anew."""
+        if quanta.position != self.state.quanta.position:
+            positions, spacing = self.state.positions[:, : self.state.owned], np.array(quanta.position)[:, None]
+            positions[:] = np.rint(positions / spacing) * spacing + 0.0
+        coarser = quanta.velocity > self.state.quanta.velocity  # what is on a grid is on a finer one as well
+        self.state.quanta = quanta
+        if coarser:
+            self._round_velocities()
+
+    def _round_velocities(self) -> None:
+        velocities, quantum = self.state.velocities[:, : self.state.owned], self.state.quanta.velocity
+        velocities[:] = np.rint(velocities / quantum) * quantum + 0.0
+
+    def widen(self, kind: str, size: float) -> None:
+        """Take a coarser quantum, for a force, speed or position which the next step needs."""
+        state = self.state
+        if kind == "position":
+            self.take(replace(state.quanta, position=tuple(state.box.far_spacing.tolist())))
+            self.rebuild()
+        else:
+            before = self._needs if self._needs.step == state.step else Needs(state.step)
+            numbers = {"force": before.force, "speed": before.speed, kind: size}
+            self._needs = Needs(state.step, numbers["force"], numbers["speed"])
+            self.take(followed(state.quanta, self._needs.force, self._needs.speed, look=False))
+        self.compute_forces(energy=False)
+        self._agree()
 
     def _first_failure(self) -> Failure:
         """For rank 0, what happened first, on whichever rank; of what happened at the same time, the worst."""
@@ -221,33 +298,50 @@ class Engine(Queries, Downhill):
 
     # What rank 0 asks for
 
-    def extremes(self) -> Extremes:
-        """Lay the particles out, and tell what they are like."""
+    def begin(self, anew: bool) -> Extremes:
+        """Lay the particles out, and compute the first forces, with quanta that fit: chosen anew, or as they are if
+        they still do."""
+        state = self.state
+        farthest = self.link.maximum(np.abs(state.positions[:, : state.owned]).max(axis=1, initial=0.0))
+        position = tuple(np.maximum(state.box.spacing_for(farthest), 0.0 if anew else state.spacing).tolist())
+        self.take(replace(Quanta(position, FINEST, FINEST) if anew else state.quanta, position=position))
+        self._lay_out()
+        owned = state.owned
+        sums = self.forces.compute(state, self.neighbors.pairs, self._energy_quantum)
+        speed = np.abs(state.velocities[:, :owned]).max(initial=0.0)
+        said = [sums.most_force, sums.largest_energy, *self.fields.largest(state), speed]
+        *numbers, speed = self.link.maximum(np.array(said)).tolist()
+        extremes = Extremes((numbers[0], numbers[1]), (numbers[2], numbers[3]), speed, 0.0)
+        if not extremes.finite:
+            return extremes
+        self._energy_quantum = energy_quantum(max(numbers[1], numbers[3]))
+        self.take(followed(state.quanta, max(numbers[0], numbers[2]), 0.0, look=True))
+        self._attempt(self.integrator.start, state, self.team)
+        self.compute_forces(energy=False)
+        self._agree()
+        pushes = np.abs(state.forces[:, :owned]).max(axis=0) / state.mass[:owned] * state.quanta.force
+        thermal = np.sqrt(self.integrator.temperature / state.mass[:owned]).max(initial=0.0)
+        push, thermal = self.link.maximum(np.array([pushes.max(initial=0.0), thermal])).tolist()
+        self.take(followed(state.quanta, 0.0, max(speed, push * self.integrator.dt, thermal), look=True))
+        self._round_velocities()
+        if anew:
+            self._restart_clock()
+        return replace(extremes, push=push)
+
+    def go_on(self) -> None:
+        """From a checkpoint."""
+        self._lay_out()
+        self.compute_forces(energy=False)
+        self._agree()
+        self._restart_clock()
+
+    def _lay_out(self) -> None:
         if self._recipe is not None:
             self.state.velocities[:] = self._recipe.velocities(self.state.ids, self.link.sum).T
             self._recipe = None  # not again, when particles are laid out once more
         self.rebuild()
-        state, owned = self.state, self.state.owned
-        sums = self.forces.compute(state, self.neighbors.pairs, energy=True)
-        kinetic = 0.5 * state.mass[:owned] * (state.velocities[:, :owned] ** 2).sum(axis=0)
-        values = [sums.largest_force, sums.largest_energy, *self.fields.largest(state), kinetic.max(initial=0.0)]
-        for column in (state.mass, *state.attributes.values()):
-            values += [column[:owned].max(initial=-np.inf), (-column[:owned]).max(initial=-np.inf)]
-        largest = self.link.maximum(np.array(values)).tolist()
-        ranges = {
-            name: (-low, high) for name, high, low in zip(state.attributes, largest[7::2], largest[8::2], strict=True)
-        }
-        force, energy, field_force, field_energy, fastest, heaviest, lightest = largest[:7]
-        return Extremes(force, energy, (field_force, field_energy), fastest, heaviest, -lightest, ranges)
 
-    def begin(self, quanta: Quanta) -> None:
-        """Put the velocities on their grid and compute the first forces."""
-        self.state.quanta = quanta
-        velocities = self.state.velocities[:, : self.state.owned]
-        velocities[:] = np.rint(velocities / quanta.velocity) * quanta.velocity + 0.0
-        self._attempt(self.integrator.start, self.state, self.team)
-        self.compute_forces(energy=False)
-        self._agree()
+    def _restart_clock(self) -> None:
         self.clock = Clock(self.link)
         self.balancer.restart(self.work)
 
@@ -264,32 +358,59 @@ class Engine(Queries, Downhill):
             self.rebuild()
             self.compute_forces(energy=False)
         self.state.timeline = self.state.timeline.going_on(self.state.step, integrator.dt)
+        self.state.fastest = 0.0  # it may be one that has no velocities
         self.integrator = integrator
 
     def assign(self, ids: Integers, columns: Mapping[str, Array]) -> None:
         """Take over columns (..., N) of the particles with these rising ids; begin comes next."""
-        state, self._failure = self.state, None  # an assignment that did not fit may be taken back
+        self._before = (self.state.quanta, self._energy_quantum)
+        self._write(ids, columns)
+
+    def take_back(self, ids: Integers, columns: Mapping[str, Array]) -> None:
+        """These columns again, after an assignment that did not fit, with the quanta of before it."""
+        self._failure = None
+        self._write(ids, columns)
+        self.state.quanta, self._energy_quantum = self._before
+        self.go_on()
+
+    def _write(self, ids: Integers, columns: Mapping[str, Array]) -> None:
+        state = self.state
         places = np.searchsorted(ids, state.ids[: state.owned])
         for name, values in columns.items():
             column = state.attributes[name] if name in state.attributes else getattr(state, name)
             column[..., : state.owned] = values[..., places]
 
-    def energy_quanta(self) -> tuple[int, int]:
-        """Energy and virial of this moment, computed now if no one asked for them before."""
-        if self.sums.energy is None or self.sums.virial is None:
-            self._next = self.state.step
-            try:
-                self.compute_forces(energy=True)
-                self._agree()
-            except StoppedError:
-                self._failure = None
-                self.compute_forces(energy=False)  # which may be fine, and a run needs no more
-                raise
-        return total_of(self.sums.energy or 0, self.link), total_of(self.sums.virial or 0, self.link)
+    def energies(self) -> tuple[float, float]:
+        """Energy and virial of this moment, computed now if no one asked for them before.
 
-    def kinetic_quanta(self) -> int:
+        Their quantum depends on the largest energy of this moment alone, so it does not matter who asked for what.
+        """
+        quantum = 0.0
+        while quantum != self._energy_quantum:
+            quantum = self._energy_quantum
+            if self.sums.energy is None:
+                self._compute_energies()
+            self._energy_quantum = energy_quantum(float(self.link.maximum(np.array([self.sums.largest_energy]))[0]))
+            if quantum != self._energy_quantum:
+                self.sums = replace(self.sums, energy=None, virial=None)
+        energy, virial = (total_of(number or 0, self.link) for number in (self.sums.energy, self.sums.virial))
+        return energy * quantum, virial * quantum
+
+    def _compute_energies(self) -> None:
+        self._next = self.state.step
+        try:
+            self.compute_forces(energy=True)
+            self._agree()
+        except StoppedError:
+            self._failure = None
+            self.compute_forces(energy=False)  # which may be fine, and a run needs no more
+            raise
+
+    def kinetic_energy(self) -> float:
         """Kinetic energy of this moment."""
-        return total_of(kinetic_quanta(self.state, self.team), self.link)
+        largest = float(self.link.maximum(np.array([largest_kinetic(self.state, self.team)]))[0])
+        quantum = max(power_above(largest) * 2.0**-62, 2.0**-1000)
+        return total_of(kinetic_quanta(self.state, self.team, quantum), self.link) * quantum
 
     def timings(self) -> list[dict[str, float]]:
         """For each rank, seconds per phase, and what it sent."""
@@ -314,13 +435,14 @@ class Engine(Queries, Downhill):
     def keep(self) -> None:
         """Keep a copy of this moment in memory, to come back to."""
         self._kept = None  # so that there are never two
-        self._kept = self.state.step, self.state.take(np.arange(self.state.owned))
+        rows = self.state.take(np.arange(self.state.owned))
+        self._kept = self.state.step, self.state.quanta, self._needs, rows
 
     def go_back(self) -> int:
         """To the moment that was kept; return its step."""
         assert self._kept is not None  # rank 0 had it kept before the first step  # noqa: S101
         self._failure, self._careful = None, False
-        step, rows = self._kept
+        step, self.state.quanta, self._needs, rows = self._kept
         self.state.keep(np.zeros(0, np.int64))
         self.state.ghosts = 0
         self.state.add(rows)

@@ -30,10 +30,6 @@ class InputError(ValueError):
         super().__init__(one_line(message))
 
 
-class OverlapError(InputError):
-    """Particles push each other so strongly that no run can follow; a minimisation parts them."""
-
-
 class RunError(RuntimeError):
     """A run that had begun cannot go on: the message says at which step, which particle, and why.
 
@@ -65,3 +61,17 @@ class ParticleError(RunError):
         self.size = size
         self.pairs = pairs
         self.step = step
+
+
+class OutgrownError(ParticleError):
+    """A number is beyond the range of its grid: with a coarser one the step can be taken.
+
+    Args:
+        kind: "force", "speed" or "position".
+        size: the largest of them.
+        step: at which this happened, if it is not the step being taken.
+    """
+
+    def __init__(self, kind: str, size: float = 0.0, step: int | None = None) -> None:
+        super().__init__(f"has a {kind} beyond the range of its grid", size=size, step=step)
+        self.kind = kind

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from motes.errors import RunError
 
-OUT_OF_RANGE = "is in a pair whose force or energy is out of range"
+NOT_FINITE = "is in a pair whose force or energy is not finite"
 FAILED = 2
 """What a rank says, instead of 0 or 1, if it has a particle that it cannot take further."""
 
@@ -22,6 +22,7 @@ class Failure:
         id: of the particle; if it is not known, it is in one of the pairs.
         cause: what happened, to be read after "particle 7".
         pairs: ids of particles, of which one pair is to blame.
+        outgrown: "force", "speed" or "position", if only a coarser grid is needed, for numbers of this size.
     """
 
     moment: int
@@ -30,6 +31,7 @@ class Failure:
     id: int
     cause: str
     pairs: list[list[int]]
+    outgrown: str = ""
 
 
 ELSEWHERE = Failure(0, 0, 0.0, -1, "is not known here", [])

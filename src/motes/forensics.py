@@ -16,7 +16,7 @@ import numpy as np
 
 from motes.box import AXES
 from motes.decomposition.domain import TOO_FAR
-from motes.failures import OUT_OF_RANGE, Failure
+from motes.failures import NOT_FINITE, Failure
 from motes.forces.field import BoundField
 from motes.forces.interaction import BoundPair
 from motes.formulas.bind import COORDINATES, MASS, PREFIX
@@ -209,8 +209,8 @@ class Witness:
             return f"use a smaller dt: the particle moves by {move / cutoff:.0%} of the cutoff in one step"
         if failure.step <= 1 and nearest < CLOSE * usual:
             return "particles overlap at the start: sim.minimize(force_tolerance) parts them"
-        if OUT_OF_RANGE in failure.cause:
-            return "use a smaller dt, or remove overlaps at the start"
+        if failure.cause == NOT_FINITE:
+            return "make the function finite at all distances, or keep particles apart: a smaller dt, no overlaps"
         return "use a smaller dt, or an interaction that is finite wherever particles go"
 
     # Numbers

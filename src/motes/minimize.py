@@ -33,17 +33,16 @@ class Minimized:
     potential_energy: float
 
 
-def minimize(engine: EngineOfAll, force: float, length: float, tolerance: float, steps: int) -> tuple[int, float]:
+def minimize(engine: EngineOfAll, length: float, tolerance: float, steps: int) -> tuple[int, float]:
     """Move particles downhill, on a terminal with a bar; the steps it took, and the largest force that is left.
 
     Args:
         engine: that of the simulation; its quanta must be chosen anew afterwards.
-        force: a usual one.
         length: the cutoff, or the distance of neighbours if that is shorter.
         tolerance: no component of a force may be larger.
         steps: at most.
     """
-    engine.call("begin_descent", force, STRIDE * length)
+    engine.call("begin_descent", STRIDE * length)
     with noted_interrupts() as interrupt, progress_bar(steps) as show:
         try:
             done = _descend(engine, tolerance, steps, show, interrupt)

@@ -250,10 +250,11 @@ class Particles:
     def _inside(self, given: NDArray[np.float64]) -> NDArray[np.float64]:
         """User coordinates on the grid, once it is certain that they lie in the box."""
         relative = self.box.snap(given)
-        inside = (relative >= 0) & (relative <= self.box.lengths) | self.box.periodic
-        lower, upper = self.box.origin, self.box.origin + self.box.lengths
-        limits = " x ".join(f"[{low:g}, {high:g}]" for low, high in zip(lower, upper, strict=True))
-        self._require(inside, "positions", given, f"a place inside the box {limits} where it is not periodic")
+        lower, upper = self.box.limits
+        inside = (relative >= lower) & (relative <= upper)
+        corners = zip(lower + self.box.origin, upper + self.box.origin, strict=True)
+        limits = " x ".join(f"[{low:g}, {high:g}]" for low, high in corners)
+        self._require(inside, "positions", given, f"a place within {limits}, as the sides of the box allow")
         return relative + self.box.origin
 
     def _counted(self, images: NDArray[np.int64], given: NDArray[np.float64]) -> NDArray[np.int64]:

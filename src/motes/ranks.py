@@ -55,6 +55,9 @@ class SearchPath:
     entries: list[str]
 
 
+HALF_DONE = "a step was interrupted half-way, so there is no state to go on from; resume a checkpoint"
+
+
 class Ranks:
     """All ranks of this job, as rank 0 sees them."""
 
@@ -85,6 +88,8 @@ class Ranks:
         turns = self._turns or Turns()
         with turns.turn():
             self._check_connection()
+            if self._channel is not None and self._half_done:
+                raise RunError(HALF_DONE)
             number = next(self._numbers)
             if self._channel is not None:
                 check_travels(plan.integrator)
@@ -102,7 +107,7 @@ class Ranks:
         """Call a method of an engine on every rank, in the turn of this thread; the answer is that of rank 0."""
         self._check_connection()
         if number in self._half_done or (self._channel is not None and self._half_done):
-            raise RunError("a step was interrupted half-way, so there is no state to go on from; resume a checkpoint")
+            raise RunError(HALF_DONE)
         if self._channel is not None or not hasattr(Queries, method):
             self._half_done.add(number)  # from the first message on; whatever interrupts it, it cannot go on
         if self._channel is not None:

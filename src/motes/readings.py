@@ -34,7 +34,7 @@ class Readings:
     _plan: Plan
     _ranks: int
     _engine: EngineOfAll
-    _chosen: Quanta | None
+    _refusal: str | None
     _step: int
     _order: Integers | None
     _output: float
@@ -162,6 +162,12 @@ class Readings:
     def _quanta(self) -> Quanta:
         raise NotImplementedError  # a simulation knows them, or why there are none
 
+    def _energies(self) -> tuple[float, float]:
+        """Energy and virial."""
+        _ = self._quanta  # of particles that overlap there are none
+        energies: tuple[float, float] = self._ask("energies")
+        return energies
+
     def _ask(self, command: str, *arguments: Any) -> Any:
         """Call a method of all engines that may find a particle which it cannot work with."""
         try:
@@ -184,27 +190,25 @@ class Readings:
     @property
     def potential_energy(self) -> float:
         """Energy of all interactions."""
-        return float(self._quanta.energy * self._ask("energy_quanta")[0])
+        return self._energies()[0]
 
     @property
     def virial(self) -> float:
         """Sum over pairs of distance times force along it."""
-        return float(self._quanta.energy * self._ask("energy_quanta")[1])
+        return self._energies()[1]
 
     @property
     def kinetic_energy(self) -> float:
         """Sum of m v**2 / 2. Under Brownian motion, the mean in its bath, d N T / 2; under a flow none: NaN."""
         if self.has_velocities:
-            return float(self._quanta.kinetic * self._engine.call("kinetic_quanta"))
+            return float(self._engine.call("kinetic_energy"))
         bath = math.nan if self._integrator.independent else self._integrator.temperature
         return 0.5 * self.degrees_of_freedom * bath
 
     @property
     def degrees_of_freedom(self) -> int:
         """d (N - 1) where total momentum is conserved, d N elsewhere."""
-        outside = "reflecting" in self._outline.box.boundary or any(
-            isinstance(one, Field) for one in self._interactions
-        )
+        outside = bool(self._outline.box.walls) or any(isinstance(one, Field) for one in self._interactions)
         conserved = self._integrator.conserves_momentum and not outside
         return self._outline.box.dimensions * (len(self) - conserved)
 
@@ -268,7 +272,7 @@ class Readings:
             "threads": self.threads,
             "cutoff": self._plan.forces.cutoff,
             "skin": self._plan.skin,
-            "quanta": self._chosen,
+            "quanta": None if self._refusal else self._quanta,
             "list_builds": builds,
             "listed_pairs": listed,
         }

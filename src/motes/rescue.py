@@ -7,6 +7,7 @@ their price is the memory of one, and that the repetition may take as long as th
 
 from __future__ import annotations
 
+from dataclasses import replace
 from time import perf_counter
 
 from motes.errors import RunError
@@ -23,6 +24,7 @@ class Rescue:
     def __init__(self, engine: EngineOfAll) -> None:
         self._engine = engine
         self._next = 0.0
+        self._widened: Failure | None = None
 
     def keep_now_and_then(self) -> None:
         """Keep a copy, if it is time."""
@@ -35,6 +37,7 @@ class Rescue:
     def forget(self) -> None:
         """What was kept does not lead here: someone has changed the particles."""
         self._next = 0.0
+        self._widened = None
 
     def repeat(self, failure: Failure, energy: bool, last: int) -> Failure:
         """Come to the step before the failing one, keep that, and let the next step fail stage by stage.
@@ -44,6 +47,32 @@ class Rescue:
             energy: whether energies were asked for at the last step of the run that failed.
             last: that step.
         """
+        step = self._before(failure) + 1
+        self._engine.call("keep")
+        try:
+            self._engine.call("step_carefully", energy and step == last)
+        except StoppedError as again:
+            return again.failure
+        raise RunError(
+            f"step {step} failed, and did not when it was repeated: this is a fault of Motes; please report it"
+        )
+
+    def widen(self, failure: Failure) -> int:
+        """Come to the step before the failing one, with a grid for the number that had outgrown its own; return which
+        step that is."""
+        if replace(failure, moment=0) == self._widened:
+            raise RunError(
+                f"step {failure.step}: a particle {failure.cause}, also with a coarser one: this is a fault of Motes; "
+                "please report it"
+            )
+        self._widened = replace(failure, moment=0)
+        step = self._before(failure)
+        self._engine.call("widen", failure.outgrown, failure.size)
+        self._engine.call("keep")
+        return step
+
+    def _before(self, failure: Failure) -> int:
+        """Come to the step before the failing one; return which that is."""
         step = failure.step
         begin = self._engine.call("go_back")
         while begin < step - 1:
@@ -53,14 +82,7 @@ class Rescue:
             except StoppedError as earlier:  # of particles that never meet, another one is lost even before
                 step = earlier.failure.step
                 begin = self._engine.call("go_back")
-        self._engine.call("keep")
-        try:
-            self._engine.call("step_carefully", energy and step == last)
-        except StoppedError as again:
-            return again.failure
-        raise RunError(
-            f"step {step} failed, and did not when it was repeated: this is a fault of Motes; please report it"
-        )
+        return step - 1
 
     def return_to_before(self) -> int:
         """To the step before the failing one; return which that is."""

@@ -78,7 +78,8 @@ def from_manifest(
     check_types(integrator, interactions)
     check_integrator(manifest.integrator, record_of_integrator(integrator, outline))
     check_interactions(manifest.interactions, records_of(interactions, outline))
-    if outline.box.spacing != manifest.quanta.position:
+    box = outline.box
+    if manifest.quanta.position not in ((box.spacing,) * box.dimensions, tuple(box.far_spacing.tolist())):
         raise InputError(f"{place}: its box has another grid than this Motes gives it: use the version that wrote it")
     saved = Saved(
         outline.box, manifest.quanta, manifest.step, manifest.timeline, tuple(outline.attributes), place, manifest.files

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import astuple, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from threading import Lock, get_ident
@@ -16,19 +16,18 @@ from typing import Any, Never
 import numpy as np
 from numpy.typing import ArrayLike
 
-from motes.admission import check_speeds, check_types, chosen_skin, first_moment
+from motes.admission import check_speed, check_types, chosen_skin, first_moment, overlap
 from motes.assignment import Attributes, checked_columns
 from motes.checks import number, whole_number
 from motes.cores import warn_of_more
 from motes.decomposition.grid import check_images
 from motes.engine import Extremes, Plan
-from motes.errors import InputError, OverlapError, RunError
-from motes.failures import StoppedError
+from motes.errors import InputError, RunError
+from motes.failures import Failure, StoppedError
 from motes.forces.field import Field
-from motes.forces.interaction import BoundPair, Pair
+from motes.forces.interaction import Pair
 from motes.forces.plan import plan_pairs
 from motes.forensics import Witness
-from motes.formulas.bind import Bound
 from motes.frozen import check_assignable
 from motes.integrators import Integrator
 from motes.interrupts import Interrupt, noted_interrupts
@@ -39,8 +38,7 @@ from motes.observers.frame import Frame
 from motes.observers.schedule import Handle, Observer, Schedule
 from motes.particles import Particles
 from motes.progress import compiling, progress_bar, run_watcher
-from motes.quanta import choose_quanta, usual_force
-from motes.ranks import Ranks, ranks_of
+from motes.ranks import Ranks, check_travels, ranks_of
 from motes.readings import Readings
 from motes.records import own_version, record_of_integrator, records_of
 from motes.rescue import Rescue
@@ -101,7 +99,7 @@ class Simulation(Readings):
         self._communicator = communicator
         with compiling(integrator, interactions):
             self._set_up(Outline.of(particles), integrator, interactions, threads, skin, start, step, timeline, ranks)
-            self._begin(self._extremes(), particles.velocities)
+            self._begin()
 
     @classmethod
     def going_on(
@@ -115,9 +113,8 @@ class Simulation(Readings):
         step = saved.step
         with compiling(integrator, interactions):
             simulation._set_up(outline, integrator, interactions, threads, skin, saved, step, saved.timeline, ranks)
-            simulation._engine.call("rebuild")
-            simulation._ask("begin", saved.quanta)
-        simulation._chosen = saved.quanta
+            simulation._ask("go_on")
+        simulation._refusal = None
         return simulation
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -159,38 +156,31 @@ class Simulation(Readings):
         self._running = Lock()
         self._input: tuple[Path, dict[str, Any]] | None = None
 
-    def _extremes(self) -> Extremes:
-        """Neighbours, and what the particles are like and feel where they are."""
-        extremes: Extremes = self._engine.call("extremes")
-        if not (math.isfinite(extremes.force) and math.isfinite(extremes.energy)):
-            raise InputError(
+    def _begin(self, anew: bool = True) -> None:
+        """The first forces, with quanta chosen anew, or as they are if they still fit.
+
+        Overlaps are refused only when someone needs the forces.
+        """
+        self._order = None
+        try:
+            extremes: Extremes = self._engine.call("begin", anew)
+        except StoppedError as stopped:
+            raise InputError(self._witness.complaint(stopped.failure)) from None
+        if not extremes.finite:
+            raise InputError(self._infinite(extremes))
+        check_speed(extremes.speed, self._integrator, self._plan.stride)
+        self._refusal = overlap(extremes, self._integrator.dt, self._plan.forces.cutoff)
+
+    def _infinite(self, extremes: Extremes) -> str:
+        """What to say of a force or an energy that is no number."""
+        if all(map(math.isfinite, extremes.field)):
+            return (
                 f"a force or an energy at the start is not finite{self._blamed()}; "
                 "give particles places of their own, and a function that is finite there"
             )
-        if not all(map(math.isfinite, extremes.field)):
-            number, who = min(self._engine.call("blame_fields"))
-            name = self._plan.fields[number].name
-            raise InputError(f"the force or energy of the field {name} is not finite for {self._witness.describe(who)}")
-        return extremes
-
-    def _begin(self, extremes: Extremes, velocities: Floats, least: Quanta | None = None) -> None:
-        """The quanta that fit, none less than these, then the first forces.
-
-        Overlaps are refused only when someone needs either.
-        """
-        try:
-            quanta = choose_quanta(self.box, *self._bound, self._integrator, extremes)
-        except OverlapError as error:
-            self._chosen, self._refusal = None, str(error)
-            return
-        if least is not None:
-            quanta = Quanta(*map(max, astuple(least), astuple(quanta)))
-        check_speeds(velocities, quanta.velocity)
-        try:
-            self._engine.call("begin", quanta)
-        except StoppedError as stopped:
-            raise InputError(self._witness.complaint(stopped.failure)) from None
-        self._chosen = quanta
+        number, who = min(self._engine.call("blame_fields"))
+        name = self._plan.fields[number].name
+        return f"the force or energy of the field {name} is not finite for {self._witness.describe(who)}"
 
     def _blamed(self) -> str:
         """The pair of particles with the largest force, as the ending of a message."""
@@ -198,16 +188,11 @@ class Simulation(Readings):
         return f": {self._witness.describe_pair(self._witness.worst_pair(pairs))}" if pairs else ""
 
     @property
-    def _bound(self) -> tuple[Sequence[BoundPair], list[Bound]]:
-        return self._witness.pairs, [field.bound for field in self._witness.fields]
-
-    @property
     def _quanta(self) -> Quanta:
-        if self._chosen is None:
+        if self._refusal is not None:
             raise InputError(self._refusal)
-        return self._chosen
+        return self._engine.here.state.quanta
 
-    @known_keywords
     def minimize(self, force_tolerance: float, max_steps: int = 10_000) -> Minimized:
         """Move the particles downhill until no component of a force is above force_tolerance, by FIRE (see fire.py).
 
@@ -222,17 +207,16 @@ class Simulation(Readings):
             return self._minimize(tolerance, steps)
 
     def _minimize(self, tolerance: float, steps: int) -> Minimized:
-        self._chosen, self._refusal, self._order = None, INTERRUPTED, None
         self._forget_moments()
-        extremes = self._extremes()
+        self._begin()
+        self._refusal, self._order = INTERRUPTED, None
         length = min(self._plan.forces.cutoff or math.inf, self._outline.density ** (-1 / self.box.dimensions))
-        force = usual_force(self.box, *self._bound, self._integrator, extremes)
         try:
-            taken, largest = minimize(self._engine, force, length, tolerance, steps)
+            taken, largest = minimize(self._engine, length, tolerance, steps)
         except StoppedError as stopped:
             raise RunError(f"on the way downhill a particle {stopped.failure.cause}{self._blamed()}") from None
-        self._begin(self._extremes(), self._engine.call("gather", "velocities"))
-        energy = self.potential_energy if self._chosen else math.inf
+        self._begin()
+        energy = self.potential_energy if self._refusal is None else math.inf
         return Minimized(largest <= tolerance, taken, largest, energy)
 
     # Running
@@ -306,16 +290,23 @@ class Simulation(Readings):
         self._order = None
         energy = self._schedule.needs_energy(stop)
         _ = self._quanta  # an observer may have made particles overlap
-        try:
-            self._engine.call("run", stop - self.step, energy)
-            self._step = stop
-        except StoppedError as stopped:
+        while self._step < stop:
             try:
-                report = self._witness.report(self._rescue.repeat(stopped.failure, energy, stop))
-            finally:
-                self._step = self._rescue.return_to_before()
-                self._order = None
-            raise RunError(f"{report}\n  {self._saved()}") from None
+                self._engine.call("run", stop - self.step, energy)
+                self._step = stop
+            except StoppedError as stopped:
+                if not stopped.failure.outgrown:
+                    raise self._lost(stopped.failure, energy, stop) from None
+                self._step = self._rescue.widen(stopped.failure)
+
+    def _lost(self, failure: Failure, energy: bool, stop: int) -> RunError:
+        """The error of a step that cannot be done, with the simulation at the step before it."""
+        try:
+            report = self._witness.report(self._rescue.repeat(failure, energy, stop))
+        finally:
+            self._step = self._rescue.return_to_before()
+            self._order = None
+        return RunError(f"{report}\n  {self._saved()}")
 
     def _stop(self, interrupt: Interrupt) -> None:
         """End the run as a signal asks for."""
@@ -447,6 +438,8 @@ class Simulation(Readings):
         self._between_steps()
         check_types(integrator, self._interactions)
         bound = integrator.bind(self._outline.world)
+        if self._ranks > 1:
+            check_travels(bound)
         try:
             self._engine.call("change_integrator", bound)
         except StoppedError as stopped:
@@ -456,6 +449,8 @@ class Simulation(Readings):
         self._noises |= noise_of(integrator)
         self.__dict__.pop("_records", None)
         self._forget_moments()
+        if self._refusal not in (None, INTERRUPTED):  # perhaps dt was too long for these forces
+            self._begin(anew=False)
 
     @property
     def positions(self) -> Floats:
@@ -499,23 +494,24 @@ class Simulation(Readings):
             outline = replace(outline, attributes={**outline.attributes, name: columns[name]})
             for pair in (one for one in self._interactions if isinstance(one, Pair)):
                 pair.bind(outline.type_names, outline.attributes)  # a rule may not like these values
+        refusal = self._refusal
         before = {column: np.ascontiguousarray(self._sorted(column).T) for column in columns}
         try:
             self._take_over(ids, columns)
         except InputError:
-            self._take_over(ids, before)
+            self._engine.call("take_back", ids, before)
+            self._order, self._refusal = None, refusal
             raise
+        if refusal == INTERRUPTED and name != "positions":
+            self._refusal = refusal
         self._outline = outline.brief()
         self._witness = replace(self._witness, outline=self._outline)
 
     def _take_over(self, ids: Integers, columns: dict[str, Array]) -> None:
-        """Forces of what is assigned, with quanta that fit: those in force, if they still do."""
-        least = self._chosen
+        """Forces of what is assigned, with the quanta in force, if they still fit."""
         self._forget_moments()
         self._engine.call("assign", ids, columns)
-        self._order = None
-        self._begin(self._extremes(), self._engine.call("gather", "velocities"), least)
-        self._order = None
+        self._begin(anew=False)
 
     # Simulations of their own
 

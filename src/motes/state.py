@@ -22,16 +22,18 @@ Array = npt.NDArray[Any]
 ROUND = 1.5 * 2.0**52
 """Adding this many quanta to a number rounds it to a whole number of them (see arithmetic.py)."""
 
+FINEST = 2.0**-590
+"""The quantum of numbers of which none but 0 has been seen: up to 2**50 of it their squares may vanish in float64."""
+
 
 @dataclass(frozen=True)
 class Quanta:
-    """The grids on which the numbers of a run lie, each a power of two; chosen once, kept in checkpoints."""
+    """The grids on which positions (along each axis), velocities and forces lie, each a power of two; they follow the
+    run (see quanta.py)."""
 
-    position: float
+    position: tuple[float, ...]
     velocity: float
     force: float
-    energy: float
-    kinetic: float
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,8 @@ class State:
 
     positions are relative to the origin of the box; images count the edges of the box that were taken off when they
     were wrapped; forces count quanta; ghost_axes tells by its bits along which axes a particle lies beyond the upper
-    side of the region (0 for all that are owned).
+    side of the region (0 for all that are owned). stride is the farthest that a step may take a particle along an axis,
+    and fastest the largest component of a velocity after the last kick.
     """
 
     box: Box
@@ -78,6 +81,8 @@ class State:
     attributes: dict[str, Floats]
     ghosts: int = 0
     timeline: Timeline = Timeline(1.0)
+    stride: float = np.inf
+    fastest: float = 0.0
 
     @classmethod
     def of(
@@ -94,7 +99,7 @@ class State:
         """A state at step 0, before its quanta are chosen; positions, velocities and images (or zeros) are (N, d)."""
         return cls(
             box=box,
-            quanta=Quanta(box.spacing, 2.0**-1000, 1.0, 1.0, 1.0),
+            quanta=Quanta((box.spacing,) * box.dimensions, FINEST, FINEST),
             step=0,
             owned=len(ids),
             ids=ids,
@@ -112,6 +117,11 @@ class State:
     def time(self) -> float:
         """The time of this step."""
         return self.timeline.at(self.step)
+
+    @property
+    def spacing(self) -> Floats:
+        """The grid of positions along each axis, (d,)."""
+        return np.array(self.quanta.position)
 
     @property
     def dimensions(self) -> int:

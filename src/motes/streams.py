@@ -45,9 +45,14 @@ def say(text: str) -> None:
 
 def warn(text: str) -> None:
     """Print a line on standard error, if someone may read it."""
+    complain(one_line(text))
+
+
+def complain(text: str) -> None:
+    """Print what may be a report of several lines on standard error, if someone may read it."""
     if sys.stderr is not None:
         with suppress(OSError):  # who closed it does not want to know
-            print(f"motes: {one_line(text)}", file=sys.stderr, flush=True)
+            print("motes: " + "\n".join(map(one_line, text.split("\n"))), file=sys.stderr, flush=True)
 
 
 def flush() -> None:

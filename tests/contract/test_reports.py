@@ -94,7 +94,7 @@ def test_what_only_the_last_rank_can_see_at_the_start(on_ranks: Any, tmp_path: P
     same, arguments, words = STARTS[kind]
     path = tmp_path / "start.py"
     path.write_text(START.format(same=same, arguments=arguments), encoding="utf-8")
-    done = on_ranks.run(ranks, "-m", "motes.cli", "run", path, timeout=60)
+    done = on_ranks.run(ranks, "-m", "motes.cli", "run", "--quiet", path, timeout=60)
     assert done.returncode == 2
     first, second = done.stdout.splitlines()
     assert words in first

@@ -9,7 +9,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import Queue
 from typing import Any
 
@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 import motes
 from motes.decomposition.domain import Domain, total_of
 from motes.decomposition.grid import Regions, weighted_borders
-from motes.errors import ParticleError
+from motes.errors import OutgrownError, ParticleError
 from motes.neighbors.brute import brute_pairs
 from motes.state import Quanta, State
 from motes.threads import Team
@@ -97,7 +97,7 @@ def state_of(box: motes.Box, ids: Any, positions: Any) -> State:
     count, dimensions = len(ids), box.dimensions
     return State(
         box=box,
-        quanta=Quanta(box.spacing, 1.0, 1.0, 1.0, 1.0),
+        quanta=Quanta((box.spacing,) * box.dimensions, 1.0, 1.0),
         step=0,
         owned=count,
         ids=ids.copy(),
@@ -365,11 +365,18 @@ def test_a_lost_particle_is_noticed_by_all(regional: Any) -> None:
 
 
 def test_a_particle_thrown_out_is_named(regional: Any) -> None:
-    box = motes.Box([4.0, 4.0], "open")
-    world = regional(Regions.even(box, 1, 0.5), 0.5, np.array([[1.0, 1.0], [2.0, -7.9], [2.0, 8.1]]))
-    with pytest.raises(ParticleError, match="more than twice the longest edge") as caught:
-        world.regions[0].domain.check_reach(world.regions[0].state)
+    """First the fine grid ends, and a coarser one goes on; then the coarse one does."""
+    box = motes.Box([4.0, 4.0], [("reflecting", "open"), "open"])
+    world = regional(Regions.even(box, 1, 0.5), 0.5, np.array([[1.0, 1.0], [2.0, -3999.0], [2.0, 4005.0]]))
+    state, domain = world.regions[0].state, world.regions[0].domain
+    with pytest.raises(OutgrownError, match="position beyond the range of its grid"):
+        domain.check_reach(state)
+    state.quanta = replace(state.quanta, position=tuple(box.far_spacing.tolist()))
+    with pytest.raises(ParticleError, match="more than 1000 edges of the box beyond its open side") as caught:
+        domain.check_reach(state)
     assert caught.value.place == 2
+    state.positions[1, 2] = 4004.0
+    domain.check_reach(state)
 
 
 def test_totals_do_not_wrap() -> None:

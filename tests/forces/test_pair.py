@@ -104,11 +104,11 @@ def brute_sums(positions: Any, box: motes.Box, model: Model, types: Any) -> tupl
 
 def assert_sums(sim: motes.Simulation, expected: tuple[Any, float, float, Any, float]) -> None:
     forces, energy, virial, neighbours, pairs = expected
-    quanta = sim.describe()["quanta"]
+    quanta, energy_quantum = sim.describe()["quanta"], sim._engine.here._energy_quantum
     # Each term is rounded to a quantum; each formula, of either side, to a few units in the last place.
     assert (np.abs(sim.forces - forces) <= (neighbours * (0.5 * quanta.force + 1e-13))[:, None]).all()
-    assert abs(sim.potential_energy - energy) <= pairs * (0.5 * quanta.energy + 1e-13)
-    assert abs(sim.virial - virial) <= pairs * (0.5 * quanta.energy + 1e-13)
+    assert abs(sim.potential_energy - energy) <= pairs * (0.5 * energy_quantum + 1e-13)
+    assert abs(sim.virial - virial) <= pairs * (0.5 * energy_quantum + 1e-13)
     counted = np.rint(sim.forces / quanta.force).astype(np.int64)
     assert (counted * quanta.force == sim.forces).all()
     assert (counted.sum(axis=0) == 0).all()
@@ -233,10 +233,11 @@ def test_forces_are_out_of_range_from_the_very_limit_on(threads: int) -> None:
     engine = motes.Simulation(particles, motes.VelocityVerlet(0.001), [pair], threads=threads)._engine.here
     engine.run(20, energy=False)
     compute = engine.forces.compute
-    exact = compute(engine.state, engine.neighbors.pairs, energy=True).largest_force
-    bound = compute(engine.state, engine.neighbors.pairs, energy=False).largest_force
-    assert 1.01 * exact < bound < 3 * exact
+    exact = compute(engine.state, engine.neighbors.pairs, energy=1.0)
+    bound = compute(engine.state, engine.neighbors.pairs, energy=None)
+    assert exact.least_force == exact.most_force
+    assert bound.least_force <= exact.most_force < 0.99 * bound.most_force < 3 * exact.most_force
     for factor, failed in ((1 + 1e-12, False), (1 - 1e-12, True)):
-        engine.state.quanta = replace(engine.state.quanta, force=factor * exact * 2.5 * 2.0**-48)
+        engine.state.quanta = replace(engine.state.quanta, force=factor * exact.most_force * 2.0**-50)
         engine.compute_forces(energy=False)
         assert (engine._failure is not None) == failed

@@ -210,7 +210,6 @@ def test_overlaps_are_refused_when_forces_are_needed_and_not_before():
         lambda: sim.run(1),
         lambda: sim.forces,
         lambda: sim.potential_energy,
-        lambda: sim.kinetic_energy,
         lambda: sim.virial,
         lambda: sim.pressure,
     ):

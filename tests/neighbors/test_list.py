@@ -31,7 +31,7 @@ def state_of(box: motes.Box, positions: Any) -> State:
     count, dimensions = len(positions), box.dimensions
     return State(
         box=box,
-        quanta=Quanta(box.spacing, 1.0, 1.0, 1.0, 1.0),
+        quanta=Quanta((box.spacing,) * box.dimensions, 1.0, 1.0),
         step=0,
         owned=count,
         ids=np.arange(count),

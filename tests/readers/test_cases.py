@@ -306,3 +306,10 @@ def test_gsd_tilts_of_rounding_size(tmp_path):
     with gsd.hoomd.open(tmp_path / "a.gsd", "w") as file:
         file.append(frame)
     assert motes.read(tmp_path / "a.gsd").box.lengths.tolist() == [6, 7, 8]
+
+
+def test_an_open_box_has_no_walls(load):
+    particles = load("a.xyz", xyz(f'{LATTICE} pbc="F F F"', "Ar -0.25 1 1\nKr 2 2 2\n"))
+    assert particles.box.boundary == ("open",) * 3
+    assert particles.positions.tolist() == [[-0.25, 1, 1], [2, 2, 2]]
+    assert not particles.images.any()

@@ -32,7 +32,7 @@ def manifest(step: int, files: tuple[Any, ...], **changes: Any) -> Manifest:
         "version": "0.1.0", "step": step, "timeline": Timeline(0.005), "end": 1000,
         "particles": sum(file.particles for file in files),
         "box": BoxRecord.of(motes.Box([5.0, 4.0, 3.0], ["periodic", "open", "reflecting"])),
-        "quanta": Quanta(2.0**-50, 2.0**-40, 2.0**-30, 2.0**-20, 2.0**-10), "type_names": ("A", "B"),
+        "quanta": Quanta((2.0**-50,) * 3, 2.0**-40, 2.0**-30), "type_names": ("A", "B"),
         "attributes": {"size": (0.25, 1.0)}, "columns": column_names(3, ["size"]),
         "integrator": {"kind": "VelocityVerlet", "dt": 0.005},
         "interactions": (InteractionRecord(name="soft", key="0f"),), "skin": 0.3, "shown": True,

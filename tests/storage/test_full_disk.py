@@ -15,7 +15,7 @@ SCRIPT = """
 import os
 import resource
 import sys
-import motes
+import motes.observers
 
 class Last(motes.observers.Observer):
     def __call__(self, frame):
@@ -52,8 +52,8 @@ def test_a_full_disk_stops_a_run_cleanly_and_it_can_go_on(tmp_path, monkeypatch,
     room = {"ROOM": str(limit), "FILLED": name}
     environment = {**os.environ, **room, "PYTHONPATH": str(Path(motes.__file__).parents[1])}
     done = subprocess.run(
-        [sys.executable, "-m", "motes.cli", "run", "script.py"], capture_output=True, text=True, env=environment,
-        timeout=120, check=False,
+        [sys.executable, "-m", "motes.cli", "run", "--quiet", "script.py"],
+        capture_output=True, text=True, env=environment, timeout=120, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (1, "finished\n")
     assert done.stderr.count("\n") == 1

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from motes.errors import InputError, RunError
-from motes.streams import open_closed_streams, say, warn
+from motes.streams import complain, open_closed_streams, say
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
@@ -53,7 +53,7 @@ def _exit_status() -> Iterator[None]:
 
 
 def _stop(error: Exception, status: int) -> typer.Exit:
-    warn(f"error: {error}")
+    complain(f"error: {error}")
     return typer.Exit(status)
 
 

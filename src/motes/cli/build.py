@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import motes
+from motes.box import Boundary
 from motes.cli.config import (
     BoxTable,
     Config,
@@ -162,9 +163,9 @@ def _random(table: RandomParticles, box: BoxTable) -> motes.Particles:
     )
 
 
-def _boundary(box: BoxTable) -> str | list[str]:
+def _boundary(box: BoxTable) -> Boundary | list[Boundary]:
     """One word stands for all axes."""
-    words = box.boundary or ["periodic"]
+    words: list[Boundary] = box.boundary or ["periodic"]
     return words[0] if len(words) == 1 else words
 
 

@@ -128,22 +128,25 @@ ParticlesTable = Annotated[
 ]
 
 
-def as_boundary(value: Any) -> list[str]:
-    """One word for all axes, or a list of one word an axis."""
+def as_boundary(value: Any) -> list[str | tuple[str, str]]:
+    """One word for all axes, or a list with one word for each axis, or two for its lower and upper side."""
     words = [value] if isinstance(value, str) else value
     if not isinstance(words, list) or not words:
         raise reject("is neither a word nor a list of one word an axis")
-    for word in words:
-        if word not in BOUNDARIES:
-            raise reject(f"has an unknown word; {did_you_mean(str(word), BOUNDARIES)}")
-    return words
+    for sides in words:
+        for word in sides if isinstance(sides, list) else [sides]:
+            if word not in BOUNDARIES:
+                raise reject(f"has an unknown word; {did_you_mean(str(word), BOUNDARIES)}")
+        if isinstance(sides, list) and len(sides) != 2:
+            raise reject(f"has {len(sides)} words for an axis; it must be one, or two for its lower and upper side")
+    return [tuple(sides) if isinstance(sides, list) else sides for sides in words]
 
 
 class BoxTable(Table):
     """The box, where the particles' source does not say it, or should be changed."""
 
     lengths: Annotated[list[Positive], Field(min_length=2, max_length=3)] | None = None
-    boundary: Annotated[list[str] | None, BeforeValidator(as_boundary)] = None
+    boundary: Annotated[list[str | tuple[str, str]] | None, BeforeValidator(as_boundary)] = None
     origin: Annotated[list[float], Field(min_length=2, max_length=3)] | None = None
 
 

@@ -73,7 +73,8 @@ def particle_rows(particles: motes.Particles | motes.Simulation) -> dict[str, st
         kinds = ", ".join(f"{n} of type {name}" for name, n in zip(particles.type_names, numbers, strict=True))
     box = particles.box
     edges = " x ".join(f"{length:.6g}" for length in box.lengths)
-    words = box.boundary[:1] if len(set(box.boundary)) == 1 else box.boundary
+    words = [word if isinstance(word, str) else " to ".join(word) for word in box.boundary]
+    words = words[:1] if len(set(words)) == 1 else words
     return {
         "particles": f"{len(particles)} ({kinds})" if kinds else str(len(particles)),
         "box": f"{edges}, {', '.join(words)}",

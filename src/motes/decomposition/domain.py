@@ -19,10 +19,10 @@ from typing import Protocol
 
 import numpy as np
 
-from motes.box import Box
+from motes.box import REACH
 from motes.decomposition.grid import Regions
 from motes.decomposition.halo import copy_shell, count_beyond, find_below, fold_shell, pack, unpack_add, wrap
-from motes.errors import ParticleError, RunError
+from motes.errors import OutgrownError, ParticleError, RunError
 from motes.state import Array, Floats, Integers, State
 from motes.threads import Team
 
@@ -68,12 +68,7 @@ class Shell:
     count: int = 0
 
 
-TOO_FAR = "is more than twice the longest edge from the origin of the box"
-
-
-def reach(box: Box) -> float:
-    """The largest distance from the origin along an axis: up to there differences of positions are exact."""
-    return 2 * float(box.lengths.max())
+TOO_FAR = f"is more than {REACH:g} edges of the box beyond its open side"
 
 
 class Domain:
@@ -95,11 +90,17 @@ class Domain:
     # Owners
 
     def check_reach(self, state: State) -> None:
-        """Raise a ParticleError for a particle that has left an open box so far that its grid ends."""
-        limit = reach(state.box)
-        for axis, boundary in enumerate(state.box.boundary):
-            if boundary == "open" and any(self.team.split(count_beyond, state.owned, state.positions, axis, limit)):
-                beyond = np.flatnonzero(~(np.abs(state.positions[axis, : state.owned]) <= limit))
+        """Raise a ParticleError for a particle that has left an open box too far, or so far that the grid ends."""
+        if not state.box.opened.any():
+            return
+        lower, upper = state.box.reach(state.spacing)
+        for axis, sides in enumerate(state.box.sides):
+            limits = float(lower[axis]), float(upper[axis])
+            if "open" in sides and any(self.team.split(count_beyond, state.owned, state.positions, axis, *limits)):
+                if (state.spacing < state.box.far_spacing).any():
+                    raise OutgrownError("position")
+                x = state.positions[axis, : state.owned]
+                beyond = np.flatnonzero(~((x >= limits[0]) & (x <= limits[1])))
                 raise ParticleError(TOO_FAR, int(beyond[np.argmin(state.ids[beyond])]))
 
     def migrate(self, state: State) -> None:

@@ -25,11 +25,11 @@ def find_below(positions: Floats, axis: int, first: int, last: int, limit: float
 
 
 @njit(cache=True, nogil=True)
-def count_beyond(begin: int, end: int, positions: Floats, axis: int, limit: float) -> int:
-    """How many coordinates along axis are farther than the limit from 0."""
+def count_beyond(begin: int, end: int, positions: Floats, axis: int, lower: float, upper: float) -> int:
+    """How many coordinates along axis do not lie between lower and upper."""
     x, beyond = positions[axis, begin:end], 0
     for i in range(len(x)):
-        beyond += not abs(x[i]) <= limit
+        beyond += not ((x[i] >= lower) & (x[i] <= upper))
     return beyond
 
 

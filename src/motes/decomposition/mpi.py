@@ -122,9 +122,7 @@ class MpiLink:
 
     def maximum(self, values: Floats) -> Floats:
         """The largest over all ranks, number by number; a NaN anywhere stays one."""
-        bad = self._reduce(np.isnan(values).astype(np.int64), self._mpi.MAX)
-        largest = self._reduce(np.nan_to_num(values, nan=0.0, posinf=np.inf, neginf=-np.inf), self._mpi.MAX)
-        return np.where(bad > 0, np.nan, largest)
+        return _from_keys(self._reduce(_keys(values), self._mpi.MAX))
 
     def _reduce(self, values: Array, operation: Any) -> Array:
         begun = time.perf_counter()
@@ -146,6 +144,19 @@ class MpiLink:
             self._world.Recv(_bytes(part), rank)
             parts.append(part)
         return parts
+
+
+_MAGNITUDE = np.int64(2**63 - 1)
+
+
+def _keys(values: Floats) -> Integers:
+    """Whole numbers in the order of these, NaN above all: so the largest takes one reduction."""
+    bits = np.where(np.isnan(values), np.nan, values).view(np.int64)  # a NaN without a sign
+    return np.where(bits < 0, bits ^ _MAGNITUDE, bits)
+
+
+def _from_keys(keys: Integers) -> Floats:
+    return np.where(keys < 0, keys ^ _MAGNITUDE, keys).view(np.float64)
 
 
 class Channel:

@@ -18,8 +18,7 @@ from motes.errors import InputError, ParticleError
 from motes.forces.field_kernel import field_key, field_source
 from motes.forces.interaction import INSTEAD
 from motes.forces.pair import PairSums
-from motes.forces.scale import BITS
-from motes.formulas.bind import COORDINATES, MASS, Bound, Traced, World, bind, check_given, names_of, trace_named
+from motes.formulas.bind import MASS, Bound, Traced, World, bind, check_given, names_of, trace_named
 from motes.formulas.compile import load, source_of
 from motes.formulas.expression import expression_parameters, parse
 from motes.formulas.trace import describe
@@ -126,15 +125,10 @@ class FieldPlan:
 
 @dataclass(frozen=True)
 class BoundField:
-    """A field with every name resolved (of which rank 0 chooses the quanta), and what travels."""
+    """A field with every name resolved and what travels."""
 
     bound: Bound
     plan: FieldPlan
-
-    @property
-    def depends_on_time(self) -> bool:
-        """Whether t occurs in the energy."""
-        return COORDINATES[-1] in self.bound.symbols
 
 
 class FieldForces:
@@ -145,18 +139,23 @@ class FieldForces:
         self.team = team
         self._modules = [plan.load() for plan in plans]
 
-    def add(self, state: State, sums: PairSums) -> PairSums:
-        """Add the forces of the fields to those of the owned particles, and their energies, if known, to the sums."""
-        for index, plan in enumerate(self.plans):
-            results = self._feel(index, state, state.quanta.force, state.quanta.energy)
-            largest = _largest(results)
-            limits = 2.0**BITS * state.quanta.force, 2.0**BITS * state.quanta.energy
-            if not (largest[0] <= limits[0] and largest[1] <= limits[1]):
-                place = self._find(index, state, limits)
-                raise ParticleError(f"feels a force or energy of the field {plan.name} out of range", place)
-            if sums.energy is not None:
-                energy = sum((high << 32) + low for _, _, high, low in results)
-                sums = replace(sums, energy=sums.energy + energy)
+    def add(self, state: State, sums: PairSums, energy: float | None) -> PairSums:
+        """Add the forces of the fields to those of the owned particles, and their energies, if there is a quantum for
+        them, to the sums."""
+        for index in range(len(self.plans)):
+            results = self._feel(index, state, state.quanta.force, energy or 1.0)
+            force, height = _largest(results)
+            if not (force < np.inf and height < np.inf):
+                raise ParticleError(self.not_finite_in(index), self._find(index, state))
+            sums = replace(
+                sums,
+                least_force=max(sums.least_force, force),
+                most_force=max(sums.most_force, force),
+                largest_energy=max(sums.largest_energy, height),
+            )
+            if energy is not None and sums.energy is not None:
+                total = sum((high << 32) + low for _, _, high, low in results)
+                sums = replace(sums, energy=sums.energy + total)
         return sums
 
     def largest(self, state: State) -> tuple[float, float]:
@@ -165,14 +164,17 @@ class FieldForces:
         force, energy = np.max([(0.0, 0.0), *found], axis=0).tolist()
         return force, energy
 
+    def not_finite_in(self, index: int) -> str:
+        """What is wrong with a particle of which a field makes no number."""
+        return f"feels a force or energy of the field {self.plans[index].name} that is not finite"
+
     def not_finite(self, state: State) -> list[tuple[int, int]]:
         """Of each field whose force or energy is not finite somewhere, its number and a particle there."""
-        limits = np.finfo(float).max, np.finfo(float).max
         found = []
         for index in range(len(self.plans)):
             force, energy = _largest(self._feel(index, state, 1.0, 1.0))
             if not (force < np.inf and energy < np.inf):
-                found.append((index, self._find(index, state, limits)))
+                found.append((index, self._find(index, state)))
         return found
 
     def _feel(
@@ -186,16 +188,16 @@ class FieldForces:
         )  # fmt: skip
         return [kernel(*only, *what)] if only else self.team.split(kernel, state.owned, *what)
 
-    def _find(self, index: int, state: State, limits: tuple[float, float]) -> int:
-        """Of the particles that are beyond the limits, that of the lowest id, by halving: the same on all ranks."""
+    def _find(self, index: int, state: State) -> int:
+        """Of the particles whose force or energy is not finite, that of the lowest id, by halving: so ranks agree."""
         order = np.argsort(state.ids[: state.owned])
         state = _arranged(state, order)
         first, last = 0, len(order)
         while last - first > 1:
             middle = (first + last) // 2
             force, energy = _largest(self._feel(index, state, 1.0, 1.0, (first, middle)))
-            inside = force <= limits[0] and energy <= limits[1]
-            first, last = (middle, last) if inside else (first, middle)
+            finite = force < np.inf and energy < np.inf
+            first, last = (middle, last) if finite else (first, middle)
         return int(order[first])
 
 

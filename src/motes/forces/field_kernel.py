@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from motes.box import Boundary
 from motes.formulas import verify
 from motes.formulas.bind import COORDINATES, PREFIX, Bound
 from motes.formulas.derive import Code, derive_field
@@ -18,12 +19,12 @@ AXES = COORDINATES[:3]
 ARGUMENTS = "begin, end, positions, origin, lengths, numbers, tables, types, attributes, t, magic, energy_magic, forces"
 
 
-def field_key(bound: Bound, boundary: Sequence[str]) -> str:
+def field_key(bound: Bound, boundary: Sequence[Boundary]) -> str:
     """What the source depends on: to be known without deriving anything."""
     return f"{bound.key}\nfield boundary={tuple(boundary)}"
 
 
-def field_source(bound: Bound, boundary: Sequence[str]) -> str:
+def field_source(bound: Bound, boundary: Sequence[Boundary]) -> str:
     """Source of a module with the function feel."""
     axes = AXES[: len(boundary)]
     code = derive_field(bound.formulas[0], [PREFIX + axis for axis in axes])
@@ -76,7 +77,7 @@ def _before(bound: Bound, numbers: Sequence[str], axes: Sequence[str]) -> Iterat
         yield f"column_{row} = attributes[{row}][begin:end]"
 
 
-def _one(bound: Bound, axes: Sequence[str], boundary: Sequence[str], call: str) -> Iterator[str]:
+def _one(bound: Bound, axes: Sequence[str], boundary: Sequence[Boundary], call: str) -> Iterator[str]:
     for axis, word in zip(axes, boundary, strict=True):
         yield f"{axis} = {axis}s[i]"
         if word == "periodic":  # between two migrations a particle may be a little outside

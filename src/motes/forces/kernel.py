@@ -8,8 +8,9 @@ Invariant: every force component is rounded to a whole number of quanta as the l
 summed as an int64, with the bits of magic counted and taken off at the end (all modulo 2**64). No sum depends on its
 order, so neither clusters, lists, threads nor the width of vectors can be seen in the result.
 
-Disadvantage: sums that would leave 63 bits wrap. So the largest force over distance is returned with every call, and
-the caller stops the run when it is out of range.
+Disadvantage: a number beyond 2**51 quanta would be a wrong one. So the square of the largest force is returned with
+every call, and the largest energy or virial of a pair, and the caller chooses another quantum when they are out of
+range. Without energies, the square is a bound that takes two operations a pair instead of three: a sum over members.
 """
 
 from __future__ import annotations
@@ -215,8 +216,8 @@ class _Writer:
         yield "big = 0" if self.energy else "squares = 0.0"
         yield "big_energy = 0"
         if self.energy:
-            yield "e = 0"
-            yield "w = 0"
+            yield "energies = 0"
+            yield "virials = 0"
         for m in members:
             yield from self._pair(m)
         for axis in self.axes:
@@ -226,8 +227,8 @@ class _Writer:
         yield "biggest = big if big > biggest else biggest"
         if self.energy:
             yield "biggest_energy = big_energy if big_energy > biggest_energy else biggest_energy"
-            yield "energy += e"
-            yield "virial += w"
+            yield "energy += energies"
+            yield "virial += virials"
 
     def _pair(self, m: int) -> Iterator[str]:
         for axis in self.axes:
@@ -239,21 +240,23 @@ class _Writer:
         for index in range(len(self.pairs)):
             yield from self._interaction(index, m)
         yield "f = " + " + ".join(f"force{index}" for index in range(len(self.pairs)))
+        yield "w = f * s"
         if self.energy:
-            yield "bits = to_bits(f) & 0x7FFFFFFFFFFFFFFF"
+            yield "bits = to_bits(w * f) & 0x7FFFFFFFFFFFFFFF"
             yield "big = bits if bits > big else big"
-        else:  # a bound will do, and takes one operation a pair instead of two
-            yield "squares = fma(f, f, squares)"
+        else:
+            yield "squares = fma(w, f, squares)"
         for axis in self.axes:
             yield f"t = to_bits(fma(f, d{axis}, magic))"
             yield f"f{axis}{m} += t"
             yield f"g{axis} -= t"
         if self.energy:
             yield "u = " + " + ".join(f"energy{index}" for index in range(len(self.pairs)))
-            yield "bits = to_bits(u) & 0x7FFFFFFFFFFFFFFF"
-            yield "big_energy = bits if bits > big_energy else big_energy"
-            yield "e += to_bits(u + energy_magic)"
-            yield "w += to_bits(fma(f, s, energy_magic))"
+            for value in ("u", "w"):
+                yield f"bits = to_bits({value}) & 0x7FFFFFFFFFFFFFFF"
+                yield "big_energy = bits if bits > big_energy else big_energy"
+            yield "energies += to_bits(u + energy_magic)"
+            yield "virials += to_bits(w + energy_magic)"
 
     def _interaction(self, index: int, m: int) -> Iterator[str]:
         mine = f"p{index}_"

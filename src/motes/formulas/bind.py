@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from motes.box import Boundary
 from motes.checks import number, numbers
 from motes.errors import InputError
 from motes.formulas.closure import record_with_numbers
@@ -34,7 +35,7 @@ MASS = "mass"
 class World:
     """What a function can be about: the boundary along each axis, types, the names of the particles' attributes."""
 
-    boundary: tuple[str, ...]
+    boundary: tuple[Boundary, ...]
     type_names: tuple[Label, ...]
     attributes: tuple[str, ...]
 

@@ -17,6 +17,7 @@ from motes.arithmetic import round_with
 from motes.compiled import njit
 from motes.errors import ParticleError
 from motes.integrators.bath import HeatBath
+from motes.integrators.motion import too_fast
 from motes.noise import BROWNIAN, normals
 from motes.state import ROUND, Floats, Integers, State
 from motes.threads import Team
@@ -25,7 +26,7 @@ from motes.threads import Team
 @njit(cache=True, nogil=True)
 def wander(
     begin: int, end: int, positions: Floats, forces: Integers, mass: Floats, ids: Integers, seed: int, step: int,
-    push: Floats, spread: Floats, magic: float,
+    push: Floats, spread: Floats, magic: Floats,
 ) -> float:  # fmt: skip
     """x += f push / m + sqrt(spread / m) noise, on the position grid; return the longest move along an axis."""
     longest = 0.0
@@ -36,7 +37,7 @@ def wander(
         for a in range(positions.shape[0]):
             xi = noise[0] if a == 0 else (noise[1] if a == 1 else noise[2])
             move = float(forces[a, i]) * mobility + width * xi
-            positions[a, i] += round_with(move, magic)
+            positions[a, i] += round_with(move, magic[a])
             longest = max(longest, abs(move))
     return longest
 
@@ -71,12 +72,11 @@ class Brownian(HeatBath):
         push = self._by_particle(state, lambda friction: self.dt / friction * state.quanta.force)
         spread = self._by_particle(state, lambda friction: 2 * self.temperature * self.dt / friction)
         how = (
-            state.forces, state.mass, state.ids, self.seed, state.step, push, spread, ROUND * state.quanta.position,
+            state.forces, state.mass, state.ids, self.seed, state.step, push, spread, ROUND * state.spacing,
         )  # fmt: skip
-        longest, limit = max(team.split(wander, state.owned, state.positions, *how)), float(state.box.lengths.max())
-        if not longest <= limit:
-            place = _farthest(state, how)
-            raise ParticleError(f"moves by {longest:g} in one step, in a box {limit:g} long", place, longest)
+        longest = max(team.split(wander, state.owned, state.positions, *how))
+        if not longest <= state.stride:
+            raise ParticleError(too_fast(longest, state.stride), _farthest(state, how), longest)
         self._reflect(state, team)
 
     def second_half(self, state: State, team: Team) -> None:

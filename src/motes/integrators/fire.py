@@ -5,7 +5,7 @@ downhill; as soon as it leads uphill, they stop and go half a step back (Bitzek,
 Phys. Rev. Lett. 97, 170201, 2006; the order of a step and the half step back: Guenole et al., Comput. Mater. Sci. 175,
 109584, 2020). The time step grows while all goes well and is halved uphill. Nobody has to give its largest value: that
 comes down to where a step last led uphill, and rises slowly, so it finds the stiffness of the forces, whatever their
-units.
+units. Time is measured by the largest force of a pair, so steps grow as overlaps come apart.
 
 No particle moves by more than a given length in a step, and none feels more force than would take it that far from
 rest. So pairs that overlap part within a few steps, however strongly they push.
@@ -47,7 +47,7 @@ PARTS = 2.0**30
 """A particle's part of a sum is rounded to this fraction of the square of the largest component."""
 
 SLOWEST, FASTEST = 2.0**-20, 2.0**20
-"""Bounds of the time step against what it was at first."""
+"""Bounds of the time step, in units of the time in which the largest force moves a particle by the given length."""
 
 KEPT = ("velocity x", "velocity y", "velocity z")
 """Columns for the velocities of the run, which return at the end. No attribute of a user has a space in its name."""
@@ -105,14 +105,14 @@ def add_products(
 @njit(cache=True, nogil=True, error_model="numpy")
 def descend(
     begin: int, end: int, positions: Floats, velocities: Floats, forces: Integers, quantum: float, cap: float,
-    back: float, keep: float, push: float, dt: float, length: float, magic: float,
+    back: float, keep: float, push: float, dt: float, length: float, magic: Floats,
 ) -> None:  # fmt: skip
     """x -= back v; v = keep v + push F, no faster than length in dt; x += dt v. Positions stay on their grid."""
     for i in range(begin, end):
         scale = push * capped(forces, i, quantum, cap)
         s = 0.0
         for a in range(velocities.shape[0]):
-            positions[a, i] += fma(velocities[a, i], -back, magic) - magic
+            positions[a, i] += fma(velocities[a, i], -back, magic[a]) - magic[a]
             v = fma(scale, float(forces[a, i]), keep * velocities[a, i])
             velocities[a, i] = v
             s = fma(v, v, s)
@@ -121,25 +121,27 @@ def descend(
         for a in range(velocities.shape[0]):
             v = slower * velocities[a, i]
             velocities[a, i] = v
-            positions[a, i] += fma(v, dt, magic) - magic
+            positions[a, i] += fma(v, dt, magic[a]) - magic[a]
 
 
 @njit(cache=True, nogil=True)
-def stop(begin: int, end: int, positions: Floats, velocities: Floats, axis: int, length: float) -> None:
+def stop(
+    begin: int, end: int, positions: Floats, velocities: Floats, axis: int, lower: float, upper: float
+) -> None:  # fmt: skip
     """Whoever is beyond a wall stands on it."""
     x, v = positions[axis, begin:end], velocities[axis, begin:end]
     for i in range(len(x)):
-        inside = min(max(x[i], 0.0), length)
+        inside = min(max(x[i], lower), upper)
         if inside != x[i]:
             x[i], v[i] = inside, 0.0
 
 
 @njit(cache=True, nogil=True)
-def bear(begin: int, end: int, positions: Floats, forces: Integers, axis: int, length: float) -> None:
+def bear(begin: int, end: int, positions: Floats, forces: Integers, axis: int, lower: float, upper: float) -> None:
     """The wall bears what presses a particle onto it."""
     x, f = positions[axis, begin:end], forces[axis, begin:end]
     for i in range(len(x)):
-        if (x[i] <= 0.0 and f[i] < 0) or (x[i] >= length and f[i] > 0):
+        if (x[i] <= lower and f[i] < 0) or (x[i] >= upper and f[i] > 0):
             f[i] = 0
 
 
@@ -147,7 +149,6 @@ class Descent:
     """One way downhill, on every rank alike.
 
     Args:
-        force: a usual one; it only says how long the first steps are.
         length: how far a particle may move in a step.
         maximum: the largest over all ranks, number by number.
         total: the sum over all ranks.
@@ -155,7 +156,6 @@ class Descent:
 
     def __init__(
         self,
-        force: float,
         length: float,
         maximum: Callable[[Floats], Floats],
         total: Callable[[Integers], Integers],
@@ -163,8 +163,8 @@ class Descent:
         self._length = length
         self._maximum = maximum
         self._total = total
-        self._first = self._dt = math.sqrt(length / force)
-        self._ceiling = self._first * FASTEST
+        self._unit = self._dt = 1.0
+        self._ceiling = FASTEST
         self._turn = TURN
         self._downhill = 0
         self._force = self._speed = 0.0
@@ -182,28 +182,37 @@ class Descent:
 
     def largest_force(self, state: State, team: Team) -> float:
         """The largest component of the force on any particle of all ranks, less what walls bear."""
-        for axis, length in _walls(state):
-            team.split(bear, state.owned, state.positions, state.forces, axis, length)
+        for wall in state.box.walls:
+            team.split(bear, state.owned, state.positions, state.forces, *wall)
         parts = team.split(largest_parts, state.owned, state.velocities, state.forces)
         force = max(part[0] for part in parts) * state.quanta.force
         largest = self._maximum(np.array([force, max(part[1] for part in parts)]))
         self._force, self._speed = largest.tolist()
         return self._force
 
-    def move(self, state: State, team: Team) -> None:
-        """One step, by the forces of which largest_force has just been asked."""
+    def move(self, state: State, team: Team, strongest: float) -> None:
+        """One step, by the forces of which largest_force has just been asked.
+
+        strongest is the largest force of a pair or field: where particles overlap it may be 1e30 at first, and time is
+        measured by it, so that steps become longer as soon as it falls. Pairs in equilibrium still push each other.
+        """
+        self._unit = math.sqrt(self._length / strongest)
         back, keep, push = self._decide(*self._products(state, team))
         team.split(
             descend, state.owned, state.positions, state.velocities, state.forces, state.quanta.force, self._cap,
-            back, keep, push, self._dt, self._length, ROUND * state.quanta.position,
+            back, keep, push, self._time_step, self._length, ROUND * state.spacing,
         )  # fmt: skip
-        for axis, length in _walls(state):
-            team.split(stop, state.owned, state.positions, state.velocities, axis, length)
+        for wall in state.box.walls:
+            team.split(stop, state.owned, state.positions, state.velocities, *wall)
 
     @property
     def _cap(self) -> float:
         """The force that takes a particle from rest as far as it may go in a step."""
-        return self._length / (self._dt * self._dt)
+        return self._length / (self._time_step * self._time_step)
+
+    @property
+    def _time_step(self) -> float:
+        return self._dt * self._unit
 
     def _products(self, state: State, team: Team) -> tuple[int, float]:
         """The sign of the power F v, and how large all velocities are together against all forces."""
@@ -217,24 +226,18 @@ class Descent:
     def _decide(self, power: int, ratio: float) -> tuple[float, float, float]:
         """How far to go back, in time, what to keep of the velocities, and what to add of the forces."""
         if power < 0:
-            back = self._dt / 2
+            back = self._time_step / 2
             self._ceiling = min(self._ceiling, self._dt) * DROP
-            self._dt = max(self._dt * SHRINKAGE, self._first * SLOWEST)
+            self._dt = max(self._dt * SHRINKAGE, SLOWEST)
             self._turn, self._downhill = TURN, 0
-            return back, 0.0, self._dt
+            return back, 0.0, self._time_step
         turn = self._turn
         self._downhill += 1
-        self._ceiling = min(self._ceiling * RISE, self._first * FASTEST)
+        self._ceiling = min(self._ceiling * RISE, FASTEST)
         if self._downhill > DELAY:
             self._dt = min(self._dt * GROWTH, self._ceiling)
             self._turn *= TURN_FADES
-        return 0.0, 1.0 - turn, turn * ratio + self._dt
-
-
-def _walls(state: State) -> list[tuple[int, float]]:
-    """The axes with reflecting walls, and where the upper ones are."""
-    lengths = state.box.lengths.tolist()
-    return [(axis, lengths[axis]) for axis, word in enumerate(state.box.boundary) if word == "reflecting"]
+        return 0.0, 1.0 - turn, turn * ratio + self._time_step
 
 
 def _unit(largest: float) -> float:

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar
 
-from motes.errors import InputError, ParticleError
+from motes.box import REACH, Boundary
+from motes.errors import InputError, OutgrownError, ParticleError
 from motes.formulas.bind import MASS, Bound, World, bind, check_given, names_of, trace_named
 from motes.formulas.compile import load, source_of
 from motes.formulas.trace import describe
@@ -98,7 +99,7 @@ def _count(number: int) -> str:
     return "one number" if number == 1 else f"{number} numbers"
 
 
-def _planned(flow: Flow, bound: Bound, boundary: tuple[str, ...]) -> BoundFlow:
+def _planned(flow: Flow, bound: Bound, boundary: tuple[Boundary, ...]) -> BoundFlow:
     key = f"{bound.key}\nflow method={flow.method} boundary={boundary}"
     module = load(key, lambda: flow_source_of(bound, flow.method, boundary))
     numbers, tables = map(kept, bound.rows)
@@ -162,15 +163,18 @@ class BoundFlow(Integrator):
         return (state.positions, state.box.origin, self.numbers, self.tables, state.types, own, self.dt, counted, begun)
 
     def _how(self, state: State, steps: int) -> tuple[Any, ...]:
-        return (*self._what(state), steps, state.box.lengths, ROUND * state.quanta.position, state.images)
+        box, spacing = state.box, state.spacing
+        return (*self._what(state), steps, box.lengths, *box.reach(spacing), ROUND * spacing, state.images)
 
     def _report(self, state: State, place: int) -> None:
         """Follow the particle that was lost, which has not been moved, to the step at which that happens."""
         while self._module().carry(place, place + 1, *self._how(state, 1)) < 0:
             state.step += 1
+        if (state.spacing < state.box.far_spacing).any():  # perhaps only the grid has an end there
+            raise OutgrownError("position", step=state.step + 1)
         raise ParticleError(
-            "moves out of reach in one step: farther than an edge of the box, beyond twice the longest edge where it "
-            "is open, or nowhere finite",
+            "moves out of reach in one step: farther than an edge of the box, "
+            f"more than {REACH:g} edges beyond an open side, or nowhere finite",
             place,
             step=state.step + 1,
         )

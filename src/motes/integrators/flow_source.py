@@ -6,14 +6,15 @@ bounds and the distances between stretches are constants, so LLVM makes vector c
 whether arrays overlap.
 
 Boundaries cost no branches: a particle that moves by less than an edge in a step is wrapped by adding or taking off
-the edge once. The farthest move is kept for each particle and looked at after the last step; what is not finite stays
-so, and shows then as well.
+the edge once. The farthest move is kept for each particle and looked at after the last step, and so is whether it was
+ever too far beyond an open side; what is not finite stays so, and shows then as well.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from motes.box import Boundary
 from motes.formulas.bind import PREFIX, Bound
 from motes.formulas.derive import Code, derive_values
 from motes.formulas.lines import header, indent
@@ -28,7 +29,7 @@ AXES = "xyz"
 ARGUMENTS = "begin, end, positions, origin, numbers, tables, types, attributes, dt, first, begun"
 
 
-def flow_source_of(bound: Bound, method: str, boundary: Sequence[str]) -> str:
+def flow_source_of(bound: Bound, method: str, boundary: Sequence[Boundary]) -> str:
     """Source of a module with the functions carry and bad."""
     code = derive_values(bound.formulas)
     require_right(bound.name, bound.formulas, code.lines, code.results, bound.known)
@@ -38,16 +39,17 @@ def flow_source_of(bound: Bound, method: str, boundary: Sequence[str]) -> str:
 
 
 class _Writer:
-    def __init__(self, bound: Bound, code: Code, method: str, boundary: Sequence[str]) -> None:
+    def __init__(self, bound: Bound, code: Code, method: str, boundary: Sequence[Boundary]) -> None:
         self.code = code
         self.method = method
         self.axes = AXES[: len(boundary)]
-        self.boundary = dict(zip(AXES, boundary, strict=False))
+        sides = ((word, word) if isinstance(word, str) else word for word in boundary)
+        self.sides = dict(zip(AXES, sides, strict=False))
         self.numbers = sorted(bound.numbers)
         self.tables = sorted(bound.tables)
         self.attributes = bound.attributes
         self.own = [*self.tables, *self.attributes]
-        self._periodic = [axis for axis in self.axes if self.boundary[axis] == "periodic"]
+        self._periodic = [axis for axis in self.axes if self.sides[axis][0] == "periodic"]
         used = bound.symbols
         self.arguments = [*self.axes, "t", *(name for name in [*self.numbers, *self.own] if name in used)]
 
@@ -61,13 +63,14 @@ class _Writer:
     def carry(self) -> Iterator[str]:
         """The loop over steps; it returns the place of a particle that is lost, or -1."""
         yield '@njit(cache=True, nogil=True, error_model="numpy")'
-        yield f"def carry({ARGUMENTS}, steps, lengths, magic, images):"
+        yield f"def carry({ARGUMENTS}, steps, lengths, lower, upper, magic, images):"
         yield from indent(1, self._uniform())
         yield "    half = 0.5 * dt"
         for a, axis in enumerate(self.axes):
             yield f"    edge_{axis} = lengths[{a}]"
             yield f"    origin_{axis} = origin[{a}]"
-        yield "    reach = 2.0 * lengths.max()"
+            yield f"    magic_{axis} = magic[{a}]"
+            yield f"    lower_{axis}, upper_{axis} = lower[{a}], upper[{a}]"
         columns = [*self.axes, *self.own, *(f"far_{axis}" for axis in self.axes)]
         columns += [f"image_{axis}" for axis in self._periodic]
         self._place = {column: row * LANES for row, column in enumerate(columns)}
@@ -166,7 +169,7 @@ class _Writer:
         ):
             for axis in self.axes:
                 yield f"s{axis} = fma({before}{axis}, {span}, at_{axis})"
-                if self.boundary[axis] == "periodic":
+                if self.sides[axis][0] == "periodic":
                     yield from self._wrap(f"s{axis}", axis)
             yield from self._user_place("s{}")
             yield f"{self._velocities(stage)} = {self._call('u{}', time)}"
@@ -175,19 +178,23 @@ class _Writer:
 
     def _move(self, axis: str) -> Iterator[str]:
         """To the grid, and back into the box."""
-        far, boundary = self._at(f"far_{axis}"), self.boundary[axis]
-        yield f"move = fma(v{axis}, dt, magic) - magic"
+        far, (lower, upper) = self._at(f"far_{axis}"), self.sides[axis]
+        yield f"move = fma(v{axis}, dt, magic_{axis}) - magic_{axis}"
         yield f"p = at_{axis} + move"
-        yield f"size = abs({'p' if boundary == 'open' else 'move'})"
-        yield f"before = {far}"
-        yield f"{far} = size if size > before else before"
-        if boundary == "periodic":
+        if lower == "periodic":
             image = self._at(f"image_{axis}")
             yield f"{image} = {image} + (1.0 if p >= edge_{axis} else -1.0 if p < 0.0 else 0.0)"
             yield from self._wrap("p", axis)
-        elif boundary == "reflecting":
+        if lower == "reflecting":
             yield "p = -p if p < 0.0 else p"
+        if upper == "reflecting":
             yield f"p = 2.0 * edge_{axis} - p if p > edge_{axis} else p"
+        if "open" in (lower, upper):
+            yield f"size = 0.0 if (p >= lower_{axis}) & (p <= upper_{axis}) else inf"
+        else:
+            yield "size = abs(move)"
+        yield f"before = {far}"
+        yield f"{far} = size if size > before else before"
         yield f"{self._at(axis)} = p"
 
     @staticmethod
@@ -197,6 +204,6 @@ class _Writer:
 
     def _check(self) -> Iterator[str]:
         for axis in self.axes:
-            limit = "reach" if self.boundary[axis] == "open" else f"edge_{axis}"
-            yield f"if not (({self._at(f'far_{axis}')} <= {limit}) & (abs({self._at(axis)}) <= reach)):"
+            # A position that is no number has moved by none, so it is asked for as well.
+            yield f"if not (({self._at(f'far_{axis}')} <= edge_{axis}) & (abs({self._at(axis)}) < inf)):"
             yield "    return block + k"

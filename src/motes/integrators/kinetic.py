@@ -1,13 +1,29 @@
-"""Kinetic energy as a whole number of quanta, so that its sum does not depend on the order."""
+"""Kinetic energy as a whole number of quanta, so that its sum does not depend on the order.
+
+The quantum is chosen for the largest energy of a particle at this moment, so it fits any mix of masses.
+"""
 
 from __future__ import annotations
 
-from motes.arithmetic import round_with
+from motes.arithmetic import from_bits, round_with, to_bits
 from motes.compiled import njit
 from motes.state import ROUND, Floats, State
 from motes.threads import Team
 
 SPLIT = 2.0**32
+
+
+@njit(cache=True, nogil=True)
+def find_largest(begin: int, end: int, velocities: Floats, mass: Floats) -> float:
+    """The largest m v**2 / 2; NaN if one is."""
+    largest = 0  # as bits: NaN is the largest
+    for i in range(begin, end):
+        s = 0.0
+        for a in range(velocities.shape[0]):
+            s += velocities[a, i] * velocities[a, i]
+        bits = to_bits(abs(0.5 * mass[i] * s))
+        largest = bits if bits > largest else largest
+    return from_bits(largest)
 
 
 @njit(cache=True, nogil=True)
@@ -26,9 +42,15 @@ def add_kinetic(begin: int, end: int, velocities: Floats, mass: Floats, quantum:
     return high, low
 
 
-def kinetic_quanta(state: State, team: Team) -> int:
-    """The kinetic energy of the owned particles in quanta of kinetic energy."""
-    sums = team.split(add_kinetic, state.owned, state.velocities, state.mass, state.quanta.kinetic)
+def largest_kinetic(state: State, team: Team) -> float:
+    """The largest kinetic energy of an owned particle."""
+    largest: float = max(team.split(find_largest, state.owned, state.velocities, state.mass))
+    return largest
+
+
+def kinetic_quanta(state: State, team: Team, quantum: float) -> int:
+    """The kinetic energy of the owned particles in these quanta, of which the largest has up to 2**62."""
+    sums = team.split(add_kinetic, state.owned, state.velocities, state.mass, quantum)
     high: int = sum(high for high, _ in sums)
     low: int = sum(low for _, low in sums)
     return (high << 32) + low

@@ -24,16 +24,19 @@ from motes.threads import Team
 def exchange_heat(
     begin: int, end: int, velocities: Floats, mass: Floats, ids: Integers, seed: int, step: int, kept_of: Floats,
     temperature: float, magic: float,
-) -> None:  # fmt: skip
-    """v = kept v + sqrt((1 - kept**2) T / m) noise, on the velocity grid."""
+) -> float:  # fmt: skip
+    """v = kept v + sqrt((1 - kept**2) T / m) noise, on the velocity grid; return the largest speed along an axis."""
+    fastest = 0.0
     for i in range(begin, end):
         kept = kept_of[i]
         width = math.sqrt((1.0 - kept) * (1.0 + kept) * temperature / mass[i])
         noise = normals(seed, LANGEVIN, step, ids[i])
-        velocities[0, i] = round_with(kept * velocities[0, i] + width * noise[0], magic)
-        velocities[1, i] = round_with(kept * velocities[1, i] + width * noise[1], magic)
-        if velocities.shape[0] == 3:
-            velocities[2, i] = round_with(kept * velocities[2, i] + width * noise[2], magic)
+        for a in range(velocities.shape[0]):
+            xi = noise[0] if a == 0 else (noise[1] if a == 1 else noise[2])
+            v = round_with(kept * velocities[a, i] + width * xi, magic)
+            velocities[a, i] = v
+            fastest = max(fastest, abs(v))
+    return fastest
 
 
 @njit(cache=True, nogil=True)
@@ -74,7 +77,8 @@ class Langevin(HeatBath):
 
     def _exchange_heat(self, state: State, team: Team) -> None:
         kept = self._by_particle(state, lambda friction: decay(friction, self.dt))
-        team.split(
+        speeds = team.split(
             exchange_heat, state.owned, state.velocities, state.mass, state.ids, self.seed, state.step, kept,
             self.temperature, ROUND * state.quanta.velocity,
         )  # fmt: skip
+        self._check_speed(state, max(speeds))

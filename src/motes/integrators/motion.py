@@ -2,7 +2,7 @@
 
 Both are exact maps: a kick adds to the velocity a number rounded to its grid, a drift to the position. Rounding is
 symmetric in sign, so flipping all velocities and stepping again undoes a step to the last bit (an idea of Levesque
-and Verlet, J. Stat. Phys. 72, 519, 1993). The disadvantage: speeds have a largest value, and reaching it is an error.
+and Verlet, J. Stat. Phys. 72, 519, 1993). The disadvantage: the grid of velocities has an end, so it must follow them.
 
 Loops run over slices, not from begin to end: an index that might be negative counts from the end in Python, and the
 test for that keeps LLVM from making vector code.
@@ -19,9 +19,10 @@ import numpy as np
 
 from motes.arithmetic import fma, from_bits, to_bits
 from motes.compiled import njit
-from motes.errors import InputError, ParticleError
+from motes.errors import InputError, OutgrownError, ParticleError
 from motes.formulas.bind import World
 from motes.frozen import Frozen
+from motes.quanta import SPEEDS
 from motes.state import ROUND, Floats, Integers, State
 from motes.threads import Team
 
@@ -41,16 +42,18 @@ def kick(begin: int, end: int, velocities: Floats, forces: Integers, mass: Float
 
 
 @njit(cache=True, nogil=True)
-def drift(begin: int, end: int, positions: Floats, velocities: Floats, dt: float, magic: float) -> None:
+def drift(begin: int, end: int, positions: Floats, velocities: Floats, dt: float, magic: Floats) -> None:
     """x += v * dt on the position grid."""
     for a in range(positions.shape[0]):
-        x, v = positions[a, begin:end], velocities[a, begin:end]
+        x, v, m = positions[a, begin:end], velocities[a, begin:end], magic[a]
         for i in range(len(x)):
-            x[i] += fma(v[i], dt, magic) - magic
+            x[i] += fma(v[i], dt, m) - m
 
 
 @njit(cache=True, nogil=True)
-def reflect(begin: int, end: int, positions: Floats, velocities: Floats, axis: int, length: float) -> None:
+def reflect(
+    begin: int, end: int, positions: Floats, velocities: Floats, axis: int, lower: float, upper: float
+) -> None:  # fmt: skip
     """Particles beyond a wall come back as its mirror image shows them.
 
     Exactly on a wall, moving out and moving in are one state: both go the same way next, so a reversed run that ends
@@ -58,8 +61,8 @@ def reflect(begin: int, end: int, positions: Floats, velocities: Floats, axis: i
     """
     for i in range(begin, end):
         x = positions[axis, i]
-        while x < 0.0 or x > length:
-            x = -x if x < 0.0 else 2.0 * length - x
+        while x < lower or x > upper:
+            x = 2.0 * (lower if x < lower else upper) - x
             velocities[axis, i] = -velocities[axis, i]
         positions[axis, i] = x
 
@@ -71,6 +74,14 @@ def positive(name: str, value: object) -> float:
     if not (math.isfinite(value) and value > 0):
         raise InputError(f"{name} is {value!r}; it must be finite and above zero")
     return float(value)
+
+
+TOO_FAST = "moves by {:.3g} in one step, where {:.3g} is the most that makes sense"
+
+
+def too_fast(move: float, stride: float) -> str:
+    """What happened to a particle that moves by more than stride in one step."""
+    return TOO_FAST.format(move, stride) if math.isfinite(move) else "has no finite velocity"
 
 
 class Integrator(Frozen, ABC):
@@ -121,17 +132,24 @@ class Integrator(Frozen, ABC):
         quanta = state.quanta
         scale, magic = time * quanta.force, ROUND * quanta.velocity
         speeds = team.split(kick, state.owned, state.velocities, state.forces, state.mass, scale, magic)
-        if not max(speeds) < 2.0**51 * quanta.velocity:
-            place = int(np.abs(state.velocities[:, : state.owned]).max(axis=0).argmax())
-            raise ParticleError("reached a velocity which no step can follow", place, max(speeds))
+        self._check_speed(state, max(speeds))
+
+    def _check_speed(self, state: State, fastest: float) -> None:
+        """Note the largest component of a velocity; raise a ParticleError if no step, or no grid, can follow it."""
+        state.fastest = fastest
+        if fastest <= SPEEDS.limit(state.quanta.velocity) and fastest * self.dt <= state.stride:
+            return
+        if fastest * self.dt <= state.stride:
+            raise OutgrownError("speed", fastest)
+        speeds = np.abs(state.velocities[:, : state.owned]).max(axis=0)
+        place = int(np.argmax(speeds))  # a NaN is the largest
+        raise ParticleError(too_fast(fastest * self.dt, state.stride), place, fastest)
 
     def _drift(self, state: State, team: Team, time: float) -> None:
-        magic = ROUND * state.quanta.position
+        magic = ROUND * state.spacing
         team.split(drift, state.owned, state.positions, state.velocities, time, magic)
         self._reflect(state, team)
 
     def _reflect(self, state: State, team: Team) -> None:
-        for axis, boundary in enumerate(state.box.boundary):
-            if boundary == "reflecting":
-                length = float(state.box.lengths[axis])
-                team.split(reflect, state.owned, state.positions, state.velocities, axis, length)
+        for wall in state.box.walls:
+            team.split(reflect, state.owned, state.positions, state.velocities, *wall)

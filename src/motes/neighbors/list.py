@@ -18,6 +18,7 @@ from itertools import pairwise
 import numpy as np
 
 from motes.arithmetic import fma, from_bits, to_bits
+from motes.box import REACH
 from motes.compiled import njit
 from motes.neighbors.cells import Grid, bin_of, bound_clusters, bound_columns, fill_slots, find_cells, make_grid
 from motes.state import CLUSTER, Array, Chunk, Floats, Integers, PairList, State
@@ -29,8 +30,9 @@ SMALLEST_CHUNK = 96
 
 REORDER_EVERY = 8
 NOTHING = np.zeros(0, np.int32)
-FAR = 2.0**10
-"""Empty slots lie this many (lengths + cutoffs) away, and a cutoff and more from one another."""
+FAR = 2.0 * REACH
+"""Empty slots lie this many (lengths + cutoffs) away, farther than any particle, and a cutoff and more from one
+another."""
 
 
 @njit(inline="always")

@@ -44,6 +44,8 @@ PRECISIONS: dict[str, Any] = {"single": np.float32, "double": np.float64}
 PLACES = ("charge", "diameter")
 """Attributes that GSD has places for."""
 
+VELOCITY = "particles/velocity"
+
 
 class Trajectory(Observer):
     """A gsd file of positions, velocities, images, types, masses, ids and attributes.
@@ -81,7 +83,7 @@ class Trajectory(Observer):
     def go_on_from(self, other: Trajectory) -> None:
         """Go on with its file."""
         self._held, self._file, self._step = other._held, other._file, other._step
-        self._begun, self._extent = other._begun, other._extent
+        self._begun, self._extent, self._first = other._begun, other._extent, other._first
 
     def start(self, frame: Frame) -> None:  # noqa: ARG002  # as the base class has it
         """Create the file, or cut it back to what was remembered."""
@@ -181,6 +183,8 @@ class Trajectory(Observer):
 
     def _append(self, file: Any, snapshot: dict[str, Array]) -> None:
         """Write a snapshot, but for what is as in the first, which readers then take from there."""
+        if VELOCITY in self._first and VELOCITY not in snapshot:  # else readers would take those of the first frame
+            snapshot = snapshot | {VELOCITY: np.zeros_like(self._first[VELOCITY])}
         for name, values in snapshot.items():
             if name not in self._first or not np.array_equal(self._first[name], values):
                 file.write_chunk(name, values)
@@ -205,7 +209,7 @@ def chunks(frame: Frame, floats: type[np.floating[Any]]) -> dict[str, Array]:
         "particles/image": _three(_small(frame)),
     }
     if frame.has_velocities:
-        parts["particles/velocity"] = _three(frame.velocities).astype(floats)
+        parts[VELOCITY] = _three(frame.velocities).astype(floats)
     parts |= {f"particles/{name}": attributes.pop(name).astype(floats) for name in PLACES if name in attributes}
     parts |= {f"log/particles/{name}": values for name, values in attributes.items()}
     parts |= {

@@ -33,13 +33,17 @@ class BoxRecord(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     lengths: tuple[float, ...]
-    boundary: tuple[str, ...]
+    boundary: tuple[str | tuple[str, str], ...]
     origin: tuple[float, ...]
 
     @classmethod
     def of(cls, box: Box) -> BoxRecord:
         """What is to be kept of a box."""
-        return cls(lengths=box.lengths.tolist(), boundary=box.boundary, origin=box.origin.tolist())
+        return cls(
+            lengths=box.lengths.tolist(),
+            boundary=box.boundary,
+            origin=box.origin.tolist(),
+        )
 
     def box(self) -> Box:
         """The box again."""
@@ -114,7 +118,8 @@ class Manifest(BaseModel):
             raise ValueError("the files are not those of ranks 0, 1 and so on")
         if self.particles != sum(file.particles for file in self.files):
             raise ValueError(f"the files do not have {self.particles} particles together")
-        if not all(0 < quantum < math.inf for quantum in astuple(self.quanta)):
+        position, velocity, force = astuple(self.quanta)
+        if not all(0 < quantum < math.inf for quantum in (*position, velocity, force)):
             raise ValueError("a quantum is not above zero")
         if not all({"kind", "every"} <= memory.keys() for memory in self.observers):
             raise ValueError("an observer has no kind, or no interval")

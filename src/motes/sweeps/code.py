@@ -50,6 +50,9 @@ def _parts(value: Any, seen: dict[int, Any]) -> Iterator[str]:
             yield from _parts_within(value, seen)
     else:
         yield _ADDRESS.sub("", repr(value))
+        if hasattr(value, "__dict__") and id(value) not in seen:  # an interaction holds a function, for example
+            seen[id(value)] = value
+            yield from _parts(dict(vars(value)), seen)
         if callable(value) and not inspect.isbuiltin(value):
             yield from _parts(type(value), seen)
 

@@ -1,4 +1,4 @@
-"""The quanta fit the problem: in any system of units, forces are as exact as float64 sums, and no number wraps."""
+"""The quanta follow the run: in any system of units, forces are as exact as float64 sums, and no number wraps."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import motes
-from motes.forces.scale import BITS, force_limit, power_above
 from motes.neighbors.brute import brute_pairs
+from motes.quanta import FORCES, LOOK_EVERY, SPEEDS, energy_quantum, power_above
+from motes.state import FINEST
 
 
 @dataclass(frozen=True)
@@ -188,16 +189,37 @@ def test_the_power_above(value, power):
     assert power_above(value) == power
 
 
-def test_the_limit_leaves_room_above_the_forces_at_hand():
-    """What pairs reach with four times the energy at hand lies 16 times below the limit, or up to 32 times."""
-    pair = motes.Pair(lennard_jones, 2.5, epsilon=1.0, sigma=1.0).bind(("A",), {})
-    r = np.linspace(0.7, 2.5, 100_000)
-    for energy in (1.0, 10.0, 100.0):
-        reached = lennard_jones_force(r, 1.0, 1.0)[lennard_jones(r, 1.0, 1.0) <= 4 * energy].max()
-        assert 15 < force_limit([pair], {}, energy, 0.0) / reached < 32
-    assert force_limit([pair], {}, 1.0, 0.0) == force_limit([pair], {}, 0.0, 0.0)  # the well is as deep
-    assert force_limit([], {}, 1.0, 0.0) > 0
-    assert force_limit([pair], {}, 1.0, 1000.0 / 2.5) >= 4 * 1000  # forces at the start fit as well
+@pytest.mark.parametrize("kind", [FORCES, SPEEDS], ids=["forces", "speeds"])
+def test_a_quantum_fits_with_room_and_follows_only_what_leaves_it(kind):
+    quantum = kind.fit(3.0)
+    assert quantum == power_above(quantum)
+    limit = kind.limit(quantum)
+    assert kind.room * 3.0 <= limit < 2 * kind.room * 3.0
+    for look in (False, True):
+        assert kind.follow(quantum, 3.0, look) == quantum
+        assert kind.follow(quantum, limit / 9, look) == quantum
+        assert kind.follow(quantum, limit, look) == kind.fit(limit) > quantum
+        assert kind.follow(quantum, 0.0, look) == quantum
+    assert kind.follow(quantum, limit / 5, look=False) == quantum < kind.follow(quantum, limit / 5, look=True)
+    assert kind.follow(quantum, 1e-7, look=False) == quantum > kind.follow(quantum, 1e-7, look=True)
+    assert kind.fit(0.0) == FINEST
+
+
+@pytest.mark.parametrize("kind", [FORCES, SPEEDS], ids=["forces", "speeds"])
+@pytest.mark.parametrize("look", [False, True])
+def test_a_bound_decides_only_what_the_number_itself_would(kind, look):
+    quantum = kind.fit(1.0)
+    for most in np.geomspace(1e-9, 1e5, 200):
+        for largest in np.linspace(most / np.sqrt(8), most, 5):
+            if kind.decided(quantum, most / np.sqrt(8), most, look):
+                assert kind.follow(quantum, largest, look) == kind.follow(quantum, most, look) == quantum
+
+
+def test_the_quantum_of_energy_depends_on_the_largest_alone_and_leaves_room_for_sums():
+    for largest in (1.0, 0.7, 1e-30, 3e12, 15.9, 16.1):
+        quantum = energy_quantum(largest)
+        assert 2.0**39 <= largest / quantum <= 2.0**44
+        assert quantum == power_above(quantum)
 
 
 def test_the_largest_force_of_a_start_is_within_the_limit():
@@ -206,9 +228,28 @@ def test_the_largest_force_of_a_start_is_within_the_limit():
         [motes.Pair(lennard_jones, 2.5, epsilon=1.0, sigma=1.0)], threads=1,
     )  # fmt: skip
     quanta = simulation.describe()["quanta"]
-    assert np.abs(simulation.forces).max() < 2.0**BITS * quanta.force
+    assert np.abs(simulation.forces).max() < FORCES.limit(quanta.force)
     assert quanta.force == power_above(quanta.force)
-    assert quanta.energy == power_above(quanta.energy)
+
+
+def test_a_strong_pair_that_never_meets_drowns_nothing():
+    """Types B and B would feel each other 1e12 times as strongly, but they are far apart."""
+    particles = motes.random(102, motes.Box([18.0] * 3), seed=1, minimum_distance=1.1, types=["A"] * 100 + ["B"] * 2)
+    forces = []
+    for strength in (1.0, 1e12):
+        table = {("A", "A"): 1.0, ("A", "B"): 1.0, ("B", "B"): strength}
+        pair = motes.Pair(lennard_jones, 2.5, epsilon=table, sigma=1.0)
+        forces.append(motes.Simulation(particles, motes.VelocityVerlet(0.002), [pair], threads=1).forces)
+    assert np.abs(forces[0]).max() > 1
+    assert np.array_equal(*forces)
+
+
+@pytest.mark.parametrize("heavy", [1e12, 1e14])
+def test_heavy_particles_beside_light_ones_do_not_freeze_the_thermometer(heavy):
+    particles = motes.random(200, motes.Box([20.0] * 3), seed=1, mass=np.where(np.arange(200) < 3, heavy, 1.0))
+    particles.thermalize(0.98, seed=2)
+    simulation = motes.Simulation(particles, motes.VelocityVerlet(1e-3), threads=1)
+    assert simulation.temperature == pytest.approx(0.98, rel=1e-6)
 
 
 def test_a_start_with_overlaps_is_refused_with_a_remedy():
@@ -217,3 +258,72 @@ def test_a_start_with_overlaps_is_refused_with_a_remedy():
     simulation = motes.Simulation(particles, motes.VelocityVerlet(0.001), [pair], threads=1)
     with pytest.raises(motes.InputError, match=r"particles overlap; .*minimize.*minimum_distance"):
         simulation.run(1)
+
+
+def wall(z, k):
+    return 0.5 * k * np.maximum(2.0 - z, 0.0) ** 2  # zero above z = 2
+
+
+@pytest.mark.parametrize("length", [10.0, 20.0])
+def test_a_particle_thrown_at_a_soft_wall_comes_back(length):
+    """Nothing is felt at the start, so the first force outgrows its quantum in one step."""
+    box = motes.Box([length] * 3, boundary=["periodic", "periodic", "open"])
+    start = motes.Particles([[length / 2] * 3], box, velocities=[[0, 0, -1.0]])
+    simulation = motes.Simulation(start, motes.VelocityVerlet(2e-3), [motes.Field(wall, k=1000.0)], threads=1)
+    simulation.run(int(1.5 * length / 2e-3))
+    assert simulation.kinetic_energy + simulation.potential_energy == pytest.approx(0.5, rel=2e-3)
+    assert simulation.velocities[0, 2] > 0.99
+
+
+def gravity(r, g):
+    return -g / r
+
+
+def orbit(eccentricity: float, cutoff: float, dt: float) -> motes.Simulation:
+    """Two bodies on a Kepler orbit of period 2 pi, beginning where they are farthest apart."""
+    box = motes.Box([400.0] * 3, boundary="open")
+    far, speed = 1 + eccentricity, np.sqrt((1 - eccentricity) / (1 + eccentricity))
+    places, speeds = [[200, 200, 200], [200 + far, 200, 200]], [[0, -speed / 2, 0], [0, speed / 2, 0]]
+    start = motes.Particles(places, box, velocities=speeds, mass=0.5)
+    return motes.Simulation(start, motes.VelocityVerlet(dt), [motes.Pair(gravity, cutoff=cutoff, g=0.25)], threads=1)
+
+
+@pytest.mark.parametrize("cutoff", [4.8, 200.0])
+@pytest.mark.parametrize(
+    ("eccentricity", "dt", "tolerance"), [(0.0, 1e-3, 1e-6), (0.6, 1e-3, 1e-5), (0.9, 5e-4, 1e-3), (0.99, 2e-4, 0.05)]
+)
+def test_a_kepler_orbit_of_any_eccentricity_runs(eccentricity, cutoff, dt, tolerance):
+    """The error of velocity Verlet is of order dt**2, and largest where the bodies are closest."""
+    simulation = orbit(eccentricity, cutoff, dt)
+    before = simulation.kinetic_energy + simulation.potential_energy
+    assert before == pytest.approx(-0.125, rel=1e-9)
+    simulation.run(int(2 * np.pi / dt))
+    after = simulation.kinetic_energy + simulation.potential_energy
+    assert after == pytest.approx(before, rel=tolerance)
+
+
+def test_a_pulse_out_of_nothing_is_followed():
+    """A field that is 0 and then, from one step to the next, is strong: also the velocity outgrows its quantum."""
+    box = motes.Box([1000.0] * 3, boundary="open")
+    start = motes.Particles([[500.0] * 3, [300.0, 500.0, 500.0]], box, velocities=[[1e-9, 0, 0], [0, 0, 0]])
+    pulse = motes.Field(lambda x, t, f: np.where((t > 0.1) & (t < 0.2), -f * x, 0.0), f=1e6)
+    simulation = motes.Simulation(start, motes.VelocityVerlet(1e-3), [pulse], threads=1)
+    with pytest.raises(motes.RunError, match="moves by"):  # 1e6 * 0.1 * 0.001 = 100 in a step is all right, 1e9 is not
+        motes.Simulation(start, motes.VelocityVerlet(1e-3), [motes.Field(lambda x, t: 1e9 * x * t)], threads=1).run(300)
+    simulation.run(205)
+    assert simulation.velocities[:, 0] == pytest.approx([1e5] * 2, rel=0.02)
+    assert simulation.velocities[0, 0] - simulation.velocities[1, 0] == pytest.approx(1e-9, abs=1e-7)
+
+
+def test_forces_that_have_fallen_get_a_finer_quantum():
+    """A hard push at the start must not leave a coarse grid for the weak forces that follow."""
+    box = motes.Box([60.0] * 3, boundary="open")
+    start = motes.Particles([[30.0] * 3, [30.4, 30, 30]], box)
+    pair = motes.Pair(lambda r: 1e-3 * (0.9 / r) ** 12 + 1e-9 / r, cutoff=40.0)
+    simulation = motes.Simulation(start, motes.VelocityVerlet(1e-3), [pair], threads=1)
+    before = simulation.describe()["quanta"].force
+    simulation.run(100 * LOOK_EVERY)
+    assert simulation.describe()["quanta"].force < before / 1000
+    r = np.linalg.norm(np.diff(simulation.positions, axis=0))
+    force = 12e-3 * 0.9**12 / r**13 + 1e-9 / r**2
+    assert np.abs(simulation.forces).max() == pytest.approx(force, rel=1e-6)
