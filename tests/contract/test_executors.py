@@ -48,6 +48,7 @@ class Backwards(Executor):
 def dask_executor(processes: bool) -> Iterator[Executor]:
     distributed = pytest.importorskip("distributed")
     with (
+        patch.dict(os.environ),  # where a cluster leaves variables for its workers, OMP_NUM_THREADS among them
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=processes, dashboard_address=None
         ) as cluster,
