@@ -25,6 +25,10 @@ settings.register_profile(
 )
 settings.load_profile("motes")
 
+# A shell that starts tests in the background lets them, and all they start, ignore Ctrl-C, and some tests send one.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 DATA = Path(__file__).parent / "data"
 PLACES = ("anywhere", "clusters", "one corner", "faces", "lattice", "one place")
 BOUNDARIES = ("periodic", "open", "reflecting")

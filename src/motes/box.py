@@ -97,7 +97,7 @@ class Box(Frozen):
         edges = _checked_lengths(lengths)
         corner = _checked_origin(origin, len(edges))
         self.boundary = _checked_boundary(boundary, len(edges))
-        self.sides = tuple((word, word) if isinstance(word, str) else word for word in self.boundary)
+        self.sides = sides_of(self.boundary)
         self.opened = kept(np.array(["open" in sides for sides in self.sides]))
         self.spacing = _grid_spacing(edges, corner)
         self.far_spacing = kept(np.where(self.opened, _far_spacing(edges, corner, self.spacing), self.spacing))
@@ -173,6 +173,11 @@ class Box(Frozen):
         same = len(set(self.boundary)) == 1
         boundary = self.boundary[0] if same else self.boundary
         return f"Box({self.lengths.tolist()}, boundary={boundary!r}, origin={self.origin.tolist()})"
+
+
+def sides_of(boundary: Sequence[Boundary]) -> tuple[tuple[str, str], ...]:
+    """What the lower and the upper side of each axis are."""
+    return tuple((word, word) if isinstance(word, str) else word for word in boundary)
 
 
 def _checked_lengths(lengths: ArrayLike) -> NDArray[np.float64]:

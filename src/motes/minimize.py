@@ -7,14 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from motes.interrupts import Interrupt, noted_interrupts
-from motes.progress import progress_bar
+from motes.progress import progress_bar, steps_until_shown
 from motes.ranks import EngineOfAll
 
 STRIDE = 0.1
 """How far a particle may move in a step, against the cutoff, or the distance of neighbours if that is shorter."""
-
-SHOW_EVERY = 0.2
-"""Seconds between two signs of progress."""
 
 INTERRUPTED = "a minimization was interrupted, so the particles are on their way; call simulation.minimize again"
 
@@ -64,5 +61,4 @@ def _descend(
         progress(done)
         if largest <= tolerance or done == steps or interrupt.signal is not None:
             return done, largest
-        pace = (time.perf_counter() - started) / taken
-        stretch = max(1, int(SHOW_EVERY / max(pace, 1e-9)))
+        stretch = steps_until_shown(taken, time.perf_counter() - started)

@@ -59,7 +59,8 @@ class Particles:
     ----------
     positions
         Shape (N, d), in the box's coordinates. They are rounded to the box's grid, and wrapped into the box
-        along periodic axes; along the others they must lie inside it.
+        along periodic axes; beyond a reflecting side they are refused, beyond an open one they may lie up to
+        1,000 edges away.
     box
         The Box, of the same dimension d.
     velocities

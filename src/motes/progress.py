@@ -10,6 +10,9 @@ from typing import Any
 
 from motes.onlookers import in_notebook, onlooker, told_of_compiling
 
+SHOW_EVERY = 0.2
+"""Seconds between two signs of progress."""
+
 _PLACE = re.compile(r" \([^()]*:\d+\)$")
 """Where a function stands, at the end of its name."""
 
@@ -35,6 +38,11 @@ def no_progress_bar() -> Iterator[None]:
         yield
     finally:
         _silent.reset(before)
+
+
+def steps_until_shown(steps: int, seconds: float) -> int:
+    """How many steps it takes until something is worth showing, where so many took so long."""
+    return max(1, int(SHOW_EVERY * steps / max(seconds, 1e-9)))
 
 
 @contextmanager

@@ -62,9 +62,10 @@ def record_of_integrator(integrator: Integrator, outline: Outline) -> dict[str, 
         record = _record(bound.name, bound.key, numbers, bound.dt)
         return {"kind": "Flow", "name": record.name, "key": record.key}
     kind = type(integrator).__name__
-    if KINDS.get(kind) is not type(integrator):
-        return {"kind": kind}
-    return {"kind": kind, **{name: _plain(value) for name, value in vars(integrator).items()}}
+    parameters = {name: _plain(value) for name, value in vars(integrator).items()}
+    if KINDS.get(kind) is not type(integrator):  # the user's own may hold anything; what JSON knows can be compared
+        parameters = {name: value for name, value in parameters.items() if isinstance(value, _PLAIN)}
+    return {"kind": kind, **parameters}
 
 
 def integrator_from(record: Mapping[str, Any]) -> Integrator:
@@ -102,6 +103,9 @@ def check_interactions(kept: Sequence[InteractionRecord], given: Sequence[Intera
                 f"interaction {number}, {other.name}, is not that of the checkpoint, {one.name}: "
                 "its formula, a parameter or the cutoff differs"
             )
+
+
+_PLAIN = (bool, int, float, str, type(None))
 
 
 def _plain(value: Any) -> Any:

@@ -40,7 +40,7 @@ def resume(
     Args:
         path: the folder of the checkpoints, of which the last is taken, or one of them, as run.ckpt/step-1000.
         interactions: the same as before, in the same order; functions are code, so no checkpoint has them.
-        integrator: only if it is a Flow, which has a function as well.
+        integrator: only if it is a Flow, which has a function as well, or of a class of your own.
         threads: as for Simulation.
         skin: as for Simulation.
         communicator: as for Simulation.

@@ -37,7 +37,7 @@ from motes.observers.checkpoint import Checkpoint
 from motes.observers.frame import Frame
 from motes.observers.schedule import Handle, Observer, Schedule
 from motes.particles import Particles
-from motes.progress import compiling, progress_bar, run_watcher
+from motes.progress import compiling, progress_bar, run_watcher, steps_until_shown
 from motes.ranks import Ranks, check_travels, ranks_of
 from motes.readings import Readings
 from motes.records import own_version, record_of_integrator, records_of
@@ -50,9 +50,6 @@ from motes.storage.manifest import BoxRecord, InputRecord, InteractionRecord, Ma
 from motes.streams import warn
 from motes.threads import Team
 from motes.words import known_keywords
-
-SHOW_EVERY = 0.2
-"""Seconds between two signs of progress."""
 
 ASSIGNABLE = "what can be assigned are integrator, positions, velocities, mass and attributes[name], each as a whole"
 THE_INTEGRATORS = "it is that of the integrator; go on with another one: simulation.integrator = ..."
@@ -274,8 +271,7 @@ class Simulation(Readings):
             self._rescue.keep_now_and_then()
             started, before = time.perf_counter(), self.step
             self._advance(stop)
-            pace = (time.perf_counter() - started) / (stop - before)
-            chunk = max(1, int(SHOW_EVERY / max(pace, 1e-9)))
+            chunk = steps_until_shown(stop - before, time.perf_counter() - started)
             self._observe()
             progress(self.step - begin)
             if interrupt.signal is not None and self.step < self._end:

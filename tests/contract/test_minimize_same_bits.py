@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import motes
-import motes.minimize
+import motes.progress
 
 pytestmark = pytest.mark.usefixtures("small_parts")
 
@@ -109,7 +109,7 @@ def test_any_order_of_the_input(name: str) -> None:
 
 @pytest.mark.parametrize("seconds", [0.0, 1e-3, 1e9])
 def test_any_stretches(name: str, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(motes.minimize, "SHOW_EVERY", seconds)
+    monkeypatch.setattr(motes.progress, "SHOW_EVERY", seconds)
     assert bits(*minimized(name)) == reference(name)[1]
 
 

@@ -105,6 +105,23 @@ def test_a_flow_must_be_given_again(tmp_path: Path) -> None:
         motes.resume(saved, (), motes.VelocityVerlet(0.01))
 
 
+class Own(motes.VelocityVerlet):
+    """As a user may write one."""
+
+
+def test_so_must_an_integrator_of_the_users_class(tmp_path: Path) -> None:
+    particles = motes.fcc(2, 0.8, temperature=1.0, seed=1)
+    simulation = motes.Simulation(particles, Own(0.004), threads=1)
+    saved = tmp_path / "own.ckpt"
+    simulation.every(5, motes.Checkpoint(saved))
+    simulation.run(10)
+    with pytest.raises(motes.InputError, match=r"a run with Own: give integrator=\.\.\. again"):
+        motes.resume(saved)
+    with pytest.raises(motes.InputError, match=r"that was Own\(dt=0.004\), and this is Own\(dt=0.005\)"):
+        motes.resume(saved, (), Own(0.005))
+    assert motes.resume(saved, (), Own(0.004)).fingerprint == simulation.fingerprint
+
+
 def test_where_there_is_no_checkpoint(tmp_path: Path) -> None:
     with pytest.raises(motes.InputError, match=r"nowhere: there is no such folder"):
         motes.resume(tmp_path / "nowhere")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, Literal, cast
@@ -21,7 +21,7 @@ from motes.checks import number, numbers
 from motes.errors import InputError
 from motes.forces.sides import in_order
 from motes.formulas.bind import MASS, Traced, numbers_as_exponents
-from motes.formulas.closure import record_with_numbers
+from motes.formulas.closure import free_name, record_with_numbers
 from motes.formulas.derive import FUNCTIONS, evaluate
 from motes.formulas.expression import expression_parameters, parse
 from motes.formulas.formula import HOLD, Expression, apply, symbol
@@ -235,7 +235,7 @@ class Pair(Frozen):
             if isinstance(value, Mix):
                 symbols[name] = self._mixed(name, value, attributes)
                 continue
-            variable = _free_name(name, taken | (set(self.parameters) - {name}))
+            variable = free_name(name, taken | (set(self.parameters) - {name}))
             symbols[name] = symbol(variable)
             values[variable] = _by_type(f"{self.name}: {name}", value, type_names)
         (energy,), held = self._trace(symbols, taken | set(values))
@@ -291,13 +291,6 @@ def _traced(function: Callable[..., Any], given: Mapping[str, Expression], taken
 
 def _parsed(text: str, names: tuple[str, ...], given: Mapping[str, Expression], _taken: Collection[str]) -> Traced:
     return (parse(text, ("r", *names)).substitute(given),), {}
-
-
-def _free_name(name: str, taken: Iterable[str]) -> str:
-    """The name, with underscores after it if it means something else already."""
-    while name in taken:
-        name += "_"
-    return name
 
 
 def _by_type(name: str, value: Any, type_names: Sequence[Label]) -> float | Array:

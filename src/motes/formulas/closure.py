@@ -34,7 +34,7 @@ def record_with_numbers(
     for kinds in ((float, int, np.integer), (float,)):  # whole numbers are often counts, and those must stay numbers
         numbers = {name: value for name, value in _numbers(function, given).items() if isinstance(value, kinds)}
         if numbers:
-            names = {name: _free_name(name, taken) for name in numbers}
+            names = {name: free_name(name, taken) for name in numbers}
             values = {names[name]: float(value) for name, value in numbers.items()}
             try:
                 found = record(_replaced(function, {name: symbol(names[name]) for name in numbers}))
@@ -93,7 +93,7 @@ def _replaced(function: Callable[..., Any], values: Mapping[str, Any]) -> types.
     return made
 
 
-def _free_name(name: str, taken: Collection[str]) -> str:
+def free_name(name: str, taken: Collection[str]) -> str:
     """The name, with underscores after it if it means something else already."""
     while name in taken:
         name += "_"

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from motes.box import Boundary
+from motes.box import Boundary, sides_of
 from motes.formulas.bind import PREFIX, Bound
 from motes.formulas.derive import Code, derive_values
 from motes.formulas.lines import header, indent
@@ -43,8 +43,7 @@ class _Writer:
         self.code = code
         self.method = method
         self.axes = AXES[: len(boundary)]
-        sides = ((word, word) if isinstance(word, str) else word for word in boundary)
-        self.sides = dict(zip(AXES, sides, strict=False))
+        self.sides = dict(zip(self.axes, sides_of(boundary), strict=True))
         self.numbers = sorted(bound.numbers)
         self.tables = sorted(bound.tables)
         self.attributes = bound.attributes

@@ -240,6 +240,9 @@ def _hold(path: Path, flags: int, what: Path) -> Hold:
         if error.errno not in WITHOUT_LOCKS:
             held.release()
             raise
+    if os.fstat(held.descriptor).st_nlink == 0:  # its holder took it away between the two calls
+        held.release()
+        return _hold(path, flags, what)
     return held
 
 

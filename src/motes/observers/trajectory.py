@@ -225,8 +225,7 @@ def chunks(frame: Frame, floats: type[np.floating[Any]]) -> dict[str, Array]:
 
 def _sides(box: Box) -> Array:
     """For each axis what its lower and its upper side are, (d, 2): places in BOUNDARIES."""
-    sides = [(word, word) if isinstance(word, str) else word for word in box.boundary]
-    return np.array([[BOUNDARIES.index(word) for word in pair] for pair in sides], np.uint8)
+    return np.array([[BOUNDARIES.index(word) for word in pair] for pair in box.sides], np.uint8)
 
 
 def _small(frame: Frame) -> Array:
