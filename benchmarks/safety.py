@@ -64,7 +64,7 @@ def made(data: str, checked: bool) -> Any:
 def kick_without_check() -> Any:
     from numba import njit
 
-    from motes.arithmetic import fma
+    from motes.exact.arithmetic import fma
 
     @njit(nogil=True, error_model="numpy")
     def kick(begin, end, velocities, forces, mass, scale, magic):

@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 import motes
+import motes.core.threads
 import motes.neighbors.list
-import motes.threads
 
 # The first example of a test may compile a kernel, so none has a deadline; the same examples are tried every time.
 settings.register_profile(
@@ -88,7 +88,7 @@ def time_limit() -> Callable[[float], AbstractContextManager[None]]:
 def small_parts() -> Iterator[None]:
     """Let threads share out what is far too small to be worth it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(motes.threads, "SMALLEST_PART", 8)
+        patch.setattr(motes.core.threads, "SMALLEST_PART", 8)
         patch.setattr(motes.neighbors.list, "SMALLEST_CHUNK", 8)
         yield
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import motes
-import motes.progress
+import motes.core.progress
 
 
 def bump(r: Any, height: Any) -> Any:
@@ -86,14 +86,14 @@ def deadly(x: int, folder: str) -> int:
 
 def surroundings(x: int) -> dict[str, Any]:  # noqa: ARG001  # to have something to vary
     """What a run finds around it."""
-    from motes.threads import Team
+    from motes.core.threads import Team
 
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
             return True
 
-    with redirect_stderr(Terminal()), motes.progress.progress_bar(3) as show:
-        bar = show is not motes.progress._ignore
+    with redirect_stderr(Terminal()), motes.core.progress.progress_bar(3) as show:
+        bar = show is not motes.core.progress._ignore
     return {"team": Team().threads, "variable": os.environ.get("MOTES_THREADS", ""), "bar": bar, "process": os.getpid()}
 
 

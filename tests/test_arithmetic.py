@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numba import njit
 
-from motes.arithmetic import fma, from_bits, round_with, to_bits
-from motes.state import ROUND
+from motes.core.state import ROUND
+from motes.exact.arithmetic import fma, from_bits, round_with, to_bits
 
 NUMBERS = st.floats(-1e60, 1e60).filter(lambda x: x == 0 or abs(x) > 1e-60)
 ANY = st.floats(allow_nan=True, allow_infinity=True)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from motes.box import Box
+from motes.core.box import Box
 from motes.errors import InputError
 
 edges = st.floats(1e-3, 1e6)

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from motes.box import Box
-from motes.builders import fcc, random
+from motes.core.box import Box
 from motes.errors import InputError
-from motes.readers import read
+from motes.particles.builders import fcc, random
+from motes.particles.readers import read
 
 MELT = Path(__file__).parent / "data" / "lammps" / "melt-4000.data"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from motes import cache
+from motes.core import cache
 
 
 @pytest.fixture(autouse=True)

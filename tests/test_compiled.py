@@ -19,12 +19,12 @@ import pytest
 from numba.core.dispatcher import Dispatcher
 
 import motes
-from motes import cache
-from motes.compiled import content_of
+from motes.core import cache
+from motes.core.compiled import content_of
 
 LOOPS = """
 import numpy as np
-from motes.compiled import njit
+from motes.core.compiled import njit
 from callees import FACTOR, add, TABLE
 
 @njit(cache=True, nogil=True)
@@ -33,7 +33,7 @@ def fill(values):
         values[i] = FACTOR * add(values[i]) + TABLE[1]
 """
 CALLEES = """
-from motes.compiled import njit
+from motes.core.compiled import njit
 
 FACTOR, TABLE, STEP = {factor}, ({table}, {table}), 1.0
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 import motes
-from motes import cores, launch
-from motes.threads import Team, share_of_threads, usual_cores
+from motes.core import cores
+from motes.core.threads import Team, share_of_threads, usual_cores
+from motes.ranks import launch
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import motes
-from motes.arrays import PIECE
+from motes.formulas.elementwise import PIECE
 
 
 def norm(x: Any, y: Any) -> Any:

@@ -13,7 +13,7 @@ import pytest
 from numba import njit
 from numpy.typing import NDArray
 
-from motes import functions
+from motes.exact import functions
 
 Array = NDArray[np.float64]
 RANDOM = np.random.default_rng(20260101)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import motes
-from motes.interrupts import WATCHED
+from motes.core.interrupts import WATCHED
 
 STEPS = 30
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from motes import launch
-from motes.launch import LAUNCH, launched_ranks, processes_here
+from motes.ranks import launch
+from motes.ranks.launch import LAUNCH, launched_ranks, processes_here
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ import pytest
 from scipy import stats
 
 import motes
-from motes.noise import BROWNIAN, LANGEVIN, check_seed, draw_normals, philox_block
-from motes.threads import Team
+from motes.core.threads import Team
+from motes.exact.noise import BROWNIAN, LANGEVIN, check_seed, draw_normals, philox_block
 
 DRAWS = 200_000
 SIGMAS = 4.5

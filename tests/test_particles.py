@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from motes.box import Box
+from motes.core.box import Box
 from motes.errors import InputError
-from motes.particles import Particles
+from motes.particles.particles import Particles
 
 BOX = Box([4.0, 4.0, 4.0])
 OPEN = Box([4.0, 4.0, 4.0], boundary="open", origin=[-2, -2, -2])

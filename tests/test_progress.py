@@ -6,7 +6,7 @@ import pty
 import subprocess
 import sys
 
-from motes.progress import compiling, no_progress_bar, progress_bar
+from motes.core.progress import compiling, no_progress_bar, progress_bar
 
 
 class Terminal(io.StringIO):
@@ -62,8 +62,8 @@ def test_a_wait_for_the_compiler_is_not_said_where_nobody_looks(capsys):
 
 LAUNCHED = """
 import sys
-from motes.onlookers import onlooker
-from motes.progress import compiling, no_progress_bar, progress_bar
+from motes.core.onlookers import onlooker
+from motes.core.progress import compiling, no_progress_bar, progress_bar
 with progress_bar(10) as show:
     show(10)
 print(onlooker(), file=sys.stdout)

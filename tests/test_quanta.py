@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import motes
+from motes.core.state import FINEST
+from motes.exact.quanta import FORCES, LOOK_EVERY, SPEEDS, energy_quantum, power_above
 from motes.neighbors.brute import brute_pairs
-from motes.quanta import FORCES, LOOK_EVERY, SPEEDS, energy_quantum, power_above
-from motes.state import FINEST
 
 
 @dataclass(frozen=True)

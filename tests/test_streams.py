@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import motes
-from motes.streams import say, warn
+from motes.core.streams import say, warn
 
 SECONDS = 60
 FLUID = """

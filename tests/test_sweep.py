@@ -21,9 +21,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import motes
+from motes.core.threads import usual_threads
 from motes.sweeps.cells import FORMS, decode, encode
 from motes.sweeps.runs import plan_runs, seed_of
-from motes.threads import usual_threads
 
 LIMIT = 60.0
 TESTS = Path(__file__).parent

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 import motes
-from motes.cores import THREADS, available_cores
-from motes.threads import SMALLEST_PART, Team
+from motes.core.cores import THREADS, available_cores
+from motes.core.threads import SMALLEST_PART, Team
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 8])
@@ -140,7 +140,7 @@ def test_at_the_end_of_a_program_the_caller_does_the_work_alone():
     """Its threads have ended when handlers of atexit are called."""
     program = """
 import atexit
-from motes.threads import Team
+from motes.core.threads import Team
 team = Team(2)
 atexit.register(lambda: print(team.call(lambda n: n, [(n,) for n in range(4)])))
 print(team.call(lambda n: n, [(0,), (1,)]))

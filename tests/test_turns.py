@@ -7,7 +7,7 @@ import threading
 import time
 from typing import Any
 
-from motes.turns import Turns
+from motes.ranks.turns import Turns
 
 
 def test_whoever_waits_is_next() -> None:

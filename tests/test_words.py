@@ -3,7 +3,7 @@
 import pytest
 
 import motes
-from motes.words import FOREIGN, did_you_mean, known_keywords, nearest
+from motes.core.words import FOREIGN, did_you_mean, known_keywords, nearest
 
 BOX = motes.Box([8.0, 8.0, 8.0])
 SOFT = motes.potentials.lennard_jones

@@ -6,21 +6,19 @@ Names are imported when they are first used (PEP 562), so that the command line 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from motes.launch import join
+from motes.ranks.launch import join
 
 join()
 
 if TYPE_CHECKING:
-    from motes.arrays import elementwise as elementwise
-    from motes.box import Box as Box
-    from motes.builders import fcc as fcc
-    from motes.builders import random as random
+    from motes.core.box import Box as Box
     from motes.errors import InputError as InputError
     from motes.errors import RunError as RunError
     from motes.forces import potentials as potentials
     from motes.forces.field import Field as Field
     from motes.forces.interaction import Pair as Pair
     from motes.forces.interaction import mix as mix
+    from motes.formulas.elementwise import elementwise as elementwise
     from motes.formulas.table import Table as Table
     from motes.formulas.trace import erf as erf
     from motes.formulas.trace import erfc as erfc
@@ -31,14 +29,16 @@ if TYPE_CHECKING:
     from motes.observers import Checkpoint as Checkpoint
     from motes.observers import Thermo as Thermo
     from motes.observers import Trajectory as Trajectory
-    from motes.particles import Particles as Particles
-    from motes.readers import read as read
-    from motes.restart import resume as resume
-    from motes.simulation import Simulation as Simulation
+    from motes.particles.builders import fcc as fcc
+    from motes.particles.builders import random as random
+    from motes.particles.particles import Particles as Particles
+    from motes.particles.readers import read as read
+    from motes.simulation.resume import resume as resume
+    from motes.simulation.simulation import Simulation as Simulation
     from motes.sweeps import sweep as sweep
 
 _HOMES = {
-    "Box": "motes.box",
+    "Box": "motes.core.box",
     "Brownian": "motes.integrators",
     "Checkpoint": "motes.observers",
     "Field": "motes.forces.field",
@@ -46,22 +46,22 @@ _HOMES = {
     "InputError": "motes.errors",
     "Langevin": "motes.integrators",
     "Pair": "motes.forces.interaction",
-    "Particles": "motes.particles",
+    "Particles": "motes.particles.particles",
     "RunError": "motes.errors",
-    "Simulation": "motes.simulation",
+    "Simulation": "motes.simulation.simulation",
     "Table": "motes.formulas.table",
     "Thermo": "motes.observers",
     "Trajectory": "motes.observers",
     "VelocityVerlet": "motes.integrators",
-    "elementwise": "motes.arrays",
+    "elementwise": "motes.formulas.elementwise",
     "erf": "motes.formulas.trace",
     "erfc": "motes.formulas.trace",
-    "fcc": "motes.builders",
+    "fcc": "motes.particles.builders",
     "mix": "motes.forces.interaction",
     "potentials": "motes.forces",
-    "random": "motes.builders",
-    "read": "motes.readers",
-    "resume": "motes.restart",
+    "random": "motes.particles.builders",
+    "read": "motes.particles.readers",
+    "resume": "motes.simulation.resume",
     "sweep": "motes.sweeps",
 }
 
@@ -70,7 +70,7 @@ __all__ = sorted(_HOMES)  # noqa: PLE0605  # a list of strings, made from the on
 
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
-        from motes.words import did_you_mean
+        from motes.core.words import did_you_mean
 
         raise AttributeError(f"module 'motes' has no attribute {name!r}; {did_you_mean(name, __all__)}")
     home = import_module(_HOMES[name])

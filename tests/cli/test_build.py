@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from motes.cli.build import check_outputs, read_job
 from motes.errors import InputError
+from motes.inputs.build import check_outputs, read_job
 
 REST = """
 [[interactions]]

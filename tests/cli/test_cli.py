@@ -184,7 +184,7 @@ def test_a_failed_run_is_status_1(motes, write, monkeypatch):
     def fail(*_arguments, **_options):
         raise RunError("step 7: a force is not finite\n  advice     look \x1b at it")
 
-    monkeypatch.setattr("motes.simulation.Simulation.run", fail)
+    monkeypatch.setattr("motes.simulation.simulation.Simulation.run", fail)
     result = motes("run", write())
     assert result.exit_code == 1
     assert result.stderr == "motes: error: step 7: a force is not finite\n  advice     look \\x1b at it\n"

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from motes.box import Box
-from motes.builders import fcc, random
 from motes.cli.survey import SAMPLE, closest_pair, mean_neighbours
-from motes.particles import Particles
+from motes.core.box import Box
+from motes.particles.builders import fcc, random
+from motes.particles.particles import Particles
 
 
 def by_all_pairs(particles, reach):

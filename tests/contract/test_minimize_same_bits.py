@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import motes
-import motes.progress
+import motes.core.progress
 
 pytestmark = pytest.mark.usefixtures("small_parts")
 
@@ -59,7 +59,7 @@ def minimized(name: str, particles: motes.Particles | None = None, steps: int = 
     return sim, sim.minimize(0.5, steps)
 
 
-def bits(sim: motes.Simulation, done: motes.minimize.Minimized) -> tuple[Any, ...]:
+def bits(sim: motes.Simulation, done: motes.simulation.minimize.Minimized) -> tuple[Any, ...]:
     sim.run(5)
     return done, sim.describe()["quanta"], sim.fingerprint, sim.forces.tobytes(), sim.potential_energy
 
@@ -109,7 +109,7 @@ def test_any_order_of_the_input(name: str) -> None:
 
 @pytest.mark.parametrize("seconds", [0.0, 1e-3, 1e9])
 def test_any_stretches(name: str, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(motes.progress, "SHOW_EVERY", seconds)
+    monkeypatch.setattr(motes.core.progress, "SHOW_EVERY", seconds)
     assert bits(*minimized(name)) == reference(name)[1]
 
 

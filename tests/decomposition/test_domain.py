@@ -19,12 +19,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import motes
+from motes.core.state import Quanta, State
+from motes.core.threads import Team
 from motes.decomposition.domain import Domain, total_of
 from motes.decomposition.grid import Regions, weighted_borders
 from motes.errors import OutgrownError, ParticleError
 from motes.neighbors.brute import brute_pairs
-from motes.state import Quanta, State
-from motes.threads import Team
 
 pytestmark = pytest.mark.usefixtures("small_parts")
 

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 import motes
 import motes.forces.pair
+from motes.core.state import Chunk
 from motes.forces.pair import share
 from motes.formulas.derive import evaluate
 from motes.neighbors.brute import brute_pairs
-from motes.state import Chunk
 
 pytestmark = pytest.mark.usefixtures("small_parts")
 

@@ -21,11 +21,11 @@ import numpy as np
 
 import motes
 import motes.forces.plan
-from motes.cli.build import Job, read_job
-from motes.cli.config import Config, LatticeParticles, RandomParticles, load
 from motes.forces.kernel import pair_source
 from motes.formulas.expression import LONGEST_TEXT, expression_parameters
 from motes.formulas.formula import walk
+from motes.inputs.build import Job, read_job
+from motes.inputs.config import Config, LatticeParticles, RandomParticles, load
 
 SECONDS = 10.0
 ROOM = 2 << 30
@@ -193,7 +193,7 @@ class Fuzzer:
         with (
             mock.patch("motes.forces.plan.load", compiled),
             mock.patch("motes.forces.field.load", compiled),
-            mock.patch("motes.simulation.minimize", return_value=(0, 0.0)),  # which may take long, and rightly so
+            mock.patch("motes.simulation.simulation.minimize", return_value=(0, 0.0)),  # which may take long
         ):
             try:
                 job.simulation(threads=1)

@@ -153,7 +153,7 @@ def test_a_tiny_distance_takes_no_cells(judge):
 
 
 def test_ranks_may_have_a_machine_each(monkeypatch):
-    most = 2 * motes.checks.os.sysconf("SC_PHYS_PAGES") * motes.checks.os.sysconf("SC_PAGE_SIZE") // 500
+    most = 2 * motes.core.checks.os.sysconf("SC_PHYS_PAGES") * motes.core.checks.os.sysconf("SC_PAGE_SIZE") // 500
     with pytest.raises(motes.InputError, match="GB of memory"):
         motes.random(most - 1000, motes.Box([1, 1, 1]), 1)
     monkeypatch.setenv("PMI_SIZE", "2")

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import motes
-from motes.cli.config import load
+from motes.inputs.config import load
 
 REST = """
 [[interactions]]

@@ -233,7 +233,7 @@ def test_nothing_is_left_of_the_descent():
 
 
 def test_an_interrupted_minimization_can_be_taken_up_again(monkeypatch):
-    import motes.minimize
+    import motes.simulation.minimize
 
     def interrupt(*_):
         raise KeyboardInterrupt
@@ -241,7 +241,7 @@ def test_an_interrupted_minimization_can_be_taken_up_again(monkeypatch):
     sim = overlapping(100)
     velocities = sim.velocities
     with monkeypatch.context() as patch:
-        patch.setattr(motes.minimize, "_descend", interrupt)
+        patch.setattr(motes.simulation.minimize, "_descend", interrupt)
         with pytest.raises(KeyboardInterrupt):
             sim.minimize(1.0)
     assert (sim.velocities == velocities).all()

@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import motes
+from motes.core.state import CLUSTER, Chunk, Quanta, State
+from motes.core.threads import Team
 from motes.decomposition.domain import Domain
 from motes.decomposition.grid import Regions
 from motes.decomposition.single import SingleLink
 from motes.neighbors.brute import brute_pairs
 from motes.neighbors.list import NeighborList
-from motes.state import CLUSTER, Chunk, Quanta, State
-from motes.threads import Team
 
 pytestmark = pytest.mark.usefixtures("small_parts")
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from motes.box import Box
+from motes.core.box import Box
 
 
 class FakeSimulation:

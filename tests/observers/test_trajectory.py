@@ -112,7 +112,7 @@ FULL_DISK = """
 import resource, sys
 from types import SimpleNamespace
 import numpy as np
-from motes.box import Box
+from motes.core.box import Box
 from motes.errors import RunError
 from motes.observers import Frame, Trajectory
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from motes.box import Box
+from motes.core.box import Box
 from motes.errors import InputError
-from motes.readers import read, rows
+from motes.particles.readers import read, rows
 
 LAMMPS = Path(__file__).parents[1] / "data" / "lammps"
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import motes
-from motes.state import Quanta, Timeline, column_names
+from motes.core.state import Quanta, Timeline, column_names
 from motes.storage.columns import file_name, write_columns
 from motes.storage.folder import new_checkpoint, open_checkpoint, place_of
 from motes.storage.manifest import NAME, BoxRecord, InteractionRecord, Manifest, write_manifest

@@ -8,7 +8,7 @@ import math
 import pytest
 
 import motes
-from motes.state import column_names
+from motes.core.state import column_names
 from motes.storage import manifest as module
 from motes.storage.manifest import NAME, BoxRecord, read_manifest, write_manifest
 

@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
+from motes.core.streams import complain, open_closed_streams, say
 from motes.errors import InputError, RunError
-from motes.streams import complain, open_closed_streams, say
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 

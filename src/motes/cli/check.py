@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 import motes
-from motes.cli.build import check_outputs, read_job
 from motes.cli.foresight import require_places, warnings, warnings_of_motion
 from motes.cli.report import (
     count,
@@ -27,11 +26,12 @@ from motes.cli.report import (
 from motes.cli.run import refuse_arguments
 from motes.cli.script import first_run
 from motes.cli.survey import closest_pair, mean_neighbours
+from motes.core.state import CLUSTER, Floats
 from motes.errors import InputError
 from motes.forces.interaction import BoundPair
 from motes.formulas.bind import MASS
 from motes.formulas.derive import evaluate
-from motes.state import CLUSTER, Floats
+from motes.inputs.build import check_outputs, read_job
 
 PARTICLE_BYTES = 300  # positions, velocities, forces, and their copies by slot and by thread
 PROGRAM_BYTES = 180e6  # Python, NumPy and Numba themselves

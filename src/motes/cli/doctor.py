@@ -10,10 +10,10 @@ from pathlib import Path
 
 from llvmlite import binding
 
-from motes.cache import cache_folder, trouble
 from motes.cli.report import table
 from motes.cli.versions import version
-from motes.cores import available_cores, decided_by, usual_threads
+from motes.core.cache import cache_folder, trouble
+from motes.core.cores import available_cores, decided_by, usual_threads
 from motes.errors import InputError
 
 PACKAGES = ("motes", "numpy", "numba", "llvmlite", "sympy", "gsd")

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 import motes
-from motes.cli.build import NewJob, blame
 from motes.cli.report import size
 from motes.errors import InputError
 from motes.forces.interaction import BoundPair
 from motes.formulas.bind import MASS
 from motes.formulas.derive import evaluate
+from motes.inputs.build import NewJob, blame
 from motes.observers.output import output_path, spare_name
 from motes.storage.folder import steps_in
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from motes.errors import InputError
-from motes.launch import EXPECTED, launched_ranks
+from motes.ranks.launch import EXPECTED, launched_ranks
 
 
 def relaunch(ranks: int | None, arguments: list[str]) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 import motes
-from motes.cli.build import Job
-from motes.cli.config import FieldTable, Mix, PairTable, Parameter
 from motes.cli.conserved import Energy
 from motes.cli.versions import version
+from motes.inputs.build import Job
+from motes.inputs.config import FieldTable, Mix, PairTable, Parameter
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import motes
-from motes.cli.build import Job, blame
-from motes.cli.config import read_tables, validated
 from motes.cli.run import Options, take_steps
+from motes.core.streams import say, warn
 from motes.errors import InputError
+from motes.inputs.build import Job, blame
+from motes.inputs.config import read_tables, validated
 from motes.observers.recall import recall
-from motes.restart import from_manifest, outline_of
+from motes.simulation.resume import from_manifest, outline_of
 from motes.storage.folder import open_checkpoint
 from motes.storage.manifest import Manifest
-from motes.streams import say, warn
 
 
 def resume(path: Path, options: Options) -> None:

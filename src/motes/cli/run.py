@@ -11,12 +11,12 @@ from typing import Any
 
 import motes
 from motes.cli import report
-from motes.cli.build import Job, blame, check_outputs, read_job
 from motes.cli.conserved import Energy
 from motes.cli.script import run_script
+from motes.core.streams import say
+from motes.core.words import did_you_mean
 from motes.errors import InputError, RunError
-from motes.streams import say
-from motes.words import did_you_mean
+from motes.inputs.build import Job, blame, check_outputs, read_job
 
 OPTIONS = ("--ranks", "--threads", "--steps", "--set", "--overwrite", "--quiet")
 

@@ -15,9 +15,9 @@ from typing import Any
 import motes
 from motes.cli import report
 from motes.cli.conserved import Energy
+from motes.core.progress import run_watcher
+from motes.core.streams import say, warn
 from motes.errors import InputError, RunError
-from motes.progress import run_watcher
-from motes.streams import say, warn
 
 MOST = 3
 """Simulations of a script that get a header and a footer; one with many has something else to tell."""

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from motes.box import Box
-from motes.particles import Particles
+from motes.core.box import Box
+from motes.particles.particles import Particles
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from motes.checks import whole_number
 from motes.cli import report
-from motes.cli.settings import read_value
+from motes.core.checks import whole_number
+from motes.core.streams import say
 from motes.errors import InputError, RunError
-from motes.streams import say
+from motes.inputs.settings import read_value
 from motes.sweeps.conduct import Shares, conduct
 from motes.sweeps.runs import Row, Run, plan_runs
 from motes.sweeps.subjects import InputFile

@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from motes.core.state import Floats, Integers, State
 from motes.decomposition.domain import Domain
 from motes.decomposition.grid import Regions, weighted_borders
-from motes.state import Floats, Integers, State
 
 WORTHWHILE = 1.08
 """Largest over mean work beyond which planes are moved."""

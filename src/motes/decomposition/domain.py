@@ -19,12 +19,12 @@ from typing import Protocol
 
 import numpy as np
 
-from motes.box import REACH
+from motes.core.box import REACH
+from motes.core.state import Array, Floats, Integers, State
+from motes.core.threads import Team
 from motes.decomposition.grid import Regions
 from motes.decomposition.halo import copy_shell, count_beyond, find_below, fold_shell, pack, unpack_add, wrap
 from motes.errors import OutgrownError, ParticleError, RunError
-from motes.state import Array, Floats, Integers, State
-from motes.threads import Team
 
 
 class Link(Protocol):

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from motes.box import Box
-from motes.checks import require_memory
+from motes.core.box import Box
+from motes.core.checks import require_memory
+from motes.core.state import Floats, Integers
 from motes.errors import InputError
-from motes.state import Floats, Integers
 
 MOST_HOPS = 8
 """A halo may reach through so many regions; beyond, the messages would outweigh the work by far."""

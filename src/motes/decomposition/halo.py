@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from motes.compiled import njit
-from motes.state import Floats, Integers
+from motes.core.compiled import njit
+from motes.core.state import Floats, Integers
 
 
 @njit(cache=True, nogil=True)

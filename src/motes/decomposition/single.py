@@ -7,7 +7,7 @@ ghosts are copied, about a quarter of 32,000 particles of a liquid.
 
 from __future__ import annotations
 
-from motes.state import Array, Floats, Integers
+from motes.core.state import Array, Floats, Integers
 
 
 class SingleLink:

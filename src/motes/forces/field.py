@@ -14,6 +14,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from motes.core.frozen import Frozen, FrozenMapping, shown
+from motes.core.state import ROUND, Floats, Integers, State
+from motes.core.threads import Team
+from motes.core.words import known_keywords
 from motes.errors import InputError, ParticleError
 from motes.forces.field_kernel import field_key, field_source
 from motes.forces.interaction import INSTEAD
@@ -22,10 +26,6 @@ from motes.formulas.bind import MASS, Bound, Traced, World, bind, check_given, n
 from motes.formulas.compile import load, source_of
 from motes.formulas.expression import expression_parameters, parse
 from motes.formulas.trace import describe
-from motes.frozen import Frozen, FrozenMapping, shown
-from motes.state import ROUND, Floats, Integers, State
-from motes.threads import Team
-from motes.words import known_keywords
 
 
 class Field(Frozen):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from motes.box import Boundary
+from motes.core.box import Boundary
 from motes.formulas import verify
 from motes.formulas.bind import COORDINATES, PREFIX, Bound
 from motes.formulas.derive import Code, derive_field

@@ -17,7 +17,9 @@ from typing import Any, ClassVar, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from motes.checks import number, numbers
+from motes.core.checks import number, numbers
+from motes.core.frozen import Frozen, FrozenMapping, kept, shown
+from motes.core.words import did_you_mean, known_keywords
 from motes.errors import InputError
 from motes.forces.sides import in_order
 from motes.formulas.bind import MASS, Traced, numbers_as_exponents
@@ -27,8 +29,6 @@ from motes.formulas.expression import expression_parameters, parse
 from motes.formulas.formula import HOLD, Expression, apply, symbol
 from motes.formulas.table import Table
 from motes.formulas.trace import describe, parameters, trace
-from motes.frozen import Frozen, FrozenMapping, kept, shown
-from motes.words import did_you_mean, known_keywords
 
 Array = NDArray[np.float64]
 Shift = Literal["energy", "force"]

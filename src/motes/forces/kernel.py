@@ -19,11 +19,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from motes.core.state import CLUSTER
 from motes.forces.interaction import BoundPair
 from motes.forces.verify import require_right_pair
 from motes.formulas.derive import FUNCTIONS, PairCode, derive_pair
 from motes.formulas.lookup import definitions, is_column
-from motes.state import CLUSTER
 
 SELECTED_TYPES = 4
 """Up to so many types a table's value is selected; beyond, it is looked up, which costs a gather."""
@@ -34,11 +34,11 @@ PASS = 8
 KEPT = {"s", "fma", "sqrt", "abs", "if", "else", "and", "or", "not", "inf", "nan", *FUNCTIONS}
 IMPORTS = """from math import inf, nan, sqrt
 
-from motes.compiled import njit
+from motes.core.compiled import njit
 import numpy as np
 
-from motes.arithmetic import fma, to_bits
-from motes.functions import {functions}
+from motes.exact.arithmetic import fma, to_bits
+from motes.exact.functions import {functions}
 """
 ARGUMENTS = (
     "first, last, positions, axes, filler, begin, count, partners, room, magic, energy_magic, numbers, tables, "

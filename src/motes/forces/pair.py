@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from motes.compiled import njit
+from motes.core.compiled import njit
+from motes.core.state import CLUSTER, ROUND, Chunk, Floats, Integers, PairList, State
+from motes.core.threads import Team
 from motes.forces.plan import PairPlan
 from motes.formulas.bind import MASS
-from motes.state import CLUSTER, ROUND, Chunk, Floats, Integers, PairList, State
-from motes.threads import Team
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from types import ModuleType
 
 import numpy as np
 
+from motes.core.state import Floats
 from motes.forces.interaction import BoundPair
 from motes.forces.kernel import layout, pair_key, pair_source
 from motes.formulas.compile import load, source_of
-from motes.state import Floats
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ from motes.formulas.opaque import (
 )
 from motes.formulas.slope import slope
 
-# Powers beyond this are left to motes.functions.power: chains of multiplications grow, exact fractions explode.
+# Powers beyond this are left to motes.exact.functions.power: chains of multiplications grow, exact fractions explode.
 LARGEST_POWER = 256
 
 SQUARE = Symbol("s", positive=True)

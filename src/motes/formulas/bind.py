@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from motes.box import Boundary
-from motes.checks import number, numbers
+from motes.core.box import Boundary
+from motes.core.checks import number, numbers
+from motes.core.words import did_you_mean
 from motes.errors import InputError
 from motes.formulas.closure import record_with_numbers
 from motes.formulas.formula import Expression, constant, symbol, walk
 from motes.formulas.trace import parameters, trace_values
-from motes.words import did_you_mean
 
 Array = NDArray[np.float64]
 Label = int | str

@@ -1,7 +1,7 @@
 """Generated source to a module with compiled loops.
 
 The source is kept in the code cache, under a digest of all that it is generated from. Its module is named by the source
-itself; the loops in it are compiled and kept by motes.compiled. The module must stand in sys.modules before it is
+itself; the loops in it are compiled and kept by motes.core.compiled. The module must stand in sys.modules before it is
 executed: compiled code that comes from the cache looks for it there.
 """
 
@@ -17,8 +17,8 @@ from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 
-from motes.cache import read, write
-from motes.compiled import VERSIONS
+from motes.core.cache import read, write
+from motes.core.compiled import VERSIONS
 
 _one_at_a_time = threading.RLock()
 """Else another thread could find a module in sys.modules that is not complete yet."""

@@ -14,7 +14,7 @@ FUNCTIONS = (
     "cbrt", "ceil", "exp2", "expm1", "floor", "fmax", "fmin", "heaviside", "hypot", "log10", "log1p", "log2",
     "lookup", "remainder", "rint", "sign", "signed_power", "tan", "trunc",
 )  # fmt: skip
-"""Of motes.functions, besides sqrt and abs."""
+"""Of motes.exact.functions, besides sqrt and abs."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class PairCode:
         body_both: lines for each pair that lead to force and energy; the force has the same bits either way.
         force: the name (or literal) of the force over the distance: the force is this times the displacement.
         energy: the name (or literal) of the energy.
-        functions: names from motes.functions that the lines call (besides sqrt, abs and fma).
+        functions: names from motes.exact.functions that the lines call (besides sqrt, abs and fma).
     """
 
     prologue: tuple[str, ...]
@@ -75,7 +75,7 @@ class Code:
     Attributes:
         lines: the assignments; they read the formulas' symbols by name.
         results: names or literals of the values, one for each formula.
-        functions: names from motes.functions that the lines call (besides sqrt, abs and fma).
+        functions: names from motes.exact.functions that the lines call (besides sqrt, abs and fma).
     """
 
     lines: tuple[str, ...]
@@ -113,7 +113,7 @@ def _code(expressions: Sequence[Any]) -> Code:
 
 
 def functions_in(lines: Sequence[str]) -> tuple[str, ...]:
-    """The names from motes.functions that lines of code call."""
+    """The names from motes.exact.functions that lines of code call."""
     return tuple(name for name in FUNCTIONS if any(f" {name}(" in line for line in lines))
 
 

@@ -12,9 +12,9 @@ import warnings
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from motes.core.words import did_you_mean
 from motes.errors import InputError
 from motes.formulas.formula import Expression, call, constant, is_condition, symbol
-from motes.words import did_you_mean
 
 LONGEST_TEXT = 2000
 DEEPEST_NESTING = 100

@@ -316,7 +316,7 @@ def compute(operation: str, *values: Any) -> Any:
     return getattr(np, operation)(*values)
 
 
-# Only for checks and for users' own arrays; the compiled kernels use motes.functions.
+# Only for checks and for users' own arrays; the compiled kernels use motes.exact.functions.
 ERROR_FUNCTIONS = {
     "erf": np.vectorize(math.erf, otypes=[np.float64]),
     "erfc": np.vectorize(math.erfc, otypes=[np.float64]),

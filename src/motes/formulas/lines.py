@@ -9,15 +9,15 @@ from motes.formulas.lookup import definitions
 HEADER = """from math import inf, nan, sqrt
 
 import numpy as np
-from motes.compiled import njit
+from motes.core.compiled import njit
 
-from motes.arithmetic import fma, from_bits, to_bits
+from motes.exact.arithmetic import fma, from_bits, to_bits
 """
 
 
 def header(functions: Sequence[str], lines: Iterable[str]) -> str:
-    """The imports of a module that calls these functions of motes.functions, and the columns that its lines read."""
-    imports = f"from motes.functions import {', '.join(sorted(functions))}\n" if functions else ""
+    """The imports of a module that calls these of motes.exact.functions, and the columns that its lines read."""
+    imports = f"from motes.exact.functions import {', '.join(sorted(functions))}\n" if functions else ""
     columns = definitions(lines)
     return HEADER + imports + (f"\n{columns}" if columns else "")
 

@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from motes.core.frozen import Frozen
 from motes.formulas.derive import evaluate
 from motes.formulas.formula import Expression, symbol
 from motes.formulas.lookup import piecewise_polynomial, require_points
-from motes.frozen import Frozen
 
 Array = NDArray[np.float64]
 

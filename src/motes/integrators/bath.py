@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from motes.checks import LARGEST, number
+from motes.core.checks import LARGEST, number
+from motes.core.frozen import kept, shown
+from motes.core.state import Floats, State
+from motes.core.threads import Team
+from motes.core.words import did_you_mean, known_keywords
 from motes.errors import InputError, ParticleError
+from motes.exact.noise import check_seed
 from motes.formulas.bind import World, by_type
-from motes.frozen import kept, shown
 from motes.integrators.motion import Integrator, positive
-from motes.noise import check_seed
-from motes.state import Floats, State
-from motes.threads import Team
-from motes.words import did_you_mean, known_keywords
 
 
 class HeatBath(Integrator):

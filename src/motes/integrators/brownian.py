@@ -13,14 +13,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from motes.arithmetic import round_with
-from motes.compiled import njit
+from motes.core.compiled import njit
+from motes.core.state import ROUND, Floats, Integers, State
+from motes.core.threads import Team
 from motes.errors import ParticleError
+from motes.exact.arithmetic import round_with
+from motes.exact.noise import BROWNIAN, normals
 from motes.integrators.bath import HeatBath
 from motes.integrators.motion import too_fast
-from motes.noise import BROWNIAN, normals
-from motes.state import ROUND, Floats, Integers, State
-from motes.threads import Team
 
 
 @njit(cache=True, nogil=True)

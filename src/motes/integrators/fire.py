@@ -26,10 +26,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from motes.arithmetic import fma, from_bits, to_bits
-from motes.compiled import njit
-from motes.state import ROUND, Floats, Integers, State
-from motes.threads import Team
+from motes.core.compiled import njit
+from motes.core.state import ROUND, Floats, Integers, State
+from motes.core.threads import Team
+from motes.exact.arithmetic import fma, from_bits, to_bits
 
 GROWTH, SHRINKAGE = 1.1, 0.5
 """Of the time step, downhill and uphill."""

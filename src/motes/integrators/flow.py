@@ -19,17 +19,17 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar
 
-from motes.box import REACH, Boundary
+from motes.core.box import REACH, Boundary
+from motes.core.frozen import FrozenMapping, kept, shown
+from motes.core.state import ROUND, Floats, State
+from motes.core.threads import SMALLEST_PART, Team
+from motes.core.words import known_keywords
 from motes.errors import InputError, OutgrownError, ParticleError
 from motes.formulas.bind import MASS, Bound, World, bind, check_given, names_of, trace_named
 from motes.formulas.compile import load, source_of
 from motes.formulas.trace import describe
-from motes.frozen import FrozenMapping, kept, shown
 from motes.integrators.flow_source import LANES, METHODS, flow_source_of
 from motes.integrators.motion import Integrator, positive
-from motes.state import ROUND, Floats, State
-from motes.threads import SMALLEST_PART, Team
-from motes.words import known_keywords
 
 PARTS_PER_THREAD = 4
 """So that a thread that is held up has others do some of its work."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from motes.box import Boundary, sides_of
+from motes.core.box import Boundary, sides_of
 from motes.formulas.bind import PREFIX, Bound
 from motes.formulas.derive import Code, derive_values
 from motes.formulas.lines import header, indent

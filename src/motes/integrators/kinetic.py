@@ -5,10 +5,10 @@ The quantum is chosen for the largest energy of a particle at this moment, so it
 
 from __future__ import annotations
 
-from motes.arithmetic import from_bits, round_with, to_bits
-from motes.compiled import njit
-from motes.state import ROUND, Floats, State
-from motes.threads import Team
+from motes.core.compiled import njit
+from motes.core.state import ROUND, Floats, State
+from motes.core.threads import Team
+from motes.exact.arithmetic import from_bits, round_with, to_bits
 
 SPLIT = 2.0**32
 

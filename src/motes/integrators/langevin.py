@@ -11,13 +11,13 @@ import math
 
 import numpy as np
 
-from motes.arithmetic import round_with
-from motes.compiled import njit
-from motes.functions import exp
+from motes.core.compiled import njit
+from motes.core.state import ROUND, Floats, Integers, State
+from motes.core.threads import Team
+from motes.exact.arithmetic import round_with
+from motes.exact.functions import exp
+from motes.exact.noise import LANGEVIN, normals
 from motes.integrators.bath import HeatBath
-from motes.noise import LANGEVIN, normals
-from motes.state import ROUND, Floats, Integers, State
-from motes.threads import Team
 
 
 @njit(cache=True, nogil=True)

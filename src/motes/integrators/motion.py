@@ -17,14 +17,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from motes.arithmetic import fma, from_bits, to_bits
-from motes.compiled import njit
+from motes.core.compiled import njit
+from motes.core.frozen import Frozen
+from motes.core.state import ROUND, Floats, Integers, State
+from motes.core.threads import Team
 from motes.errors import InputError, OutgrownError, ParticleError
+from motes.exact.arithmetic import fma, from_bits, to_bits
+from motes.exact.quanta import SPEEDS
 from motes.formulas.bind import World
-from motes.frozen import Frozen
-from motes.quanta import SPEEDS
-from motes.state import ROUND, Floats, Integers, State
-from motes.threads import Team
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -5,11 +5,11 @@ The error of the energy stays bounded and grows with dt**2; the map is exactly r
 
 from __future__ import annotations
 
-from motes.frozen import shown
+from motes.core.frozen import shown
+from motes.core.state import State
+from motes.core.threads import Team
+from motes.core.words import known_keywords
 from motes.integrators.motion import Integrator, positive
-from motes.state import State
-from motes.threads import Team
-from motes.words import known_keywords
 
 
 class VelocityVerlet(Integrator):

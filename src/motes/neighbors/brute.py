@@ -7,8 +7,8 @@ import math
 
 import numpy as np
 
-from motes.box import Box
-from motes.state import Floats, Integers
+from motes.core.box import Box
+from motes.core.state import Floats, Integers
 
 
 def brute_pairs(positions: Floats, box: Box, cutoff: float) -> tuple[Integers, Integers, Floats]:

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from motes.compiled import njit
-from motes.state import CLUSTER, Array, Floats, Integers
+from motes.core.compiled import njit
+from motes.core.state import CLUSTER, Array, Floats, Integers
 
 BINS_PER_CLUSTER = 8
 CROWDED = 64

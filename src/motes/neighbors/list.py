@@ -17,12 +17,12 @@ from itertools import pairwise
 
 import numpy as np
 
-from motes.arithmetic import fma, from_bits, to_bits
-from motes.box import REACH
-from motes.compiled import njit
+from motes.core.box import REACH
+from motes.core.compiled import njit
+from motes.core.state import CLUSTER, Array, Chunk, Floats, Integers, PairList, State
+from motes.core.threads import Team
+from motes.exact.arithmetic import fma, from_bits, to_bits
 from motes.neighbors.cells import Grid, bin_of, bound_clusters, bound_columns, fill_slots, find_cells, make_grid
-from motes.state import CLUSTER, Array, Chunk, Floats, Integers, PairList, State
-from motes.threads import Team
 
 CHUNKS_PER_THREAD = 16
 SMALLEST_CHUNK = 96

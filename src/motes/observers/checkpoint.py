@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from motes.checks import number, whole_number
+from motes.core.checks import number, whole_number
+from motes.core.words import known_keywords
 from motes.errors import InputError
 from motes.observers.memory import count_in, number_in, path_from, path_in
 from motes.observers.output import Hold, hold_folder, opening, output_path, writing
 from motes.observers.schedule import Frame, Observer
 from motes.storage.folder import remove, remove_old, remove_unfinished, steps_in
-from motes.words import known_keywords
 
 
 class Checkpoint(Observer):

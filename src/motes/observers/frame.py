@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from motes.core.frozen import check_assignable
 from motes.errors import RunError
-from motes.frozen import check_assignable
 
 if TYPE_CHECKING:
-    from motes.box import Box
+    from motes.core.box import Box
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from motes.core.streams import warn
 from motes.errors import InputError, RunError
-from motes.streams import warn
 
 # Names of formats that people write particles, tables and pictures in.
 KNOWN_FORMATS = re.findall(

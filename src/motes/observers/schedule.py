@@ -18,8 +18,8 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any, ClassVar
 
+from motes.core.frozen import shown
 from motes.errors import InputError
-from motes.frozen import shown
 from motes.observers.frame import Frame
 
 __all__ = ["Frame", "Handle", "Observer", "Schedule"]

@@ -8,6 +8,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+from motes.core.streams import say
+from motes.core.words import known_keywords
 from motes.errors import InputError
 from motes.observers.memory import count_in, path_from, path_in
 from motes.observers.output import (
@@ -23,8 +25,6 @@ from motes.observers.output import (
     writing,
 )
 from motes.observers.schedule import Frame, Observer
-from motes.streams import say
-from motes.words import known_keywords
 
 # Of the columns of the printed table: 79 characters with the spaces between.
 WIDTHS = (8, 10, 11, 11, 11, 11, 11)

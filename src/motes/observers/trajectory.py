@@ -2,9 +2,9 @@
 
 Its box is centred on zero: positions are written relative to the centre of the box. A 2D world has z = 0 and a box with
 no depth. What GSD has no place for is logged: `log/particles/id` and further attributes by their names, `log/time`, and
-the exact box as `log/lengths`, `log/origin` and `log/boundary` (places in motes.box.BOUNDARIES for the sides of each
-axis), which motes.read knows. With single precision, the usual one, a trajectory is not the exact state; with double it
-is.
+the exact box as `log/lengths`, `log/origin` and `log/boundary` (for both sides of each axis, as BOUNDARIES of
+core/box.py counts), which motes.read knows. With single precision, the usual one, a trajectory is not the exact state;
+with double it is.
 
 The file is written in place, not only at its end. A run that is killed in the middle of a snapshot may leave a file
 that readers refuse; resumed from a checkpoint, the run first makes it whole (see `motes.observers.extent`).
@@ -20,7 +20,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from motes.box import BOUNDARIES, Box
+from motes.core.box import BOUNDARIES, Box
+from motes.core.state import Array
+from motes.core.words import known_keywords
 from motes.errors import InputError, RunError
 from motes.observers.extent import Extent
 from motes.observers.memory import path_from, path_in
@@ -37,8 +39,6 @@ from motes.observers.output import (
     writing,
 )
 from motes.observers.schedule import Frame, Observer
-from motes.state import Array
-from motes.words import known_keywords
 
 PRECISIONS: dict[str, Any] = {"single": np.float32, "double": np.float64}
 PLACES = ("charge", "diameter")

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from motes.core.state import Array, Integers
 from motes.errors import InputError
-from motes.state import Array, Integers
 
 LITTLE = np.dtype("<i8")
 BLOCK = 1 << 24

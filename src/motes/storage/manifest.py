@@ -16,9 +16,9 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from motes.box import Box
+from motes.core.box import Box
+from motes.core.state import Quanta, Timeline, column_names
 from motes.errors import InputError
-from motes.state import Quanta, Timeline, column_names
 from motes.storage.columns import ColumnFile, file_name
 
 FORMAT = 2

@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from motes.checks import whole_number
+from motes.core.checks import whole_number
+from motes.core.progress import progress_bar
+from motes.core.threads import usual_cores
+from motes.core.words import known_keywords
 from motes.errors import InputError
-from motes.progress import progress_bar
-from motes.ranks import world
+from motes.ranks.conductor import world
 from motes.sweeps.crew import Crew, check_crew
 from motes.sweeps.executors import Calls, check_executor, outcomes_of
 from motes.sweeps.ledger import Ledger
 from motes.sweeps.runs import RESERVED, Row, Run, plan_runs
 from motes.sweeps.subjects import Subject, subject_of
 from motes.sweeps.task import Outcome
-from motes.threads import usual_cores
-from motes.words import known_keywords
 
 Show = Callable[[int], None]
 Outcomes = Generator[tuple[int, Outcome]]

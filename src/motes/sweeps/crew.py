@@ -22,7 +22,7 @@ from multiprocessing.connection import wait as wait_for_process
 from threading import Thread
 from typing import Any
 
-from motes.cores import THREADS
+from motes.core.cores import THREADS
 from motes.errors import InputError, RunError
 from motes.sweeps.executors import Calls, check_pickle, dumps, in_main_without_file, name_of, outcome_of
 from motes.sweeps.runs import Row

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from motes.checks import whole_number
+from motes.core.checks import whole_number
 from motes.errors import InputError
 
 Row = dict[str, Any]

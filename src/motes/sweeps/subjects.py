@@ -10,14 +10,14 @@ from inspect import Parameter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from motes.core.words import did_you_mean
 from motes.errors import InputError
 from motes.sweeps.code import code_digest
 from motes.sweeps.executors import name_of
 from motes.sweeps.runs import Row, Run
-from motes.words import did_you_mean
 
 if TYPE_CHECKING:
-    from motes.cli.config import Config
+    from motes.inputs.config import Config
 
 OUTPUTS = ("thermo", "trajectory", "checkpoint")
 
@@ -146,7 +146,7 @@ class InputFile(Subject):
 
     def check(self, runs: Sequence[Run]) -> None:
         """Every key must be known, and every value one that the file could have."""
-        from motes.cli.config import load
+        from motes.inputs.config import load
 
         if self.path.suffix == ".py":
             raise InputError(f"{self.path}: a sweep is over a TOML file or a function, not over a script")
@@ -168,7 +168,7 @@ class InputFile(Subject):
 
     def identity(self) -> str:
         """A digest of what the file says with its settings; comments and outputs may change."""
-        from motes.cli.config import load
+        from motes.inputs.config import load
 
         tables = dict(load(self.path, self.settings))
         return hashlib.sha256(repr({key: tables[key] for key in tables if key not in OUTPUTS}).encode()).hexdigest()
@@ -187,7 +187,7 @@ class InputFile(Subject):
 
     def has_seed(self, run: Run) -> bool:
         """Whether runs differ by their seed at all."""
-        from motes.cli.config import load
+        from motes.inputs.config import load
         from motes.sweeps.measure import seeds
 
         return bool(seeds(load(self.path, self.settings, run.parameters), run.parameters))

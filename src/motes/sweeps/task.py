@@ -7,10 +7,10 @@ import pickle
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from motes.core.progress import no_progress_bar
+from motes.core.threads import share_of_threads
 from motes.errors import InputError
-from motes.progress import no_progress_bar
 from motes.sweeps.runs import Row, plain
-from motes.threads import share_of_threads
 
 Outcome = tuple[Row, str | None]
 """The results, and the error if there was one."""

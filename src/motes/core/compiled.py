@@ -1,0 +1,136 @@
+"""Numba's `njit` with a cache of our own: compiled loops are kept under a digest of all that their machine code depends
+on, and checked before they are loaded.
+
+Numba's own cache looks at the file of a loop alone, so a loop stays as it was when a function or constant of another
+file that it uses has changed; it loads whatever lies in its files; and it needs a folder that it can write. Here the
+name of a file is a digest of the loop's byte code, its constants, the functions it calls with theirs, its types, the
+processor and the versions. So nothing ever has to be cleared, and an edit compiles no more than what
+it changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import platform
+from collections.abc import Callable, Iterator
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from typing import Any
+
+import llvmlite
+import numba
+import numpy as np
+from numba.core import config
+from numba.core.compiler import CompileResult
+from numba.core.dispatcher import Dispatcher
+from numba.core.serialize import dumps
+
+from motes.core import cache
+
+SETTINGS = ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "BOUNDSCHECK", "DEBUGINFO_DEFAULT")
+"""Numba's settings that change machine code."""
+
+_compile_result: Any = CompileResult  # the parts of Numba that have no types
+_dumps: Any = dumps
+
+VERSIONS = (platform.python_version(), numba.__version__, llvmlite.__version__, np.__version__)
+
+
+def njit(*, cache: bool = False, **options: Any) -> Callable[[Any], Any]:
+    """As Numba's, but with cache=True compiled code is kept in the code cache of Motes (motes.core.cache)."""
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        dispatcher: Any = numba.njit(**options)(function)
+        if cache and hasattr(dispatcher, "_cache"):  # not where Numba is told to compile nothing
+            dispatcher._cache = LoopCache(dispatcher)  # as its own enable_caching() does
+        return dispatcher
+
+    return decorate
+
+
+class LoopCache:
+    """What a dispatcher of Numba expects of its cache, for one loop."""
+
+    cache_path = None
+
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self._dispatcher = dispatcher
+
+    def load_overload(self, signature: Any, context: Any) -> Any:
+        """The compiled loop for these types, or None if it is to be compiled."""
+        context.refresh()
+        data = cache.read(self._name(signature, context.codegen()))
+        if data is None:
+            return None
+        return _compile_result._rebuild(context, *pickle.loads(data))  # noqa: S301  # the digest says: it is ours
+
+    def save_overload(self, signature: Any, result: Any) -> None:
+        """Keep a compiled loop, unless it holds what only this process has."""
+        if not result.lifted and not result.library.has_dynamic_globals:
+            cache.write(self._name(signature, result.codegen), _dumps(result._reduce()))
+
+    def _name(self, signature: Any, codegen: Any) -> str:
+        types = [str(one) for one in getattr(signature, "args", signature)]
+        settings = [getattr(config, name) for name in SETTINGS]
+        key = (content_of(self._dispatcher), types, codegen.magic_tuple(), VERSIONS, settings)
+        return f"motes-{hashlib.sha256(repr(key).encode()).hexdigest()[:40]}.bin"
+
+    def flush(self) -> None:
+        """Nothing: a file never becomes wrong."""
+
+    def enable(self) -> None:
+        """Nothing: it is always on."""
+
+    def disable(self) -> None:
+        """Nothing: it is always on."""
+
+
+def content_of(dispatcher: Any) -> str:
+    """A digest of a compiled function: its code and, wherever they are defined, the functions and values it uses."""
+    return hashlib.sha256(repr(list(_contents(dispatcher, []))).encode()).hexdigest()
+
+
+def _contents(value: Any, seen: list[Any]) -> Iterator[object]:
+    """What value stands for, as a row of objects whose repr is the same in every process."""
+    if isinstance(value, Dispatcher):
+        yield "loop", sorted((name, repr(option)) for name, option in value.targetoptions.items())
+        yield from _contents(value.py_func, seen)
+    elif hasattr(value, "_defn"):  # an intrinsic: the function that writes its instructions
+        yield from _contents(value._defn, seen)
+    elif isinstance(value, FunctionType):
+        if value in seen:
+            yield "seen", seen.index(value)
+            return
+        seen.append(value)
+        yield value.__module__, value.__qualname__, value.__defaults__
+        for cell in value.__closure__ or ():
+            yield from _contents(cell.cell_contents, seen)
+        yield from _code(value.__code__, value.__globals__, seen)
+    elif isinstance(value, tuple | list):
+        yield type(value).__name__, len(value)
+        for item in value:
+            yield from _contents(item, seen)
+    elif isinstance(value, np.ndarray):
+        yield value.dtype.str, value.shape, value.tobytes()
+    elif isinstance(value, ModuleType):
+        yield "module", value.__name__
+    elif isinstance(value, type | BuiltinFunctionType | np.ufunc):
+        yield "name", value.__name__
+    elif isinstance(value, numba.types.Type):
+        yield "type", str(value)
+    elif isinstance(value, bool | int | float | complex | str | bytes | np.generic | None):
+        yield repr(value)
+    else:
+        raise TypeError(f"a compiled loop uses {value!r}, of which a digest is not known (motes/core/compiled.py)")
+
+
+def _code(code: CodeType, names: dict[str, Any], seen: list[Any]) -> Iterator[object]:
+    yield code.co_code, code.co_names, code.co_varnames, code.co_freevars
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _code(constant, names, seen)
+        else:
+            yield repr(constant)
+    for name in code.co_names:
+        if name in names:
+            yield from _contents(names[name], seen)

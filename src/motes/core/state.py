@@ -1,0 +1,304 @@
+"""The words all stages share: the state of one region, the quanta of its numbers, and the list of its pairs.
+
+Arrays run over particles along their last axis, so that a loop over particles reads memory in order. The particles a
+region owns come first, its ghosts after them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from motes.core.box import AXES, Box
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Array = npt.NDArray[Any]
+
+ROUND = 1.5 * 2.0**52
+"""Adding this many quanta to a number rounds it to a whole number of them (see arithmetic.py)."""
+
+FINEST = 2.0**-590
+"""The quantum of numbers of which none but 0 has been seen: up to 2**50 of it their squares may vanish in float64."""
+
+
+@dataclass(frozen=True)
+class Quanta:
+    """The grids on which positions (along each axis), velocities and forces lie, each a power of two; they follow the
+    run (see quanta.py)."""
+
+    position: tuple[float, ...]
+    velocity: float
+    force: float
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """What time it is at a step: counted in steps of dt from a step whose time is known.
+
+    So time does not go back when dt changes, and there is no sum of rounding errors.
+    """
+
+    dt: float
+    step: int = 0
+    time: float = 0.0
+
+    def at(self, step: int) -> float:
+        """The time at a step; also of steps before, as long as dt did not change."""
+        return self.time + (step - self.step) * self.dt
+
+    def going_on(self, step: int, dt: float) -> Timeline:
+        """The same until this step, and another dt from then on."""
+        return self if dt == self.dt else Timeline(dt, step, self.at(step))
+
+
+@dataclass
+class State:
+    """What one region knows of its particles.
+
+    positions are relative to the origin of the box; images count the edges of the box that were taken off when they
+    were wrapped; forces count quanta; ghost_axes tells by its bits along which axes a particle lies beyond the upper
+    side of the region (0 for all that are owned). stride is the farthest that a step may take a particle along an axis,
+    and fastest the largest component of a velocity after the last kick.
+    """
+
+    box: Box
+    quanta: Quanta
+    step: int
+    owned: int
+    ids: Integers
+    types: Integers
+    mass: Floats
+    positions: Floats
+    images: Integers
+    velocities: Floats
+    forces: Integers
+    ghost_axes: npt.NDArray[np.int8]
+    attributes: dict[str, Floats]
+    ghosts: int = 0
+    timeline: Timeline = Timeline(1.0)
+    stride: float = np.inf
+    fastest: float = 0.0
+
+    @classmethod
+    def of(
+        cls,
+        box: Box,
+        ids: Integers,
+        types: Integers,
+        mass: Floats,
+        positions: Floats,
+        velocities: Floats,
+        attributes: dict[str, Floats],
+        images: Integers | None = None,
+    ) -> State:
+        """A state at step 0, before its quanta are chosen; positions, velocities and images (or zeros) are (N, d)."""
+        return cls(
+            box=box,
+            quanta=Quanta((box.spacing,) * box.dimensions, FINEST, FINEST),
+            step=0,
+            owned=len(ids),
+            ids=ids,
+            types=types,
+            mass=mass,
+            positions=np.ascontiguousarray(positions.T),
+            images=np.zeros((box.dimensions, len(ids)), np.int64) if images is None else images.T.copy(),
+            velocities=np.ascontiguousarray(velocities.T),
+            forces=np.zeros((box.dimensions, len(ids)), np.int64),
+            ghost_axes=np.zeros(len(ids), np.int8),
+            attributes=attributes,
+        )
+
+    @property
+    def time(self) -> float:
+        """The time of this step."""
+        return self.timeline.at(self.step)
+
+    @property
+    def spacing(self) -> Floats:
+        """The grid of positions along each axis, (d,)."""
+        return np.array(self.quanta.position)
+
+    @property
+    def dimensions(self) -> int:
+        """Number of axes, 2 or 3."""
+        return self.box.dimensions
+
+    @property
+    def total(self) -> int:
+        """Particles and ghosts."""
+        return self.owned + self.ghosts
+
+    @property
+    def capacity(self) -> int:
+        """Particles and ghosts that fit before the arrays must grow."""
+        return len(self.ids)
+
+    def reserve(self, total: int) -> None:
+        """Make room for total particles and ghosts, keeping what is there."""
+        if total <= self.capacity:
+            return
+        capacity = total + total // 16
+
+        def grow(values: Array) -> Array:
+            grown = np.zeros((*values.shape[:-1], capacity), values.dtype)
+            grown[..., : self.owned + self.ghosts] = values[..., : self.owned + self.ghosts]
+            return grown
+
+        for name in ("ids", "types", "mass", "positions", "images", "velocities", "forces", "ghost_axes"):
+            setattr(self, name, grow(getattr(self, name)))
+        self.attributes = {name: grow(values) for name, values in self.attributes.items()}
+
+    def emptied(self) -> State:
+        """The same kinds of columns without a particle."""
+        nothing = np.zeros(0, np.int64)
+        empty = replace(self, ids=nothing.copy(), types=nothing.copy(), owned=0, ghosts=0)
+        for name in ("mass", "positions", "images", "velocities", "forces", "ghost_axes"):
+            setattr(empty, name, getattr(self, name)[..., :0].copy())
+        empty.attributes = {name: values[:0].copy() for name, values in self.attributes.items()}
+        return empty
+
+    def keep(self, places: Integers) -> None:
+        """Own only the particles at these places, laid out in this order."""
+        for values in self._owned_columns():
+            values[: len(places)] = values[places]
+        self.owned = len(places)
+
+    # What travels between regions: rows of 8-byte numbers, integers and floats alike, one row for each column.
+
+    def take(self, places: Integers) -> Integers:
+        """Copies of particles that will go elsewhere."""
+        return _packed(self._owned_columns(), places)
+
+    def add(self, arriving: Integers) -> None:
+        """Own particles that came from elsewhere."""
+        count = arriving.shape[-1]
+        self.reserve(self.owned + count)
+        _unpack(self._owned_columns(), self.owned, arriving)
+        self.ghost_axes[self.owned : self.owned + count] = 0
+        self.owned += count
+
+    def ghost_columns(self, places: Integers, axis: int = 0, shift: float = 0.0) -> Integers:
+        """What a ghost must know of its particle, no velocity or images; positions are shifted along axis."""
+        packed = _packed([*self._ghost_columns(), *self.positions], places)
+        packed = np.vstack([packed, self.ghost_axes[places].astype(np.int64)])
+        if shift:
+            row = packed[len(self._ghost_columns()) + axis].view(np.float64)
+            row += shift
+        return packed
+
+    def add_ghosts(self, arriving: Integers, axis: int, shift: float) -> None:
+        """See particles of elsewhere, which lie beyond the upper side of axis."""
+        begin, count = self.total, arriving.shape[-1]
+        self.reserve(begin + count)
+        _unpack([*self._ghost_columns(), *self.positions], begin, arriving[:-1])
+        self.positions[axis, begin : begin + count] += shift
+        self.ghost_axes[begin : begin + count] = arriving[-1] | (1 << axis)
+        self.ghosts += count
+
+    @property
+    def column_names(self) -> list[str]:
+        """What the rows are that take gives."""
+        return column_names(self.dimensions, self.attributes)
+
+    def columns(self) -> list[Array]:
+        """The columns of the owned particles, in this order."""
+        return [values[: self.owned] for values in self._owned_columns()]
+
+    def _owned_columns(self) -> list[Array]:
+        return [
+            self.ids,
+            self.types,
+            self.mass,
+            *self.attributes.values(),
+            *self.positions,
+            *self.velocities,
+            *self.images,
+        ]
+
+    def _ghost_columns(self) -> list[Array]:
+        return [self.ids, self.types, self.mass, *self.attributes.values()]
+
+
+def column_names(dimensions: int, attributes: Iterable[str]) -> list[str]:
+    """What a particle takes along from region to region and into checkpoints, in this order."""
+    axes = AXES[:dimensions]
+    return [
+        "id",
+        "type",
+        "mass",
+        *attributes,
+        *axes,
+        *(f"v{axis}" for axis in axes),
+        *(f"image_{axis}" for axis in axes),
+    ]
+
+
+def _packed(columns: Sequence[Array], places: Integers) -> Integers:
+    packed = np.empty((len(columns), len(places)), np.int64)
+    for row, values in zip(packed, columns, strict=True):
+        np.take(values.view(np.int64), places, out=row)
+    return packed
+
+
+def _unpack(columns: Sequence[Array], begin: int, packed: Integers) -> None:
+    for row, values in zip(packed, columns, strict=True):
+        values[begin : begin + len(row)] = row.view(values.dtype)
+
+
+@dataclass
+class Chunk:
+    """The lists of one run of clusters: cluster first + c meets partners[begin[c] : begin[c] + count[c]].
+
+    Every list is filled up to whole clusters; reach is the end of the slots that the run and its partners touch.
+    """
+
+    first: int
+    last: int
+    length: int = -1
+    reach: int = 0
+    begin: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
+    count: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
+    partners: npt.NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
+
+    @property
+    def arrays(self) -> tuple[Integers, Integers, npt.NDArray[np.int32]]:
+        """begin, count, partners."""
+        return self.begin, self.count, self.partners
+
+    def reserve(self, length: int) -> None:
+        """Make room for lists of this length together; fresh memory is slow, so what is there is used again."""
+        self.begin = np.empty(self.last - self.first, np.int64)
+        self.count = np.empty(self.last - self.first, np.int64)
+        if len(self.partners) < length:
+            self.partners = np.empty(length, np.int32)
+
+
+@dataclass
+class PairList:
+    """Clusters of particles, and for each the later particles near it.
+
+    Particles lie in slots, CLUSTER to a cluster; an empty slot lies far from everything. particle[slot] is the place
+    in the state, -1 for an empty slot. A cluster of ghosts meets no pair within itself; axes holds its ghost bits.
+    """
+
+    clusters: int = 0
+    slots: int = 0
+    particle: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
+    positions: Floats = field(default_factory=lambda: np.zeros((3, 0)))
+    axes: npt.NDArray[np.int8] = field(default_factory=lambda: np.zeros(0, np.int8))
+    chunks: list[Chunk] = field(default_factory=list)
+    builds: int = 0
+
+    @property
+    def pairs(self) -> int:
+        """How many partners are listed over all clusters."""
+        return sum(chunk.length for chunk in self.chunks)
+
+
+CLUSTER = 8
+"""Particles in a cluster: one 512-bit vector of float64, two 256-bit ones."""

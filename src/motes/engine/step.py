@@ -1,0 +1,471 @@
+"""The order of a step. The only file that knows it.
+
+Every rank has an engine: the state of its region, and the stages that work on it. All ranks call the same methods at
+the same time; what they answer is for rank 0.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from time import perf_counter, process_time
+from typing import Any
+
+import numpy as np
+
+from motes.core.box import Box
+from motes.core.state import FINEST, Array, Integers, Quanta, Timeline
+from motes.core.threads import Team
+from motes.decomposition.balance import Balancer
+from motes.decomposition.domain import Domain, Link, total_of
+from motes.decomposition.grid import Regions
+from motes.engine.downhill import Downhill
+from motes.engine.failures import ELSEWHERE, FAILED, NOT_FINITE, Failure, StoppedError
+from motes.engine.queries import Queries
+from motes.engine.starts import Start, own_share
+from motes.errors import OutgrownError, ParticleError
+from motes.exact.quanta import FORCES, energy_quantum, followed, looked_at, power_above
+from motes.forces.field import FieldForces, FieldPlan
+from motes.forces.pair import CROWDED, PairForces, PairSums
+from motes.forces.plan import PairPlan
+from motes.integrators.kinetic import kinetic_quanta, largest_kinetic
+from motes.integrators.motion import Integrator
+from motes.neighbors.list import NeighborList
+from motes.particles.recipes import Recipe
+
+PHASES = ("integrate", "neighbors", "halo", "migrate", "pair", "output", "waiting")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a rank needs to know of a run but its particles."""
+
+    box: Box
+    integrator: Integrator
+    forces: PairPlan
+    fields: tuple[FieldPlan, ...]
+    skin: float
+    threads: int
+    step: int
+    """The first."""
+    timeline: Timeline
+
+    @property
+    def stride(self) -> float:
+        """The farthest that a step may take a particle along an axis: farther, it would jump over its neighbours."""
+        return self.forces.cutoff or float(self.box.lengths.max())
+
+
+@dataclass(frozen=True)
+class Extremes:
+    """The largest numbers of all ranks at the start; NaN or infinite if one is.
+
+    Attributes:
+        pair: force, and energy or virial, between two particles.
+        field: force and energy of a field on a particle.
+        speed: component of a velocity.
+        push: component of the force on a particle, over its mass; 0 if a force is not finite.
+    """
+
+    pair: tuple[float, float]
+    field: tuple[float, float]
+    speed: float
+    push: float
+
+    @property
+    def finite(self) -> bool:
+        """Whether all forces and energies are numbers."""
+        return bool(np.isfinite([*self.pair, *self.field]).all())
+
+
+@dataclass(frozen=True)
+class Needs:
+    """The largest numbers of the step after this one, as far as they had outgrown their quanta."""
+
+    step: int = -1
+    force: float = 0.0
+    speed: float = 0.0
+
+
+UNKNOWN = PairSums(None, None, 0.0, 0.0, 0.0)
+"""Sums that are not computed yet."""
+
+
+class Clock:
+    """Seconds per phase: lap books the time since the last lap, less what the link spent waiting for others."""
+
+    def __init__(self, link: Link) -> None:
+        self.seconds = dict.fromkeys(PHASES, 0.0)
+        self._link = link
+        self._last = perf_counter()
+        self._waited = link.waited
+
+    def start(self) -> None:
+        """Forget the time since the last lap."""
+        self._last, self._waited = perf_counter(), self._link.waited
+
+    def lap(self, phase: str) -> None:
+        """The time since the last lap belongs to this phase."""
+        now, waited = perf_counter(), self._link.waited
+        self.seconds[phase] += now - self._last - (waited - self._waited)
+        self.seconds["waiting"] += waited - self._waited
+        self._last, self._waited = now, waited
+
+
+class Engine(Queries, Downhill):
+    """One region's particles and the stages that move them."""
+
+    def __init__(self, plan: Plan, start: Start, link: Link) -> None:
+        self.state = own_share(start, link)
+        self.state.step, self.state.timeline = plan.step, plan.timeline
+        self._recipe = start if isinstance(start, Recipe) else None
+        self.link = link
+        self.team = Team(plan.threads)
+        self.integrator = plan.integrator
+        self.forces = PairForces(plan.forces, self.team)
+        self.fields = FieldForces(plan.fields, self.team)
+        self.neighbors = NeighborList(plan.forces.cutoff, plan.skin, self.team)
+        halo = self.neighbors.radius if plan.forces.cutoff else 0.0
+        self.domain = Domain(Regions.even(plan.box, link.size, halo), halo, link, self.team)
+        self.balancer = Balancer(self.domain)
+        self.work = 0.0
+        self.clock = Clock(link)
+        self.state.stride = plan.stride
+        self.sums = UNKNOWN
+        self._energy_quantum = 1.0
+        self._failure: Failure | None = None
+        self._next = 0
+        self._moment = 0
+        self._careful = False
+        self._needs = Needs()
+        self._before = self.state.quanta, self._energy_quantum
+        self._kept: tuple[int, Quanta, Needs, Integers] | None = None
+
+    def run(self, steps: int, energy: bool) -> None:
+        """Take steps; after the last one, energy and virial are known if asked for."""
+        self.clock.start()
+        if self.integrator.independent:
+            self._attempt(self.integrator.carry, self.state, self.team, steps)
+            self.clock.lap("integrate")
+        else:
+            for remaining in range(steps, 0, -1):
+                self.step(energy and remaining == 1)
+        self._agree()
+
+    def step(self, energy: bool) -> None:
+        """From t to t + dt."""
+        self._next = self.state.step + 1
+        state, domain, neighbors, lap = self.state, self.domain, self.neighbors, self.clock.lap
+        force, self.sums = self.sums.most_force, UNKNOWN  # should the step fail, no energy of another moment is left
+        self._attempt(self.integrator.first_half, state, self.team)
+        self._attempt(domain.check_reach, state)
+        state.step += 1
+        lap("integrate")
+        if self._follow_range(force, wish=neighbors.moved_too_far(state)):
+            self.rebuild()
+        else:
+            domain.refresh_halo(state)
+            lap("halo")
+            neighbors.place(state)
+            lap("neighbors")
+        self.compute_forces(energy)
+        self._attempt(self.integrator.second_half, state, self.team)
+        lap("integrate")
+
+    def rebuild(self) -> None:
+        """Owners, ghosts and neighbours anew."""
+        state, domain, lap = self.state, self.domain, self.clock.lap
+        self.neighbors.restore_order(state)
+        self.balancer.look(state, self.work)
+        domain.migrate(state)
+        lap("migrate")
+        domain.build_halo(state)
+        lap("halo")
+        begun = process_time()
+        self.neighbors.build(state, domain.region())
+        self.work += process_time() - begun
+        lap("neighbors")
+
+    def compute_forces(self, energy: bool) -> None:
+        """What every particle feels, and what its ghosts felt."""
+        self._attempt(self._feel, energy)
+        self.clock.lap("pair")
+        self.domain.fold_forces(self.state)
+        self.clock.lap("halo")
+
+    def _feel(self, energy: bool) -> None:
+        """What is felt on this rank. A number beyond its range would be a wrong number."""
+        state, pairs, quantum = self.state, self.neighbors.pairs, self.state.quanta.force
+        begun = process_time()
+        sums = self.forces.compute(state, pairs, self._energy_quantum if energy else None)
+        if not (energy or FORCES.decided(quantum, sums.least_force, sums.most_force, looked_at(state.step))):
+            exact = self.forces.compute(state, pairs, self._energy_quantum)  # the bound does not do
+            # Which ranks compute energies here depends on their lists, so nothing but the force may come of it.
+            sums = replace(exact, energy=None, virial=None, largest_energy=0.0)
+        self.work += process_time() - begun
+        if self.forces.crowded >= 0:
+            raise ParticleError(CROWDED, self.forces.crowded)
+        if not (sums.most_force < np.inf and sums.largest_energy < np.inf):
+            worst = self.forces.worst_pairs(state, pairs, energy=sums.most_force < np.inf)
+            raise ParticleError(NOT_FINITE, size=np.inf, pairs=worst)
+        sums = self.fields.add(state, sums, self._energy_quantum if energy else None)
+        if sums.most_force > FORCES.limit(quantum):
+            raise OutgrownError("force", sums.most_force)
+        self.sums = sums
+
+    # What a rank cannot do. No rank may leave while others wait for its messages, so a failure is noted where it
+    # happens, and the ranks talk of it when they meet the next time: that costs no message of its own.
+
+    def _attempt(self, stage: Callable[..., None], *arguments: Any) -> None:
+        """Let a stage work on this rank alone, unless it has failed; if it cannot go on, that is noted."""
+        self._moment += 1
+        if self._failure is None:
+            try:
+                stage(*arguments)
+            except ParticleError as error:
+                self._failure = self._noted(error)
+        if self._careful:
+            self._agree()
+
+    def _noted(self, error: ParticleError) -> Failure:
+        ids = self.state.ids
+        pairs = [[int(ids[one]), int(ids[other])] for one, other in error.pairs]
+        who = int(ids[error.place]) if error.place >= 0 else -1
+        step = self._next if error.step is None else error.step
+        size = error.size if error.size == error.size else float("inf")  # what is no number is the worst
+        outgrown = error.kind if isinstance(error, OutgrownError) else ""
+        return Failure(self._moment, step, size, who, str(error), pairs, outgrown)
+
+    def _agree(self) -> None:
+        """If a rank has failed, all of them stop here."""
+        if self.link.most(0 if self._failure is None else FAILED) == FAILED:
+            raise StoppedError(self._first_failure())
+
+    def _follow_range(self, force: float, wish: bool) -> bool:
+        """Go over to the quanta that fit the forces of the step before, and the speeds of this one.
+
+        That goes with the question whether any rank wishes to build its lists, since it costs no message of its own.
+        If a rank has failed, all of them stop here.
+        """
+        said = [float(wish if self._failure is None else FAILED), force, self.state.fastest]
+        most, force, speed = self.link.maximum(np.array(said)).tolist()
+        if most == FAILED:
+            raise StoppedError(self._first_failure())
+        if self._needs.step == self.state.step - 1:  # else a look could take back what was widened for this step
+            force, speed = max(force, self._needs.force), max(speed, self._needs.speed)
+        self.take(followed(self.state.quanta, force, speed, looked_at(self.state.step - 1)))
+        return bool(most > 0)
+
+    def take(self, quanta: Quanta) -> None:
+        """From now on with these quanta; for other positions, lists must be built anew."""
+        if quanta.position != self.state.quanta.position:
+            positions, spacing = self.state.positions[:, : self.state.owned], np.array(quanta.position)[:, None]
+            positions[:] = np.rint(positions / spacing) * spacing + 0.0
+        coarser = quanta.velocity > self.state.quanta.velocity  # what is on a grid is on a finer one as well
+        self.state.quanta = quanta
+        if coarser:
+            self._round_velocities()
+
+    def _round_velocities(self) -> None:
+        velocities, quantum = self.state.velocities[:, : self.state.owned], self.state.quanta.velocity
+        velocities[:] = np.rint(velocities / quantum) * quantum + 0.0
+
+    def widen(self, kind: str, size: float) -> None:
+        """Take a coarser quantum, for a force, speed or position which the next step needs."""
+        state = self.state
+        if kind == "position":
+            self.take(replace(state.quanta, position=tuple(state.box.far_spacing.tolist())))
+            self.rebuild()
+        else:
+            before = self._needs if self._needs.step == state.step else Needs(state.step)
+            numbers = {"force": before.force, "speed": before.speed, kind: size}
+            self._needs = Needs(state.step, numbers["force"], numbers["speed"])
+            self.take(followed(state.quanta, self._needs.force, self._needs.speed, look=False))
+        self.compute_forces(energy=False)
+        self._agree()
+
+    def _first_failure(self) -> Failure:
+        """For rank 0, what happened first, on whichever rank; of what happened at the same time, the worst."""
+        mine = b"" if self._failure is None else json.dumps(asdict(self._failure)).encode()
+        texts = [part.tobytes() for part in self.link.gather(np.frombuffer(mine, np.uint8))]
+        failures = [Failure(**json.loads(text)) for text in texts if text]
+        if not failures:
+            return ELSEWHERE
+        first = min(failures, key=lambda one: (one.moment, one.step, -one.size, one.id))
+        together = [one for one in failures if one.moment == first.moment and one.cause == first.cause]
+        return replace(first, pairs=[pair for one in together for pair in one.pairs])
+
+    # What rank 0 asks for
+
+    def begin(self, anew: bool) -> Extremes:
+        """Lay the particles out, and compute the first forces, with quanta that fit: chosen anew, or as they are if
+        they still do."""
+        state = self.state
+        farthest = self.link.maximum(np.abs(state.positions[:, : state.owned]).max(axis=1, initial=0.0))
+        position = tuple(np.maximum(state.box.spacing_for(farthest), 0.0 if anew else state.spacing).tolist())
+        self.take(replace(Quanta(position, FINEST, FINEST) if anew else state.quanta, position=position))
+        self._lay_out()
+        owned = state.owned
+        sums = self.forces.compute(state, self.neighbors.pairs, self._energy_quantum)
+        speed = np.abs(state.velocities[:, :owned]).max(initial=0.0)
+        said = [sums.most_force, sums.largest_energy, *self.fields.largest(state), speed]
+        *numbers, speed = self.link.maximum(np.array(said)).tolist()
+        extremes = Extremes((numbers[0], numbers[1]), (numbers[2], numbers[3]), speed, 0.0)
+        if not extremes.finite:
+            return extremes
+        self._energy_quantum = energy_quantum(max(numbers[1], numbers[3]))
+        self.take(followed(state.quanta, max(numbers[0], numbers[2]), 0.0, look=True))
+        self._attempt(self.integrator.start, state, self.team)
+        self.compute_forces(energy=False)
+        self._agree()
+        pushes = np.abs(state.forces[:, :owned]).max(axis=0) / state.mass[:owned] * state.quanta.force
+        thermal = np.sqrt(self.integrator.temperature / state.mass[:owned]).max(initial=0.0)
+        push, thermal = self.link.maximum(np.array([pushes.max(initial=0.0), thermal])).tolist()
+        self.take(followed(state.quanta, 0.0, max(speed, push * self.integrator.dt, thermal), look=True))
+        self._round_velocities()
+        if anew:
+            self._restart_clock()
+        return replace(extremes, push=push)
+
+    def go_on(self) -> None:
+        """From a checkpoint."""
+        self._lay_out()
+        self.compute_forces(energy=False)
+        self._agree()
+        self._restart_clock()
+
+    def _lay_out(self) -> None:
+        if self._recipe is not None:
+            self.state.velocities[:] = self._recipe.velocities(self.state.ids, self.link.sum).T
+            self._recipe = None  # not again, when particles are laid out once more
+        self.rebuild()
+
+    def _restart_clock(self) -> None:
+        self.clock = Clock(self.link)
+        self.balancer.restart(self.work)
+
+    def change_integrator(self, integrator: Integrator) -> None:
+        """Go on with another integrator from this step; if it cannot start here, all stays as it is."""
+        self._next = self.state.step
+        self._attempt(integrator.start, self.state, self.team)
+        try:
+            self._agree()
+        except StoppedError:
+            self._failure = None
+            raise
+        if self.integrator.independent:  # it carried particles away from their owners and neighbours
+            self.rebuild()
+            self.compute_forces(energy=False)
+        self.state.timeline = self.state.timeline.going_on(self.state.step, integrator.dt)
+        self.state.fastest = 0.0  # it may be one that has no velocities
+        self.integrator = integrator
+
+    def assign(self, ids: Integers, columns: Mapping[str, Array]) -> None:
+        """Take over columns (..., N) of the particles with these rising ids; begin comes next."""
+        self._before = (self.state.quanta, self._energy_quantum)
+        self._write(ids, columns)
+
+    def take_back(self, ids: Integers, columns: Mapping[str, Array]) -> None:
+        """These columns again, after an assignment that did not fit, with the quanta of before it."""
+        self._failure = None
+        self._write(ids, columns)
+        self.state.quanta, self._energy_quantum = self._before
+        self.go_on()
+
+    def _write(self, ids: Integers, columns: Mapping[str, Array]) -> None:
+        state = self.state
+        places = np.searchsorted(ids, state.ids[: state.owned])
+        for name, values in columns.items():
+            column = state.attributes[name] if name in state.attributes else getattr(state, name)
+            column[..., : state.owned] = values[..., places]
+
+    def energies(self) -> tuple[float, float]:
+        """Energy and virial of this moment, computed now if no one asked for them before.
+
+        Their quantum depends on the largest energy of this moment alone, so it does not matter who asked for what.
+        """
+        quantum = 0.0
+        while quantum != self._energy_quantum:
+            quantum = self._energy_quantum
+            if self.sums.energy is None:
+                self._compute_energies()
+            self._energy_quantum = energy_quantum(float(self.link.maximum(np.array([self.sums.largest_energy]))[0]))
+            if quantum != self._energy_quantum:
+                self.sums = replace(self.sums, energy=None, virial=None)
+        energy, virial = (total_of(number or 0, self.link) for number in (self.sums.energy, self.sums.virial))
+        return energy * quantum, virial * quantum
+
+    def _compute_energies(self) -> None:
+        self._next = self.state.step
+        try:
+            self.compute_forces(energy=True)
+            self._agree()
+        except StoppedError:
+            self._failure = None
+            self.compute_forces(energy=False)  # which may be fine, and a run needs no more
+            raise
+
+    def kinetic_energy(self) -> float:
+        """Kinetic energy of this moment."""
+        largest = float(self.link.maximum(np.array([largest_kinetic(self.state, self.team)]))[0])
+        quantum = max(power_above(largest) * 2.0**-62, 2.0**-1000)
+        return total_of(kinetic_quanta(self.state, self.team, quantum), self.link) * quantum
+
+    def timings(self) -> list[dict[str, float]]:
+        """For each rank, seconds per phase, and what it sent."""
+        mine = {**self.clock.seconds, "messages": float(self.link.messages), "bytes": float(self.link.bytes)}
+        parts = self.link.gather(np.array([list(mine.values())]).T)
+        return [dict(zip(mine, part[:, 0].tolist(), strict=True)) for part in parts]
+
+    def imbalance(self) -> list[float]:
+        """Largest over mean work of the ranks, at each look."""
+        return self.balancer.history
+
+    def lists(self) -> tuple[int, int, int]:
+        """How many particles there are, how often lists were built, and how many partners they hold on all ranks."""
+        return (
+            total_of(self.state.owned, self.link),
+            self.neighbors.pairs.builds,
+            total_of(self.neighbors.pairs.pairs, self.link),
+        )
+
+    # When something has gone wrong
+
+    def keep(self) -> None:
+        """Keep a copy of this moment in memory, to come back to."""
+        self._kept = None  # so that there are never two
+        rows = self.state.take(np.arange(self.state.owned))
+        self._kept = self.state.step, self.state.quanta, self._needs, rows
+
+    def go_back(self) -> int:
+        """To the moment that was kept; return its step."""
+        assert self._kept is not None  # rank 0 had it kept before the first step  # noqa: S101
+        self._failure, self._careful = None, False
+        step, self.state.quanta, self._needs, rows = self._kept
+        self.state.keep(np.zeros(0, np.int64))
+        self.state.ghosts = 0
+        self.state.add(rows)
+        self.state.step = step
+        self.rebuild()
+        self.compute_forces(energy=False)
+        return step
+
+    def step_carefully(self, energy: bool) -> None:
+        """One step, in which all ranks stop at the very stage that fails."""
+        self._careful = True
+        self.run(1, energy)
+        self._careful = False
+
+    def blame_fields(self) -> list[list[int]]:
+        """The number of a field that is not finite for a particle, and its id, on each rank that has one."""
+        found = [[index, self.state.ids[place]] for index, place in self.fields.not_finite(self.state)]
+        rows = np.array(found, np.int64).reshape(-1, 2)
+        return [blamed for part in self.link.gather(rows.T) for blamed in part.T.tolist()]
+
+    def blame(self) -> list[list[int]]:
+        """Ids of the pairs of which one has the largest force over distance, on each rank."""
+        ids, state = self.state.ids, self.state
+        found = self.forces.worst_pairs(state, self.neighbors.pairs, energy=False)
+        rows = np.array([[ids[one], ids[other]] for one, other in found], np.int64).reshape(-1, 2)
+        return [pair for part in self.link.gather(rows.T) for pair in part.T.tolist()]

@@ -1,0 +1,1 @@
+"""Numbers that no order can change: grids, arithmetic, functions and noise whose bits no compiler decides."""

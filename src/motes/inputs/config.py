@@ -1,0 +1,413 @@
+"""The input file: which tables and keys a TOML file may have, and of what kind their values are.
+
+Reading happens in three steps: TOML to plain tables, `--set` on top, then the models below. Every complaint
+is one line that names the file, the table and the key. Nothing here touches particles; that is build.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from motes.core.checks import LARGEST, SMALLEST
+from motes.core.words import did_you_mean, nearest
+from motes.errors import InputError
+from motes.inputs.bounds import read_file
+from motes.inputs.complaints import complain, first_complaint, reject, shown
+from motes.inputs.settings import put, read_setting
+
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+BOUNDARIES = ("periodic", "open", "reflecting")
+SOURCES = 'say where particles come from: read = "file", lattice = "fcc" or random = 1000'
+
+
+class Table(BaseModel):
+    """What all tables share: nothing unknown, no silent conversions (`"3"` is no number), no nan or inf."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown_keys(cls, data: Any) -> Any:
+        if isinstance(data, dict) and cls.model_config.get("extra") == "forbid":
+            for key in data:
+                if key not in cls.model_fields:
+                    raise complain(f"unknown key '{key}'; {did_you_mean(key, cls.model_fields)}")
+        return data
+
+
+class Thermalized(Table):
+    """Particles whose velocities may be drawn: `temperature` and `seed` go together."""
+
+    temperature: NotNegative | None = None
+    seed: Seed | None = None
+
+    @model_validator(mode="after")
+    def _temperature_has_seed(self) -> Thermalized:
+        if self.temperature is not None and self.seed is None:
+            raise complain("'temperature' draws velocities, so give a 'seed' as well, e.g. seed = 1")
+        return self
+
+
+def as_mass(value: Any) -> float | dict[str, float] | str:
+    """A number, one for each type, or "elements"."""
+    if _is_number(value) and value > 0:
+        return float(value)
+    if isinstance(value, dict) and value and all(map(_is_number, value.values())):
+        return {key: float(number) for key, number in value.items()}
+    if value == "elements":
+        return "elements"
+    raise reject('is not a number above 0, a table by type like {Ar = 39.95, "2" = 1.5}, or "elements"')
+
+
+class ReadParticles(Thermalized):
+    """Particles from a file, with the options of motes.read."""
+
+    read: str
+    format: str | None = None
+    style: str | None = None
+    mass: Annotated[float | dict[str, float] | str | None, BeforeValidator(as_mass)] = None
+    dimensions: Literal[2, 3] | None = None
+    frame: int | None = None
+    bonds: Literal["ignore"] | None = None
+
+
+def as_three(value: Any) -> Any:
+    """One number of cells stands for all three axes."""
+    return value if isinstance(value, list) else [value] * 3
+
+
+class LatticeParticles(Thermalized):
+    """Particles on a lattice that fills a periodic box."""
+
+    lattice: Literal["fcc"]
+    cells: Annotated[list[Count], Field(min_length=3, max_length=3), BeforeValidator(as_three)]
+    density: Positive
+    mass: Positive = 1.0
+
+
+class RandomParticles(Thermalized):
+    """Particles at random places; the box comes from `density` (a cube) or from [box] lengths."""
+
+    random: Count
+    density: Positive | None = None
+    minimum_distance: Positive | None = None
+    mass: Positive = 1.0
+    seed: Seed
+
+
+def _source(table: Any) -> str | None:
+    return next((key for key in ("read", "lattice", "random") if isinstance(table, dict) and key in table), None)
+
+
+ParticlesTable = Annotated[
+    Annotated[ReadParticles, Tag("read")]
+    | Annotated[LatticeParticles, Tag("lattice")]
+    | Annotated[RandomParticles, Tag("random")],
+    Discriminator(
+        _source,
+        custom_error_type="complaint",
+        custom_error_message=SOURCES,
+    ),
+]
+
+
+def as_boundary(value: Any) -> list[str | tuple[str, str]]:
+    """One word for all axes, or a list with one word for each axis, or two for its lower and upper side."""
+    words = [value] if isinstance(value, str) else value
+    if not isinstance(words, list) or not words:
+        raise reject("is neither a word nor a list of one word an axis")
+    for sides in words:
+        for word in sides if isinstance(sides, list) else [sides]:
+            if word not in BOUNDARIES:
+                raise reject(f"has an unknown word; {did_you_mean(str(word), BOUNDARIES)}")
+        if isinstance(sides, list) and len(sides) != 2:
+            raise reject(f"has {len(sides)} words for an axis; it must be one, or two for its lower and upper side")
+    return [tuple(sides) if isinstance(sides, list) else sides for sides in words]
+
+
+class BoxTable(Table):
+    """The box, where the particles' source does not say it, or should be changed."""
+
+    lengths: Annotated[list[Positive], Field(min_length=2, max_length=3)] | None = None
+    boundary: Annotated[list[str | tuple[str, str]] | None, BeforeValidator(as_boundary)] = None
+    origin: Annotated[list[float], Field(min_length=2, max_length=3)] | None = None
+
+
+class Mix(Table):
+    """A parameter that comes from an attribute of the two particles."""
+
+    mix: str
+    rule: Literal["arithmetic", "geometric"]
+
+
+Parameter = float | dict[str, float] | list[list[float]] | Mix
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
+
+
+def as_parameter(value: Any) -> Parameter:
+    """Number, table by type, square array or mixing rule, as TOML writes them."""
+    if _is_number(value):
+        return float(value)
+    if isinstance(value, dict) and ("mix" in value or "rule" in value):
+        return Mix.model_validate(value)
+    if isinstance(value, dict) and value and all(map(_is_number, value.values())):
+        return {key: float(number) for key, number in value.items()}
+    if isinstance(value, list) and value and all(isinstance(row, list) for row in value):
+        if all(len(row) == len(value) and all(map(_is_number, row)) for row in value):
+            return [[float(number) for number in row] for row in value]
+        raise reject("is not a square array of numbers, one row and one column for each type")
+    raise reject(
+        'is not a number, a table like {"A-B" = 1.0}, an array [[1.0]], or {mix = "sigma", rule = "arithmetic"}'
+    )
+
+
+def _numbers(parameter: float | dict[str, float] | list[list[float]]) -> list[float]:
+    if isinstance(parameter, dict):
+        return list(parameter.values())
+    if isinstance(parameter, list):
+        return [number for row in parameter for number in row]
+    return [parameter]
+
+
+def as_cutoff(value: Any) -> Parameter:
+    """A distance, or distances by type."""
+    cutoff = as_parameter(value)
+    if isinstance(cutoff, Mix):
+        raise reject("is neither a number nor a table by type; mixing rules are for parameters")
+    if min(_numbers(cutoff)) <= 0:
+        raise reject("must be greater than 0")
+    if not SMALLEST <= min(_numbers(cutoff)) <= max(_numbers(cutoff)) <= LARGEST:
+        raise reject(f"is not from {SMALLEST:.0e} to {LARGEST:.0e}")
+    return cutoff
+
+
+class InteractionTable(Table):
+    """One [[interactions]]; keys that are not listed here are parameters of the function."""
+
+    model_config = ConfigDict(extra="allow")
+
+    energy: str | None = None
+    function: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _suspect_misspelt_keys(cls, data: Any) -> Any:
+        """A parameter that is a string, or that stands where 'cutoff' is missing, is a misspelt key."""
+        if not isinstance(data, dict):
+            return data
+        absent = [key for key in cls.model_fields if key not in data]
+        for key in data.keys() - cls.model_fields.keys():
+            meant = nearest(key, absent)
+            if meant and (isinstance(data[key], str) or meant == "cutoff"):
+                raise complain(f"unknown key '{key}'; did you mean '{meant}'?")
+        return data
+
+    @model_validator(mode="after")
+    def _one_energy(self) -> InteractionTable:
+        sources = [key for key in ("energy", "function", "name") if key in type(self).model_fields]
+        given = [key for key in sources if getattr(self, key) is not None]
+        if len(given) == 1:
+            return self
+        found = "none of them is given" if not given else " and ".join(map(repr, given)) + " are given"
+        wanted = "'energy' (a formula), 'function' (\"file.py:name\")" + (" and 'name'" if "name" in sources else "")
+        raise complain(f"needs exactly one of {wanted}; {found}")
+
+    @property
+    def parameters(self) -> dict[str, Parameter]:
+        """The function's parameters by name."""
+        return dict(self.__pydantic_extra__ or {})
+
+
+class PairTable(InteractionTable):
+    """Between any two particles within a cutoff."""
+
+    __pydantic_extra__: dict[str, Annotated[Any, BeforeValidator(as_parameter)]]
+
+    kind: Literal["pair"]
+    name: str | None = None
+    cutoff: Annotated[Any, BeforeValidator(as_cutoff)]
+    shift: Literal["energy", "force"] | None = None
+
+
+def as_field_parameter(value: Any) -> float | dict[str, float]:
+    """A number, or one for each type."""
+    if _is_number(value):
+        return float(value)
+    if isinstance(value, dict) and value and all(map(_is_number, value.values())):
+        return {key: float(number) for key, number in value.items()}
+    raise reject("is neither a number nor a table by type like {A = 1.0, B = 2.0}")
+
+
+class FieldTable(InteractionTable):
+    """On every particle by itself."""
+
+    __pydantic_extra__: dict[str, Annotated[Any, BeforeValidator(as_field_parameter)]]
+
+    kind: Literal["field"]
+
+
+InteractionTables = Annotated[PairTable | FieldTable, Discriminator("kind")]
+
+
+class VelocityVerletTable(Table):
+    """Constant energy."""
+
+    kind: Literal["velocity-verlet"]
+    dt: Positive
+
+
+def as_friction(value: Any) -> float | dict[str, float] | str:
+    """A number, one for each type, or the name of an attribute."""
+    if isinstance(value, str):
+        return value
+    try:
+        return as_field_parameter(value)
+    except PydanticCustomError:
+        raise reject("is no number, table by type like {A = 1.0, B = 2.0}, or name of an attribute") from None
+
+
+class BathTable(Table):
+    """What integrators with a heat bath share."""
+
+    dt: Positive
+    temperature: NotNegative
+    friction: Annotated[Any, BeforeValidator(as_friction)]
+    seed: Seed
+
+
+class LangevinTable(BathTable):
+    """Constant temperature."""
+
+    kind: Literal["langevin"]
+
+
+class BrownianTable(BathTable):
+    """Overdamped motion."""
+
+    kind: Literal["brownian"]
+
+
+IntegratorTable = Annotated[VelocityVerletTable | LangevinTable | BrownianTable, Field(discriminator="kind")]
+
+
+class RunTable(Table):
+    """How long, and on what; None leaves it to the library."""
+
+    steps: Annotated[int, Field(ge=0)]
+    threads: Count | None = None
+    skin: Positive | None = None
+
+
+class MinimizeTable(Table):
+    """Downhill before the first step, until no force has a larger component."""
+
+    force_tolerance: Positive
+    steps: Count = 10_000
+
+
+class ThermoTable(Table):
+    """The thermo table on the screen; with a path, a CSV file as well."""
+
+    every: Count
+    path: str | None = None
+    overwrite: bool = False
+
+
+class TrajectoryTable(Table):
+    """A gsd file of snapshots."""
+
+    path: str
+    every: Count
+    overwrite: bool = False
+    precision: Literal["single", "double"] = "single"
+
+
+class CheckpointTable(Table):
+    """A folder of checkpoints: every so many steps or minutes, the last few of them."""
+
+    path: str
+    every: Count | None = None
+    minutes: Positive | None = None
+    keep: Count = 2
+    overwrite: bool = False
+
+    @model_validator(mode="after")
+    def _one_interval(self) -> CheckpointTable:
+        if (self.every is None) == (self.minutes is None):
+            raise complain("say how often: every = 1000 (steps), or minutes = 10; one of the two")
+        return self
+
+
+def as_list_of_tables(value: Any) -> Any:
+    """[interactions] with single brackets is one table; there can be several, hence [[interactions]]."""
+    if isinstance(value, dict):
+        raise complain("write [[interactions]], in double brackets: there can be several")
+    return value
+
+
+class Config(Table):
+    """A whole input file."""
+
+    particles: ParticlesTable
+    box: BoxTable = BoxTable()
+    interactions: Annotated[list[InteractionTables], Field(max_length=100), BeforeValidator(as_list_of_tables)] = []
+    integrator: IntegratorTable
+    minimize: MinimizeTable | None = None
+    run: RunTable
+    thermo: ThermoTable | None = None
+    trajectory: TrajectoryTable | None = None
+    checkpoint: CheckpointTable | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown_keys(cls, data: Any) -> Any:
+        for key in data:
+            if key not in cls.model_fields:
+                raise complain(f"unknown table [{key}]; {did_you_mean(key, cls.model_fields, '[{}]')}")
+        return data
+
+
+def load(path: Path, settings: Sequence[str] = (), changes: Mapping[str, Any] | None = None) -> Config:
+    """Read a TOML file, with `key=value` settings on top (e.g. "integrator.dt=0.002"), and then values by key.
+
+    Raises InputError for a file that is missing, is not TOML or does not fit the tables above.
+    """
+    return validated(path, read_tables(path, settings, changes))
+
+
+def read_tables(path: Path, settings: Sequence[str] = (), changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The tables of a TOML file with settings and values on top, as they stand there."""
+    tables = read_file(path)
+    for setting in settings:
+        put(tables, *read_setting(setting), f"--set {setting}")
+    for key, value in (changes or {}).items():
+        put(tables, key, value, f"{path}: {key} = {shown(value)}")
+    return tables
+
+
+def validated(path: Path, tables: dict[str, Any]) -> Config:
+    """What the tables of the file mean; InputError if they do not fit those above."""
+    try:
+        return Config.model_validate(tables)
+    except ValidationError as error:
+        raise InputError(f"{path}: {first_complaint(error)}") from error

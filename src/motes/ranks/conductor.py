@@ -1,0 +1,286 @@
+"""Rank 0 conducts, the others serve: the few commands there are, sent to all ranks and carried out at the same time.
+
+A program runs on rank 0 alone. When it makes a Simulation, every rank makes an engine; when it asks for something,
+all engines are asked. The others leave when rank 0 ends. On one rank an engine is called directly.
+
+A particle that a rank cannot take further stops all ranks at the same point, and the job goes on. Any other error of
+one rank ends the job: that rank says what happened, and takes the others with it, since they wait for messages that
+will never come.
+
+Threads of rank 0 take turns: a simulation does one command at a time, and on several ranks all simulations together do,
+since all commands go the same way.
+"""
+
+from __future__ import annotations
+
+import atexit
+import itertools
+import os
+import pickle
+import sys
+import weakref
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+from motes.core.cores import available_cores, cores_of, share_of, warn_of_more
+from motes.core.state import State
+from motes.core.streams import warn
+from motes.decomposition.single import SingleLink
+from motes.engine.failures import StoppedError
+from motes.engine.queries import Queries
+from motes.engine.starts import Start
+from motes.engine.step import Engine, Plan
+from motes.errors import InputError, RunError
+from motes.integrators.motion import Integrator
+from motes.ranks import launch
+from motes.ranks.turns import Turns
+
+FAILED, BAD_INPUT = 1, 2
+
+
+@dataclass(frozen=True)
+class Command:
+    """Call a method of an engine; without a method, a new engine is meant."""
+
+    number: int
+    method: str | None = None
+    arguments: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True)
+class SearchPath:
+    """Where rank 0 finds modules: of one, what it sends next may be a part."""
+
+    entries: list[str]
+
+
+HALF_DONE = "a step was interrupted half-way, so there is no state to go on from; resume a checkpoint"
+
+
+class Ranks:
+    """All ranks of this job, as rank 0 sees them."""
+
+    def __init__(self, channel: Any, link: Any, cores: int) -> None:
+        self.cores = cores
+        self._channel = channel
+        self._link = link
+        self._engines: dict[int, Engine] = {}
+        self._discarded: list[int] = []
+        self._numbers = itertools.count()  # threads of a sweep may build at the same time, and each needs its own
+        self._process = os.getpid()
+        self._turns = None if channel is None else Turns()
+        self._half_done: set[int] = set()
+        self._left = False
+
+    @property
+    def size(self) -> int:
+        """How many ranks there are."""
+        return int(self._link.size)
+
+    @property
+    def of_parent(self) -> bool:
+        """Whether the other ranks are those of the process that this one was forked from."""
+        return self._channel is not None and self._process != os.getpid()
+
+    def build(self, plan: Plan, start: Start) -> EngineOfAll:
+        """Make an engine on every rank; the particles are handed to their owners."""
+        turns = self._turns or Turns()
+        with turns.turn():
+            self._check_connection()
+            if self._channel is not None and self._half_done:
+                raise RunError(HALF_DONE)
+            number = next(self._numbers)
+            if self._channel is not None:
+                check_travels(plan.integrator)
+                self._channel.tell(SearchPath([entry for entry in sys.path if isinstance(entry, str)]))
+            engine = Engine(plan, start, self._link)  # here first: what it compiles, the others then find in the cache
+            if self._channel is not None:
+                elsewhere = start.emptied() if isinstance(start, State) else start
+                self._channel.tell(Command(number, None, (plan, elsewhere)))
+            self._engines[number] = engine
+        whole = EngineOfAll(self, number, engine, turns)
+        weakref.finalize(whole, self._discarded.append, number).atexit = False  # other handlers may still use it
+        return whole
+
+    def call(self, number: int, method: str, arguments: tuple[Any, ...]) -> Any:
+        """Call a method of an engine on every rank, in the turn of this thread; the answer is that of rank 0."""
+        self._check_connection()
+        if number in self._half_done or (self._channel is not None and self._half_done):
+            raise RunError(HALF_DONE)
+        if self._channel is not None or not hasattr(Queries, method):
+            self._half_done.add(number)  # from the first message on; whatever interrupts it, it cannot go on
+        if self._channel is not None:
+            self._channel.tell(Command(number, method, arguments))
+        try:
+            answer = getattr(self._engines[number], method)(*arguments)
+        except StoppedError:  # on all ranks at the same point
+            self._half_done.discard(number)
+            raise
+        self._half_done.discard(number)
+        self._forget()
+        return answer
+
+    def _check_connection(self) -> None:
+        if self._left:
+            raise RunError(
+                "this program ends, and the other ranks have left; "
+                "what uses a simulation at exit must be registered after motes is imported"
+            )
+        if self.of_parent:
+            raise RunError(
+                f"this process was forked from a program on {self.size} ranks, and they are not its own: "
+                "make the simulation here, and it runs on one rank"
+            )
+
+    def _forget(self) -> None:
+        """Let engines go whose simulation nobody holds any more."""
+        while self._discarded:
+            try:
+                number = self._discarded.pop()
+            except IndexError:  # another thread was here first
+                return
+            self._engines.pop(number, None)
+            if self._channel is not None:
+                self._channel.tell(Command(number, "_forgotten"))
+
+    def dismiss(self) -> None:
+        """Rank 0 ends: the others may leave; if they wait amid a command, they must."""
+        if self._channel is None or self.of_parent:
+            return
+        if self._half_done:
+            self._channel.abort(FAILED)
+        self._left = True
+        self._channel.dismiss()
+
+
+class EngineOfAll:
+    """The engine of a simulation, on every rank at once."""
+
+    def __init__(self, ranks: Ranks, number: int, engine: Engine, turns: Turns) -> None:
+        self._ranks = ranks
+        self._number = number
+        self._turns = turns
+        self.here = engine
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Within the block no other thread uses the engine, so what is asked for is all of one moment."""
+        return self._turns.turn()
+
+    def call(self, method: str, *arguments: Any) -> Any:
+        """Call a method on every rank; the answer is that of rank 0."""
+        with self.turn():
+            return self._ranks.call(self._number, method, arguments)
+
+
+def serve(channel: Any, link: Any) -> None:
+    """Do what rank 0 says, until it ends."""
+    engines: dict[int, Engine] = {}
+    while True:
+        try:
+            command: Command | SearchPath | None = channel.listen()
+        except (ImportError, AttributeError) as error:  # what unpickling raises
+            warn(f"error: rank {channel.rank} cannot find what rank 0 sends: {error}")
+            channel.abort(FAILED)
+            raise
+        if command is None:
+            return
+        try:
+            if isinstance(command, SearchPath):
+                sys.path[:] = command.entries
+            else:
+                _obey(engines, command, link)
+        except StoppedError:  # on all ranks at the same point, and rank 0 says why
+            continue
+        except (InputError, RunError) as error:
+            warn(f"error: rank {channel.rank}: {error}")
+            channel.abort(FAILED)
+
+
+def _obey(engines: dict[int, Engine], command: Command, link: Any) -> None:
+    number = command.number
+    if command.method is None:
+        plan, start = command.arguments
+        engines[number] = Engine(plan, start, link)
+    elif command.method == "_forgotten":
+        engines.pop(number, None)
+    else:
+        getattr(engines[number], command.method)(*command.arguments)
+
+
+def check_travels(integrator: Integrator) -> None:
+    """Raise InputError for an integrator of a user's own class that other ranks could not find."""
+    kind = type(integrator)
+    if kind.__module__ == "__main__":
+        raise InputError(
+            f"the integrator {kind.__qualname__} is defined in the program itself, which rank 0 alone has: "
+            "put it into a module beside it, and import it from there"
+        )
+    try:
+        pickle.dumps(integrator)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise InputError(f"the integrator {kind.__qualname__} cannot be sent to other ranks: {error}") from error
+
+
+_world: list[Ranks] = []
+
+
+def connected() -> Ranks | None:
+    """The ranks that this process has joined, if it has."""
+    if _world and _world[0].of_parent:
+        _world.clear()
+    return _world[0] if _world else None
+
+
+def world() -> Ranks:
+    """The ranks of this job. A rank other than 0 never returns: it serves, and leaves when rank 0 ends."""
+    if connected() is None:
+        _world.append(_connect())
+    return _world[0]
+
+
+def ranks_of(communicator: Any) -> Ranks:
+    """Those that work on a simulation: all of the job, or with a communicator of one rank, this one alone."""
+    if communicator is None:
+        return world()
+    size = getattr(communicator, "size", None)
+    if size != 1:
+        raise InputError(
+            f"communicator is {type(communicator).__name__} of {size} ranks; it must be of one, as MPI.COMM_SELF; "
+            "without a communicator a simulation has all ranks that were started"
+        )
+    return _alone()
+
+
+def _alone() -> Ranks:
+    sharing = 1 if launch.is_bound() else launch.processes_here(os.environ)
+    return Ranks(None, SingleLink(), max(1, available_cores() // sharing))
+
+
+def _connect() -> Ranks:
+    """Join the others, if a launcher started any to serve this program."""
+    expected = launch.expected_ranks()
+    if expected is None:
+        return _alone()
+    if launch.leads() and "mpi4py.MPI" in sys.modules:
+        warn(
+            f"mpi4py was imported after motes, so this program runs on rank 0 alone, and {expected - 1} other ranks "
+            "serve it; import mpi4py before motes to run it on every rank"
+        )
+    from motes.decomposition.mpi import Channel, MpiLink, connect
+
+    communicator, masks, here = connect(expected, launch.bound_cores())
+    cores = share_of(masks, here)
+    if communicator.size == 1:
+        return Ranks(None, SingleLink(), cores)
+    channel, link = Channel(communicator), MpiLink(communicator)
+    if communicator.rank > 0:
+        serve(channel, link)
+        channel.leave()
+        raise SystemExit(0)
+    ranks = Ranks(channel, link, cores)
+    if len(masks) > cores_of(masks):
+        warn_of_more(f"{len(masks)} ranks", cores_of(masks), "fewer ranks are faster")
+    if not launch.leads():  # then nobody has seen to it yet
+        atexit.register(ranks.dismiss)
+    return ranks

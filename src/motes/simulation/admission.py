@@ -1,0 +1,92 @@
+"""What a simulation is asked for, looked at before anything is built."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+
+from motes.core.box import Box
+from motes.engine.step import Extremes
+from motes.errors import InputError
+from motes.forces.field import Field
+from motes.forces.interaction import Pair
+from motes.integrators import Integrator
+from motes.particles.particles import Particles
+from motes.simulation.noise_trail import ROWS, marked, noise_of
+
+SKIN = 0.14
+"""The skin in cutoffs, unless it is given."""
+
+FIRST_MOVE = 0.1
+"""A particle that forces move from rest by more of the cutoff in the first step overlaps with others."""
+
+
+def check_types(integrator: object, interactions: object) -> None:
+    """Raise an InputError if these are not an integrator and interactions, or do not go together."""
+    if not isinstance(integrator, Integrator):
+        raise InputError(
+            f"the integrator is {type(integrator).__name__}; give for example motes.VelocityVerlet(dt=0.005)"
+        )
+    if isinstance(interactions, Pair | Field) or not isinstance(interactions, Sequence):
+        raise InputError("interactions must be a list, for example [motes.Pair(...)]")
+    for interaction in interactions:
+        if not isinstance(interaction, Pair | Field):
+            raise InputError(f"an interaction is {type(interaction).__name__}; it must be motes.Pair or motes.Field")
+    if integrator.independent and interactions:
+        raise InputError(
+            f"{integrator!r} moves particles that never meet, so interactions would be without effect: leave them out, "
+            "or take an integrator that follows forces"
+        )
+
+
+def first_moment(particles: Particles, integrator: Integrator) -> tuple[int, float]:
+    """The step and the time at which a simulation of these particles begins, if that is not said.
+
+    It warns of particles to which the same noise has led before, and goes on from there.
+    """
+    noises = noise_of(integrator)
+    if particles.step or not noises or particles.recipe is not None:
+        return particles.step, particles.time
+    first = np.argsort(particles.ids)[:ROWS]
+    moment = marked(noises, particles.positions[first])
+    if moment is None:
+        return 0, 0.0
+    warnings.warn(
+        f"another simulation with seed={integrator.seed} has led to these positions, and the same noise would come "
+        "again, so this one goes on from the step of the other; give first_step=, or another seed",
+        stacklevel=4,
+    )
+    return moment
+
+
+def check_speed(speed: float, integrator: Integrator, stride: float) -> None:
+    """Raise an InputError if this component of a velocity takes a particle farther in a step than makes sense."""
+    if integrator.has_velocities and not speed * integrator.dt <= stride:
+        raise InputError(
+            f"a velocity has a component of {speed:.3g}, which moves its particle by {speed * integrator.dt:.3g} in "
+            f"one step, where {stride:.3g} is the most that makes sense: use a smaller dt"
+        )
+
+
+def overlap(extremes: Extremes, dt: float, cutoff: float) -> str | None:
+    """Why no run can follow the forces between these particles, if that is so."""
+    move = 0.5 * extremes.push * dt * dt
+    if extremes.pair[0] < extremes.field[0] or move <= FIRST_MOVE * cutoff:
+        return None
+    return (
+        f"the forces at the start would move a particle by {move:.3g} in the first step, {move / cutoff:.0%} of the "
+        "cutoff: particles overlap; call simulation.minimize(force_tolerance) first ([minimize] in a TOML file), or "
+        "give them more room, for example motes.random(..., minimum_distance=...), or use a smaller dt"
+    )
+
+
+def chosen_skin(skin: float | None, cutoff: float, box: Box) -> float:
+    """The skin that was given, or one that suits the cutoff."""
+    if skin is None:
+        return SKIN * cutoff if cutoff else float(box.lengths.min()) / 2
+    if isinstance(skin, bool) or not isinstance(skin, (int, float)) or not (math.isfinite(skin) and skin >= 0):
+        raise InputError(f"skin is {skin!r}; it must be a number of at least 0")
+    return float(skin)

@@ -1,0 +1,69 @@
+"""Whole arrays that are assigned to a simulation: checked as those of Particles are, in the order of particle ids."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from motes.core.box import Box
+from motes.core.checks import numbers
+from motes.core.state import Array, Floats, Integers, State
+from motes.core.words import did_you_mean
+from motes.engine.starts import start_of
+from motes.errors import InputError
+from motes.particles.particles import Particles
+
+
+def checked_columns(name: str, values: ArrayLike, box: Box, ids: Integers, images: Integers) -> dict[str, Array]:
+    """What is assigned, as a state has it: columns by name, each (..., N) in the order of these rising ids.
+
+    Positions outside a periodic box go into it, and are counted in the images.
+
+    Raises:
+        InputError: for a shape that is not that of the particles, and for values that no particle can have.
+    """
+    given = numbers(name, values)
+    wanted = (len(ids), box.dimensions) if name in ("positions", "velocities") else (len(ids),)
+    if given.shape != wanted:
+        raise InputError(f"{name} have shape {given.shape}; it must be {wanted}, that of all particles together")
+    corner = np.tile(box.origin, (len(ids), 1))
+    columns: dict[str, Any] = {"positions": corner, "images": images} | {name: given}
+    state = start_of(Particles(box=box, ids=ids, **columns))
+    assert isinstance(state, State)  # since they are no recipe  # noqa: S101
+    if name == "positions":
+        return {"positions": state.positions, "images": state.images}
+    return {name: state.attributes[name] if name in state.attributes else getattr(state, name)}
+
+
+class Attributes(Mapping[str, Floats]):
+    """The attributes of a simulation's particles: arrays to be read, and assigned as a whole."""
+
+    def __init__(
+        self, names: tuple[str, ...], read: Callable[[str], Floats], assign: Callable[[str, Any], None]
+    ) -> None:
+        self._names, self._read, self._assign = names, read, assign
+
+    def __getitem__(self, name: str) -> Floats:
+        if name not in self._names:
+            raise KeyError(f"the particles have no attribute {name!r}; {did_you_mean(str(name), self._names)}")
+        return self._read(name)
+
+    def __setitem__(self, name: str, values: ArrayLike) -> None:
+        if name not in self._names:
+            raise InputError(
+                f"the particles have no attribute {name!r}; {did_you_mean(str(name), self._names)} "
+                "A new one is given to Particles, before a simulation is made"
+            )
+        self._assign(name, values)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __repr__(self) -> str:
+        return f"<attributes: {', '.join(self._names) or 'none'}>"

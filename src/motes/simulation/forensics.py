@@ -1,0 +1,306 @@
+"""What to tell a user whose run cannot go on: which particle, what it felt, who was near, and what is likely wrong.
+
+All is worked out again from the formulas, in ordinary floats: the compiled sums are out of range, and it is not speed
+that counts. The report is the same on any number of ranks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from motes.core.box import AXES
+from motes.core.state import Array, Floats, Integers, Timeline, column_names
+from motes.decomposition.domain import TOO_FAR
+from motes.engine.failures import NOT_FINITE, Failure
+from motes.engine.starts import Outline
+from motes.forces.field import BoundField
+from motes.forces.interaction import BoundPair
+from motes.formulas.bind import COORDINATES, MASS, PREFIX
+from motes.formulas.derive import evaluate
+from motes.integrators import Integrator
+from motes.ranks.conductor import EngineOfAll
+
+NEIGHBORS = 5
+"""How many are named."""
+
+SLOPE_STEP = 1e-5
+"""For central differences, as a part of the distance, or of an edge of the box."""
+
+LONG_MOVE = 0.1
+"""A particle that moves by more of the cutoff in one step goes too fast to be followed."""
+
+CLOSE = 0.5
+"""At the start, a pair at less than this part of the distance of closest neighbours at this density overlaps."""
+
+FLOATS = ("mass", *AXES, *(f"v{axis}" for axis in AXES))
+
+
+@dataclass(frozen=True)
+class Witness:
+    """All that is needed to look into a simulation that has stopped.
+
+    Attributes:
+        engine: of all ranks, at the moment of the failure.
+        outline: what is known of the particles.
+        pairs: the pair interactions.
+        fields: the fields.
+        numbers: of the pairs and then of the fields, as the user counts interactions.
+    """
+
+    engine: EngineOfAll
+    outline: Outline
+    pairs: Sequence[BoundPair]
+    fields: Sequence[BoundField]
+    numbers: Sequence[int]
+
+    def report(self, failure: Failure) -> str:
+        """Several lines about the failure; the first says all that matters."""
+        blamed = self.worst_pair(failure.pairs) if failure.pairs else None
+        rows = self._columns(self.engine.call("find", [failure.id] if blamed is None else [blamed[0]]))
+        if len(rows["id"]) == 0:
+            return f"step {failure.step}: a particle {failure.cause}"
+        particle = {name: values[0] for name, values in rows.items()}
+        around = self._around(particle)
+        felt = {**self._felt_from(particle, around), **self._felt_in_fields(particle, failure.step)}
+        lines = [f"step {failure.step}: particle {particle['id']} {failure.cause}", *self._facts(particle, felt)]
+        lines.append(_line("neighbours", self._neighbors(around)))
+        return "\n".join([*lines, _line("advice", self._advice(failure, particle, around, felt))])
+
+    def worst_pair(self, pairs: Sequence[Sequence[int]]) -> tuple[int, int]:
+        """Of pairs of ids, that with the largest force, the faster particle first."""
+        rows = self._columns(self.engine.call("find", sorted(set(chain.from_iterable(pairs)))))
+        places = {int(number): place for place, number in enumerate(rows["id"])}
+        known = sorted({tuple(sorted(pair)) for pair in pairs if all(number in places for number in pair)})
+        one, other = (np.array([places[pair[side]] for pair in known], int) for side in (0, 1))
+        distances = self._distances(rows, one, other)
+        forces = sum(abs(self._pair_force(pair, rows, one, rows, other, distances)) for pair in self.pairs)
+        sizes = np.nan_to_num(np.asarray(forces, float), nan=np.inf)
+        # Ids decide between equals, so that all numbers of ranks blame the same.
+        worst = min(range(len(known)), key=lambda k: (-sizes[k], distances[k], known[k]))
+        first, second = known[worst]
+        speeds = [sum(float(rows[f"v{axis}"][places[number]]) ** 2 for axis in self._axes) for number in known[worst]]
+        return (first, second) if speeds[0] >= speeds[1] else (second, first)
+
+    def complaint(self, failure: Failure) -> str:
+        """One line about what happened before the first step."""
+        who = self.worst_pair(failure.pairs)[0] if failure.pairs else failure.id
+        return f"{self.describe(who)} {failure.cause}"
+
+    def describe(self, number: int) -> str:
+        """A particle by its id, and where it is."""
+        rows = self._columns(self.engine.call("find", [number]))
+        where = "".join(f" at {self._place({name: values[0] for name, values in rows.items()})}" for _ in rows["id"])
+        return f"particle {number}{where}"
+
+    def describe_pair(self, pair: Sequence[int]) -> str:
+        """A clause about two particles: their ids, distance and places."""
+        rows = self._columns(self.engine.call("find", list(pair)))
+        order = [int(np.flatnonzero(rows["id"] == number)[0]) for number in pair]
+        apart = self._distances(rows, np.array(order[:1]), np.array(order[1:]))[0]
+        places = [self._place({name: values[k] for name, values in rows.items()}) for k in order]
+        return f"particles {pair[0]} and {pair[1]} are {apart:.6g} apart, at {places[0]} and at {places[1]}"
+
+    # What a particle feels
+
+    def _felt_from(self, particle: Mapping[str, Any], around: Mapping[str, Array]) -> dict[str, Floats]:
+        """The force of each pair interaction on the particle."""
+        alone = {name: np.array([value]) for name, value in particle.items()}
+        apart = self._positions(around)
+        distances = np.sqrt((apart**2).sum(axis=0))
+        felt = {}
+        for number, pair in zip(self.numbers, self.pairs, strict=False):
+            zero, every = np.zeros(len(distances), int), np.arange(len(distances))
+            force = self._pair_force(pair, alone, zero, around, every, distances)
+            with np.errstate(all="ignore"):
+                felt[f"{number}, {pair.name}"] = -(force / distances * apart).sum(axis=1)
+        return felt
+
+    def _pair_force(
+        self, pair: BoundPair, rows: Mapping[str, Array], one: Integers, others: Mapping[str, Array], other: Integers,
+        distances: Floats,
+    ) -> Floats:  # fmt: skip
+        """The force between pairs, positive if they push each other away; 0 beyond the cutoff."""
+        types = rows["type"][one], others["type"][other]
+        values: dict[str, Any] = dict(pair.uniform)
+        values |= {name: table[types] for name, table in pair.tables.items()}
+        for name in pair.attributes:
+            values |= {f"{name}_i": rows[name][one], f"{name}_j": others[name][other]}
+        cutoff = pair.cutoff if isinstance(pair.cutoff, float) else pair.cutoff[types]
+        values["cutoff"] = cutoff
+        slope = _slope(pair, values, distances)
+        if pair.shift == "force":
+            slope = slope - _slope(pair, values, np.broadcast_to(cutoff, distances.shape))
+        return np.where(distances < cutoff, -slope, 0.0)
+
+    def _felt_in_fields(self, particle: Mapping[str, Any], step: int) -> dict[str, Floats]:
+        """The force of each field on the particle, at the place where it is."""
+        felt = {}
+        position = self._inside(particle)
+        for number, field in zip(self.numbers[len(self.pairs) :], self.fields, strict=True):
+            bound = field.bound
+            values: dict[str, Any] = {PREFIX + COORDINATES[-1]: self._timeline.at(step)}
+            values |= {PREFIX + name: value for name, value in bound.numbers.items()}
+            values |= {PREFIX + name: table[particle["type"]] for name, table in bound.tables.items()}
+            values |= {PREFIX + name: particle[MASS if name == MASS else name] for name in bound.attributes}
+            force = []
+            for axis, length in zip(self._axes, self.outline.box.lengths, strict=True):
+                here = {PREFIX + name: position[name] for name in self._axes}
+                h = SLOPE_STEP * float(length)
+                with np.errstate(all="ignore"):
+                    up, down = (
+                        float(evaluate(bound.formulas[0], {**values, **here, PREFIX + axis: position[axis] + sign * h}))
+                        for sign in (1, -1)
+                    )
+                force.append(-(up - down) / (2 * h))
+            felt[f"{number}, the field {bound.name}"] = np.array(force)
+        return felt
+
+    # Words
+
+    def _facts(self, particle: Mapping[str, Any], felt: Mapping[str, Floats]) -> list[str]:
+        label = self.outline.type_names[int(particle["type"])]
+        columns = [f"type {label}", f"mass {particle['mass']:.6g}"]
+        columns += [f"{name} {particle[name]:.6g}" for name in self.outline.attributes]
+        velocity = np.array([particle[f"v{axis}"] for axis in self._axes], float)
+        move = float(np.sqrt((velocity**2).sum())) * self._timeline.dt
+        lines = [
+            _line("particle", f"id {particle['id']}, " + ", ".join(columns)),
+            _line("position", self._place(particle)),
+        ]
+        if velocity.any() and self.engine.here.integrator.has_velocities:
+            lines.append(_line("velocity", f"{_vector(velocity)}: {move:.3g} in one step"))
+        if felt:
+            total = sum(felt.values(), np.zeros(len(self._axes)))
+            lines.append(_line("force", _vector(total) + _largest_share(felt)))
+        return lines
+
+    def _neighbors(self, around: Mapping[str, Array]) -> str:
+        if not self.pairs:
+            return "are not felt"
+        apart = self._positions(around)
+        distances = np.sqrt((apart**2).sum(axis=0))
+        order = np.lexsort((around["id"], distances))[:NEIGHBORS]
+        named = [f"{around['id'][k]} at {distances[k]:.6g}" for k in order]
+        return ", ".join(named) + f" ({len(distances)} within the cutoff)" if named else "none within the cutoff"
+
+    def _advice(
+        self, failure: Failure, particle: Mapping[str, Any], around: Mapping[str, Array], felt: Mapping[str, Floats]
+    ) -> str:
+        """One line about what is likely wrong."""
+        cutoff = max((pair.max_cutoff for pair in self.pairs), default=0.0)
+        velocity = np.array([particle[f"v{axis}"] for axis in self._axes], float)
+        move = float(np.sqrt((velocity**2).sum())) * self._timeline.dt
+        nearest = float(np.sqrt((self._positions(around) ** 2).sum(axis=0)).min(initial=math.inf))
+        usual = self.outline.density ** (-1 / len(self._axes))
+        undefined = [name for name, force in felt.items() if np.isnan(force).any()]
+        if undefined and nearest > 0:
+            return f"interaction {undefined[0]}, has no finite force here: make the function finite at all distances"
+        if not (self.pairs or self.fields) and failure.cause != TOO_FAR:
+            return _advice_without_forces(self.engine.here.integrator)
+        if failure.cause == TOO_FAR:
+            return "give a larger box or walls, or a smaller dt if the particle was thrown out"
+        if cutoff and move > LONG_MOVE * cutoff:
+            return f"use a smaller dt: the particle moves by {move / cutoff:.0%} of the cutoff in one step"
+        if failure.step <= 1 and nearest < CLOSE * usual:
+            return "particles overlap at the start: sim.minimize(force_tolerance) parts them"
+        if failure.cause == NOT_FINITE:
+            return "make the function finite at all distances, or keep particles apart: a smaller dt, no overlaps"
+        return "use a smaller dt, or an interaction that is finite wherever particles go"
+
+    # Numbers
+
+    @property
+    def _timeline(self) -> Timeline:
+        return self.engine.here.state.timeline
+
+    @property
+    def _axes(self) -> tuple[str, ...]:
+        return tuple(AXES[: self.outline.box.dimensions])
+
+    def _columns(self, rows: Integers) -> dict[str, Array]:
+        """Columns by name, each of its own kind."""
+        names = column_names(self.outline.box.dimensions, self.outline.attributes)
+        whole = {"id", "type", *(f"image_{axis}" for axis in self._axes)}
+        return {
+            name: row if name in whole else row.view(np.float64)
+            for name, row in zip(names, np.ascontiguousarray(rows), strict=True)
+        }
+
+    def _around(self, particle: Mapping[str, Any]) -> dict[str, Array]:
+        """Everyone within the largest cutoff of the particle, by positions relative to it."""
+        cutoff = max((pair.max_cutoff for pair in self.pairs), default=0.0)
+        position = [float(particle[axis]) for axis in self._axes]
+        found = self._columns(self.engine.call("near", position, cutoff))
+        apart = self._positions(found)
+        others = (found["id"] != particle["id"]) | (apart != 0).any(axis=0)
+        return {name: values[others] for name, values in found.items()}
+
+    def _positions(self, rows: Mapping[str, Array]) -> Floats:
+        positions: Floats = np.array([rows[axis] for axis in self._axes], float)
+        return positions
+
+    def _distances(self, rows: Mapping[str, Array], one: Integers, other: Integers) -> Floats:
+        """Between the nearest images."""
+        box, positions = self.outline.box, self._positions(rows)
+        apart = positions[:, one] - positions[:, other]
+        lengths = np.where(box.periodic, box.lengths, np.inf)[:, None]
+        with np.errstate(invalid="ignore"):
+            apart -= np.where(np.isfinite(lengths), lengths, 0.0) * np.rint(apart / lengths)
+        distances: Floats = np.sqrt((apart**2).sum(axis=0))
+        return distances
+
+    def _inside(self, particle: Mapping[str, Any]) -> dict[str, float]:
+        """Where a particle is, in the box, as users count."""
+        box = self.outline.box
+        inside = {}
+        for a, axis in enumerate(self._axes):
+            x = float(particle[axis])
+            inside[axis] = (x % float(box.lengths[a]) if box.periodic[a] else x) + float(box.origin[a])
+        return inside
+
+    def _place(self, particle: Mapping[str, Any]) -> str:
+        return str(list(self._inside(particle).values()))
+
+
+def _advice_without_forces(integrator: Integrator) -> str:
+    if integrator.independent:
+        return "use a smaller dt, or a velocity that is finite, and not too large, wherever particles go"
+    if integrator.temperature > 0:
+        return "use a smaller dt, a lower temperature or more friction: noise alone moves the particle"
+    return "use a smaller dt, or lower velocities: no force acts on the particle"
+
+
+def _slope(pair: BoundPair, values: Mapping[str, Any], distances: Floats) -> Floats:
+    """The slope of the bare function at these distances."""
+    h = SLOPE_STEP * distances
+    with np.errstate(all="ignore"):
+        up, down = (
+            np.asarray(evaluate(pair.energy, {**values, "r": r}), float) for r in (distances + h, distances - h)
+        )
+        slope: Floats = np.broadcast_to((up - down) / (2 * h), distances.shape)
+    return slope
+
+
+def _largest_share(felt: Mapping[str, Floats]) -> str:
+    """Whose force is the largest, and how much of all of them it is."""
+    sizes = {name: float(np.nan_to_num(np.sqrt((force**2).sum()), nan=np.inf)) for name, force in felt.items()}
+    name = max(sizes, key=lambda one: sizes[one])
+    total = sum(sizes.values())
+    if total == 0:
+        return ""
+    share = f"{sizes[name] / total:.1%}" if total < np.inf else "100.0%"
+    return f", {share} of it from interaction {name}" if share != "100.0%" else f", from interaction {name}"
+
+
+def _vector(values: Floats) -> str:
+    return "[" + ", ".join(f"{value:.6g}" for value in values) + "]"
+
+
+def _line(name: str, text: str) -> str:
+    return f"  {name:<11}{text}"

@@ -1,0 +1,278 @@
+"""What can be read of a simulation between two steps: arrays in the order of particle ids, and numbers."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from motes.core.box import Box
+from motes.core.frozen import read_only
+from motes.core.state import Array, Floats, Integers, Quanta
+from motes.engine.failures import StoppedError
+from motes.engine.starts import Outline
+from motes.engine.step import PHASES, Plan
+from motes.errors import RunError
+from motes.forces.field import Field
+from motes.forces.interaction import Pair
+from motes.formulas.elementwise import record_named
+from motes.integrators import Integrator
+from motes.ranks.conductor import EngineOfAll
+from motes.simulation.forensics import Witness
+from motes.simulation.noise_trail import Noise, leave_mark
+
+
+class Readings:
+    """The part of a simulation that only answers. All arrays are read-only."""
+
+    _outline: Outline
+    _integrator: Integrator
+    _interactions: tuple[Pair | Field, ...]
+    _plan: Plan
+    _ranks: int
+    _engine: EngineOfAll
+    _refusal: str | None
+    _step: int
+    _order: Integers | None
+    _output: float
+    _witness: Witness
+    _end: int
+    _changes: int
+    _noises: set[Noise]
+
+    # The state, in the order of particle ids
+
+    def __len__(self) -> int:
+        """Number of particles."""
+        return self._outline.count
+
+    def __repr__(self) -> str:
+        return f"Simulation({len(self)} particles, {self._integrator!r}, step {self.step})"
+
+    @property
+    def step(self) -> int:
+        """Steps taken."""
+        return self._step
+
+    @property
+    def steps_left(self) -> int:
+        """Steps that the last run, of this simulation or of the one it goes on with, has not taken: it was stopped."""
+        return max(0, self._end - self._step)
+
+    @property
+    def time(self) -> float:
+        """Time passed, counted step by step: it goes on when the integrator changes."""
+        return self._engine.here.state.time
+
+    @property
+    def changes(self) -> int:
+        """How often something was assigned, or the particles moved otherwise than by a step."""
+        return self._changes
+
+    @property
+    def dt(self) -> float:
+        """Time step of the integrator."""
+        return self._integrator.dt
+
+    @property
+    def box(self) -> Box:
+        """The box."""
+        return self._outline.box
+
+    @property
+    def integrator(self) -> Integrator:
+        """How the particles move."""
+        return self._integrator
+
+    @property
+    def interactions(self) -> tuple[Pair | Field, ...]:
+        """What the particles feel."""
+        return self._interactions
+
+    @property
+    def has_velocities(self) -> bool:
+        """Whether velocities carry the particles; under Brownian motion and flows they mean nothing."""
+        return self._integrator.has_velocities
+
+    @property
+    def threads(self) -> int:
+        """Threads that work on each rank."""
+        return self._plan.threads
+
+    @property
+    def skin(self) -> float:
+        """Width beyond the cutoff up to which neighbours are listed."""
+        return self._plan.skin
+
+    @property
+    def ids(self) -> Integers:
+        """Ids, (N,), rising."""
+        return self._sorted("ids")
+
+    @property
+    def types(self) -> Integers:
+        """Types as numbers into type_names, (N,)."""
+        return self._sorted("types")
+
+    @property
+    def type_names(self) -> tuple[Any, ...]:
+        """The names of the types."""
+        return self._outline.type_names
+
+    def _wrapped(self) -> Floats:
+        """Positions, (N, d), wrapped into the box along periodic axes."""
+        # Wrapped before the origin is added: beyond the far corner that sum may be off the grid.
+        box = self._outline.box
+        relative, periodic = self._sorted("positions"), box.periodic
+        wrapped = np.where(periodic, np.mod(relative, box.lengths), relative)
+        positions = read_only(wrapped + box.origin)
+        if self.step > 0:
+            leave_mark(self._noises, positions, self.step, self.time)
+        return positions
+
+    @property
+    def images(self) -> Integers:
+        """Edges of the box left behind, (N, d): unwrapped, particles are at positions + images * box.lengths."""
+        box, periodic = self._outline.box, self._outline.box.periodic
+        relative, lengths = self._sorted("positions")[:, periodic], box.lengths[periodic]
+        images: Integers = self._sorted("images").copy()  # counted when positions were wrapped last
+        images[:, periodic] += np.floor_divide(relative, lengths).astype(np.int64)
+        return read_only(images)
+
+    @property
+    def forces(self) -> Floats:
+        """Forces, (N, d)."""
+        return read_only(self._quanta.force * self._sorted("forces"))
+
+    def elementwise(self, function: Callable[..., Any]) -> Any:
+        """What a function of one particle gives for each: (N,), or a tuple of such arrays, in the order of ids.
+
+        The function takes any of x, y, z, t, the attributes and the mass by name, as that of a Field does. Every rank
+        computes it for its own particles; only the results are gathered.
+        """
+        work, names, several = record_named(function, self._outline.world)
+        with self._engine.turn():
+            results = self._engine.call("evaluate", work, names)[:, self._ranking()]
+        return tuple(results) if several else results[0]
+
+    @property
+    def _quanta(self) -> Quanta:
+        raise NotImplementedError  # a simulation knows them, or why there are none
+
+    def _energies(self) -> tuple[float, float]:
+        """Energy and virial."""
+        _ = self._quanta  # of particles that overlap there are none
+        energies: tuple[float, float] = self._ask("energies")
+        return energies
+
+    def _ask(self, command: str, *arguments: Any) -> Any:
+        """Call a method of all engines that may find a particle which it cannot work with."""
+        try:
+            return self._engine.call(command, *arguments)
+        except StoppedError as stopped:
+            raise RunError(self._witness.report(stopped.failure)) from None
+
+    def _ranking(self) -> Integers:
+        """Where the particles lie in the state, in the order of their ids."""
+        if self._order is None:
+            self._order = np.argsort(self._engine.call("gather", "ids"))
+        return self._order
+
+    def _sorted(self, name: str) -> Array:
+        with self._engine.turn():  # the values and their order are of one step
+            return read_only(np.ascontiguousarray(self._engine.call("gather", name)[..., self._ranking()].T))
+
+    # Numbers
+
+    @property
+    def potential_energy(self) -> float:
+        """Energy of all interactions."""
+        return self._energies()[0]
+
+    @property
+    def virial(self) -> float:
+        """Sum over pairs of distance times force along it."""
+        return self._energies()[1]
+
+    @property
+    def kinetic_energy(self) -> float:
+        """Sum of m v**2 / 2. Under Brownian motion, the mean in its bath, d N T / 2; under a flow none: NaN."""
+        if self.has_velocities:
+            return float(self._engine.call("kinetic_energy"))
+        bath = math.nan if self._integrator.independent else self._integrator.temperature
+        return 0.5 * self.degrees_of_freedom * bath
+
+    @property
+    def degrees_of_freedom(self) -> int:
+        """d (N - 1) where total momentum is conserved, d N elsewhere."""
+        outside = bool(self._outline.box.walls) or any(isinstance(one, Field) for one in self._interactions)
+        conserved = self._integrator.conserves_momentum and not outside
+        return self._outline.box.dimensions * (len(self) - conserved)
+
+    @property
+    def temperature(self) -> float:
+        """Twice the kinetic energy for each degree of freedom (the Boltzmann constant is 1).
+
+        Under Brownian motion, that of the bath; under a flow, NaN.
+        """
+        return 2 * self.kinetic_energy / self.degrees_of_freedom if self.degrees_of_freedom > 0 else 0.0
+
+    @property
+    def pressure(self) -> float:
+        """(2 kinetic energy + virial) / (d volume), so that its ideal part is N T / V, also under Brownian motion."""
+        return (2 * self.kinetic_energy + self.virial) / (self._outline.box.dimensions * self._outline.box.volume)
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of box, ids, types, positions and velocities, the same for the same bits."""
+        digest = hashlib.sha256()
+        for values in (
+            self._outline.box.lengths,
+            self.ids,
+            self.types,
+            self._wrapped(),
+            self._sorted("velocities") + 0.0,
+        ):
+            little = values.dtype.newbyteorder("<")
+            digest.update(np.ascontiguousarray(values, little).tobytes())
+        return digest.hexdigest()[:32]
+
+    @property
+    def timings(self) -> dict[str, float]:
+        """Seconds per phase since the start, the mean over ranks; output is that of rank 0."""
+        ranks = self.timings_by_rank
+        return {phase: sum(rank[phase] for rank in ranks) / len(ranks) for phase in PHASES} | {"output": self._output}
+
+    @property
+    def timings_by_rank(self) -> list[dict[str, float]]:
+        """Seconds per phase for each rank, and the messages and bytes it sent."""
+        ranks: list[dict[str, float]] = self._engine.call("timings")
+        return ranks
+
+    @property
+    def imbalance(self) -> list[float]:
+        """Largest over mean work of the ranks, each time it was measured; empty on one rank."""
+        return list(self._engine.call("imbalance"))
+
+    def describe(self) -> dict[str, Any]:
+        """What runs where, for headers."""
+        present, builds, listed = self._engine.call("lists")
+        return {
+            "particles": present,
+            "types": self._outline.type_names,
+            "box": self._outline.box,
+            "density": len(self) / self._outline.box.volume,
+            "interactions": self._interactions,
+            "integrator": self._integrator,
+            "ranks": self._ranks,
+            "regions": self._engine.here.domain.regions.shape,
+            "threads": self.threads,
+            "cutoff": self._plan.forces.cutoff,
+            "skin": self._plan.skin,
+            "quanta": None if self._refusal else self._quanta,
+            "list_builds": builds,
+            "listed_pairs": listed,
+        }

@@ -1,0 +1,122 @@
+"""What a checkpoint keeps of the code of a run: how particles move, and how to know again what they feel.
+
+Functions are code, so they are not kept: whoever goes on gives them again, and they must mean the same. What is
+compared is the formula, with all numbers in it, so a function may move or be written in another way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from motes.engine.starts import Outline
+from motes.errors import InputError
+from motes.forces.field import BoundField, Field
+from motes.forces.interaction import BoundPair, Pair
+from motes.integrators import Brownian, Integrator, Langevin, VelocityVerlet
+from motes.integrators.flow import BoundFlow
+from motes.storage.manifest import InteractionRecord
+
+KINDS: dict[str, type[Integrator]] = {"VelocityVerlet": VelocityVerlet, "Langevin": Langevin, "Brownian": Brownian}
+
+
+@cache
+def own_version() -> str:
+    """The version of this Motes."""
+    return version("motes")
+
+
+def records_of(interactions: Sequence[Pair | Field], outline: Outline) -> tuple[InteractionRecord, ...]:
+    """What is kept of interactions, between these particles."""
+    return tuple(
+        record_of_pair(one.bind(outline.type_names, outline.attributes))
+        if isinstance(one, Pair)
+        else record_of_field(one.bind(outline.world))
+        for one in interactions
+    )
+
+
+def record_of_pair(pair: BoundPair) -> InteractionRecord:
+    """What is kept of a pair interaction."""
+    cutoff = np.asarray(pair.cutoff).tolist()
+    numbers = sorted(pair.uniform.items()), sorted((name, table.tolist()) for name, table in pair.tables.items())
+    return _record(pair.name, "pair", pair.energy.key, numbers, pair.attributes, cutoff, pair.shift)
+
+
+def record_of_field(field: BoundField) -> InteractionRecord:
+    """What is kept of a field."""
+    bound = field.bound
+    return _record(bound.name, "field", bound.key, [row.tolist() for row in bound.rows])
+
+
+def record_of_integrator(integrator: Integrator, outline: Outline) -> dict[str, Any]:
+    """What is kept of an integrator: its parameters, or how to know again that which has a function."""
+    bound = integrator.bind(outline.world)
+    if isinstance(bound, BoundFlow):
+        numbers = bound.numbers.tolist(), bound.tables.tolist(), bound.attributes
+        record = _record(bound.name, bound.key, numbers, bound.dt)
+        return {"kind": "Flow", "name": record.name, "key": record.key}
+    kind = type(integrator).__name__
+    parameters = {name: _plain(value) for name, value in vars(integrator).items()}
+    if KINDS.get(kind) is not type(integrator):  # the user's own may hold anything; what JSON knows can be compared
+        parameters = {name: value for name, value in parameters.items() if isinstance(value, _PLAIN)}
+    return {"kind": kind, **parameters}
+
+
+def integrator_from(record: Mapping[str, Any]) -> Integrator:
+    """The integrator that was kept."""
+    kind = record.get("kind")
+    parameters = {
+        name: dict(value) if isinstance(value, list) else value for name, value in record.items() if name != "kind"
+    }
+    if kind not in KINDS:
+        raise InputError(f"the checkpoint is of a run with {record.get('name', kind)}: give integrator=... again")
+    try:
+        return KINDS[kind](**parameters)
+    except InputError as error:
+        raise InputError(f"the checkpoint's {kind} has other parameters than this Motes knows: {error}") from error
+
+
+def check_integrator(kept: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Raise an InputError if another integrator was given."""
+    if kept != given:
+        raise InputError(
+            f"the integrator is not that of the checkpoint: that was {_shown(kept)}, and this is {_shown(given)}"
+        )
+
+
+def check_interactions(kept: Sequence[InteractionRecord], given: Sequence[InteractionRecord]) -> None:
+    """Raise an InputError unless the same interactions were given, in the same order."""
+    if len(kept) != len(given):
+        names = ", ".join(one.name for one in kept) or "none"
+        raise InputError(
+            f"{len(given)} interactions are given and the checkpoint has {len(kept)} ({names}): give the same again"
+        )
+    for number, (one, other) in enumerate(zip(kept, given, strict=True), 1):
+        if one.key != other.key:
+            raise InputError(
+                f"interaction {number}, {other.name}, is not that of the checkpoint, {one.name}: "
+                "its formula, a parameter or the cutoff differs"
+            )
+
+
+_PLAIN = (bool, int, float, str, type(None))
+
+
+def _plain(value: Any) -> Any:
+    """A table by type as a list, since the names in JSON are text alone, and those of types need not be."""
+    return sorted([label, number] for label, number in value.items()) if isinstance(value, Mapping) else value
+
+
+def _record(name: str, *parts: Any) -> InteractionRecord:
+    return InteractionRecord(name=name, key=hashlib.sha256(repr(parts).encode()).hexdigest())
+
+
+def _shown(record: Mapping[str, Any]) -> str:
+    parameters = ", ".join(f"{name}={value}" for name, value in record.items() if name not in ("kind", "key"))
+    return f"{record['kind']}({parameters})"

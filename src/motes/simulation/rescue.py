@@ -1,0 +1,89 @@
+"""Back to the step before the one that failed.
+
+A run repeats to the bit. So no step needs to be undone: now and then a copy of the state is kept in memory, and when a
+step fails, the run is repeated from there up to the step before. The copies are so rare that they cost next to nothing;
+their price is the memory of one, and that the repetition may take as long as the time since the last one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from time import perf_counter
+
+from motes.engine.failures import Failure, StoppedError
+from motes.errors import RunError
+from motes.ranks.conductor import EngineOfAll
+
+RARELY = 500.0
+"""A copy is kept when this many times as long has passed as the last one took."""
+
+
+class Rescue:
+    """Keeps copies of a simulation's state, and goes back to them."""
+
+    def __init__(self, engine: EngineOfAll) -> None:
+        self._engine = engine
+        self._next = 0.0
+        self._widened: Failure | None = None
+
+    def keep_now_and_then(self) -> None:
+        """Keep a copy, if it is time."""
+        begun = perf_counter()
+        if begun >= self._next:
+            self._engine.call("keep")
+            done = perf_counter()
+            self._next = done + RARELY * (done - begun)
+
+    def forget(self) -> None:
+        """What was kept does not lead here: someone has changed the particles."""
+        self._next = 0.0
+        self._widened = None
+
+    def repeat(self, failure: Failure, energy: bool, last: int) -> Failure:
+        """Come to the step before the failing one, keep that, and let the next step fail stage by stage.
+
+        Args:
+            failure: what happened.
+            energy: whether energies were asked for at the last step of the run that failed.
+            last: that step.
+        """
+        step = self._before(failure) + 1
+        self._engine.call("keep")
+        try:
+            self._engine.call("step_carefully", energy and step == last)
+        except StoppedError as again:
+            return again.failure
+        raise RunError(
+            f"step {step} failed, and did not when it was repeated: this is a fault of Motes; please report it"
+        )
+
+    def widen(self, failure: Failure) -> int:
+        """Come to the step before the failing one, with a grid for the number that had outgrown its own; return which
+        step that is."""
+        if replace(failure, moment=0) == self._widened:
+            raise RunError(
+                f"step {failure.step}: a particle {failure.cause}, also with a coarser one: this is a fault of Motes; "
+                "please report it"
+            )
+        self._widened = replace(failure, moment=0)
+        step = self._before(failure)
+        self._engine.call("widen", failure.outgrown, failure.size)
+        self._engine.call("keep")
+        return step
+
+    def _before(self, failure: Failure) -> int:
+        """Come to the step before the failing one; return which that is."""
+        step = failure.step
+        begin = self._engine.call("go_back")
+        while begin < step - 1:
+            try:
+                self._engine.call("run", step - 1 - begin, False)
+                begin = step - 1
+            except StoppedError as earlier:  # of particles that never meet, another one is lost even before
+                step = earlier.failure.step
+                begin = self._engine.call("go_back")
+        return step - 1
+
+    def return_to_before(self) -> int:
+        """To the step before the failing one; return which that is."""
+        return int(self._engine.call("go_back"))

@@ -1,0 +1,102 @@
+"""From a checkpoint back to a simulation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from motes.core.words import known_keywords
+from motes.engine.starts import Outline, Saved
+from motes.errors import InputError
+from motes.forces.field import Field
+from motes.forces.interaction import Pair
+from motes.integrators import Integrator
+from motes.observers.recall import recall
+from motes.simulation.admission import check_types
+from motes.simulation.records import (
+    check_integrator,
+    check_interactions,
+    integrator_from,
+    record_of_integrator,
+    records_of,
+)
+from motes.simulation.simulation import Simulation
+from motes.storage.folder import open_checkpoint
+from motes.storage.manifest import Manifest
+
+
+@known_keywords
+def resume(
+    path: str | Path,
+    interactions: Sequence[Pair | Field] = (),
+    integrator: Integrator | None = None,
+    threads: int | None = None,
+    skin: float | None = None,
+    communicator: Any = None,
+) -> Simulation:
+    """Go on with a run that was stopped, from its last checkpoint, to the same bits.
+
+    The number of ranks and threads and the skin may be others than before. Thermo tables, trajectories and checkpoints
+    go on as they were: what they wrote after the checkpoint is taken back, so that every row and frame is there once.
+    Observers that are functions must be added again. `simulation.steps_left` says how many steps are still to be done.
+
+    Args:
+        path: the folder of the checkpoints, of which the last is taken, or one of them, as run.ckpt/step-1000.
+        interactions: the same as before, in the same order; functions are code, so no checkpoint has them.
+        integrator: only if it is a Flow, which has a function as well, or of a class of your own.
+        threads: as for Simulation.
+        skin: as for Simulation.
+        communicator: as for Simulation.
+
+    Raises:
+        InputError: if the checkpoint is damaged (naming the file, and the one before it that is good) or of another
+            version, or if interactions or integrator are not those of the checkpoint.
+    """
+    place, manifest = open_checkpoint(Path(path).expanduser().absolute())
+    simulation = from_manifest(place, manifest, interactions, integrator, threads, skin, communicator)
+    for memory in manifest.observers:
+        if memory["kind"] != "function":
+            simulation.bring_back(memory, recall(memory, place.parent))
+    return simulation
+
+
+def outline_of(manifest: Manifest) -> Outline:
+    """What is known of the particles of a checkpoint."""
+    attributes = {name: np.array(ends) for name, ends in manifest.attributes.items()}
+    return Outline(manifest.box.box(), manifest.type_names, attributes, manifest.particles)
+
+
+def from_manifest(
+    place: Path,
+    manifest: Manifest,
+    interactions: Sequence[Pair | Field],
+    integrator: Integrator | None,
+    threads: int | None,
+    skin: float | None,
+    communicator: Any = None,
+) -> Simulation:
+    """The simulation at the moment of the checkpoint, without its observers."""
+    outline = outline_of(manifest)
+    integrator = integrator or integrator_from(manifest.integrator)
+    check_types(integrator, interactions)
+    check_integrator(manifest.integrator, record_of_integrator(integrator, outline))
+    check_interactions(manifest.interactions, records_of(interactions, outline))
+    box = outline.box
+    if manifest.quanta.position not in ((box.spacing,) * box.dimensions, tuple(box.far_spacing.tolist())):
+        raise InputError(f"{place}: its box has another grid than this Motes gives it: use the version that wrote it")
+    saved = Saved(
+        outline.box, manifest.quanta, manifest.step, manifest.timeline, tuple(outline.attributes), place, manifest.files
+    )
+    simulation = Simulation.going_on(
+        saved, outline, integrator, interactions, threads,
+        manifest.skin if skin is None else skin, communicator,
+    )  # fmt: skip
+    simulation._end = manifest.end
+    if manifest.shown:
+        simulation._schedule.resume_at(manifest.step)
+    if manifest.input is not None:
+        simulation.made_from(place.parent / manifest.input.path, manifest.input.tables)
+    return simulation

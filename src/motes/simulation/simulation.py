@@ -1,0 +1,539 @@
+"""What users hold: it checks what was asked for, sets an engine up, runs it, and answers questions about the state."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from threading import Lock, get_ident
+from typing import Any, Never
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from motes.core.checks import number, whole_number
+from motes.core.cores import warn_of_more
+from motes.core.frozen import check_assignable
+from motes.core.interrupts import Interrupt, noted_interrupts
+from motes.core.progress import compiling, progress_bar, run_watcher, steps_until_shown
+from motes.core.state import Array, Floats, Integers, Quanta, State, Timeline
+from motes.core.streams import warn
+from motes.core.threads import Team
+from motes.core.words import known_keywords
+from motes.decomposition.grid import check_images
+from motes.engine.failures import Failure, StoppedError
+from motes.engine.starts import Outline, Saved, Start, start_of
+from motes.engine.step import Extremes, Plan
+from motes.errors import InputError, RunError
+from motes.forces.field import Field
+from motes.forces.interaction import Pair
+from motes.forces.plan import plan_pairs
+from motes.integrators import Integrator
+from motes.observers.checkpoint import Checkpoint
+from motes.observers.frame import Frame
+from motes.observers.schedule import Handle, Observer, Schedule
+from motes.particles.particles import Particles
+from motes.ranks.conductor import Ranks, check_travels, ranks_of
+from motes.simulation.admission import check_speed, check_types, chosen_skin, first_moment, overlap
+from motes.simulation.assignment import Attributes, checked_columns
+from motes.simulation.forensics import Witness
+from motes.simulation.minimize import INTERRUPTED, Minimized, minimize
+from motes.simulation.noise_trail import noise_of
+from motes.simulation.readings import Readings
+from motes.simulation.records import own_version, record_of_integrator, records_of
+from motes.simulation.rescue import Rescue
+from motes.storage.columns import ColumnFile, file_name
+from motes.storage.folder import new_checkpoint, place_of
+from motes.storage.manifest import BoxRecord, InputRecord, InteractionRecord, Manifest, write_manifest
+
+ASSIGNABLE = "what can be assigned are integrator, positions, velocities, mass and attributes[name], each as a whole"
+THE_INTEGRATORS = "it is that of the integrator; go on with another one: simulation.integrator = ..."
+
+
+class Simulation(Readings):
+    """Particles, how they move, and what they feel.
+
+    Args:
+        particles: where they start; they are copied.
+        integrator: for example VelocityVerlet(dt=0.005).
+        interactions: Pair and Field objects; none means free particles.
+        threads: how many; None takes all cores.
+        skin: width beyond the cutoff up to which neighbours are listed; it changes the speed, never a result.
+        first_step: where steps, time (in steps of dt) and noise begin to count, to go on with what an earlier
+            simulation ended with: noise is a function of seed, step and particle. Without it a snapshot goes on where
+            it was taken; so do, with a warning, arrays to which the same noise has led before. All else begins at 0.
+        communicator: None takes all ranks that were started; MPI.COMM_SELF of mpi4py, this one alone.
+
+    Raises:
+        InputError: for anything that cannot be run, before a step is taken.
+    """
+
+    @known_keywords
+    def __init__(
+        self,
+        particles: Particles,
+        integrator: Integrator,
+        interactions: Sequence[Pair | Field] = (),
+        threads: int | None = None,
+        skin: float | None = None,
+        first_step: int | None = None,
+        communicator: Any = None,
+    ) -> None:
+        if not isinstance(particles, Particles):
+            raise InputError(f"the first argument is {type(particles).__name__}; it must be motes.Particles")
+        check_types(integrator, interactions)
+        if first_step is None:
+            step, begun = first_moment(particles, integrator)
+        else:
+            step = whole_number("first_step", first_step, minimum=0)
+            begun = step * integrator.dt
+        timeline, start, ranks = Timeline(integrator.dt, step, begun), start_of(particles), ranks_of(communicator)
+        self._communicator = communicator
+        with compiling(integrator, interactions):
+            self._set_up(Outline.of(particles), integrator, interactions, threads, skin, start, step, timeline, ranks)
+            self._begin()
+
+    @classmethod
+    def going_on(
+        cls, saved: Saved | State, outline: Outline, integrator: Integrator, interactions: Sequence[Pair | Field],
+        threads: int | None, skin: float | None, communicator: Any = None,
+    ) -> Simulation:  # fmt: skip
+        """From where another one is, or was stopped; `copy` and `motes.resume` are the ways to call it."""
+        simulation = cls.__new__(cls)
+        check_types(integrator, interactions)
+        simulation._communicator, ranks = communicator, ranks_of(communicator)
+        step = saved.step
+        with compiling(integrator, interactions):
+            simulation._set_up(outline, integrator, interactions, threads, skin, saved, step, saved.timeline, ranks)
+            simulation._ask("go_on")
+        simulation._refusal = None
+        return simulation
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        check_assignable(self, name, THE_INTEGRATORS if hasattr(vars(self).get("_integrator"), name) else ASSIGNABLE)
+        super().__setattr__(name, value)
+
+    def _set_up(
+        self, outline: Outline, integrator: Integrator, interactions: Sequence[Pair | Field], threads: int | None,
+        skin: float | None, start: Start, step: int, timeline: Timeline, ranks: Ranks,
+    ) -> None:  # fmt: skip
+        """Resolve all names, compile, and hand the particles to their owners."""
+        pairs = [one.bind(outline.type_names, outline.attributes) for one in interactions if isinstance(one, Pair)]
+        forces = plan_pairs(pairs, max(1, len(outline.type_names)), outline.box.dimensions)
+        width = chosen_skin(skin, forces.cutoff, outline.box)
+        check_images(outline.box, forces.cutoff + width if forces.cutoff else 0.0, outline.count)
+        fields = [one.bind(outline.world) for one in interactions if isinstance(one, Field)]
+        plans = tuple(field.plan for field in fields)
+        threads = Team(threads, ranks.cores).threads
+        if threads > ranks.cores:
+            warn_of_more(f"{threads} threads of a rank", ranks.cores, "fewer threads are faster")
+        plan = Plan(outline.box, integrator.bind(outline.world), forces, plans, width, threads, step, timeline)
+        self._outline = outline.brief()
+        self._integrator = integrator
+        self._interactions = tuple(interactions)
+        self._skin_given = skin
+        self._plan = plan
+        self._ranks = ranks.size
+        self._engine = ranks.build(plan, start)
+        numbers = sorted(range(1, len(interactions) + 1), key=lambda n: isinstance(interactions[n - 1], Field))
+        self._witness = Witness(self._engine, self._outline, pairs, fields, numbers)
+        self._order: Integers | None = None
+        self._noises = noise_of(integrator)
+        self._step = self._end = step
+        self._schedule = Schedule()
+        self._rescue = Rescue(self._engine)
+        self._output = 0.0
+        self._changes = 0
+        self._stopping = False
+        self._running = Lock()
+        self._input: tuple[Path, dict[str, Any]] | None = None
+
+    def _begin(self, anew: bool = True) -> None:
+        """The first forces, with quanta chosen anew, or as they are if they still fit.
+
+        Overlaps are refused only when someone needs the forces.
+        """
+        self._order = None
+        try:
+            extremes: Extremes = self._engine.call("begin", anew)
+        except StoppedError as stopped:
+            raise InputError(self._witness.complaint(stopped.failure)) from None
+        if not extremes.finite:
+            raise InputError(self._infinite(extremes))
+        check_speed(extremes.speed, self._integrator, self._plan.stride)
+        self._refusal = overlap(extremes, self._integrator.dt, self._plan.forces.cutoff)
+
+    def _infinite(self, extremes: Extremes) -> str:
+        """What to say of a force or an energy that is no number."""
+        if all(map(math.isfinite, extremes.field)):
+            return (
+                f"a force or an energy at the start is not finite{self._blamed()}; "
+                "give particles places of their own, and a function that is finite there"
+            )
+        number, who = min(self._engine.call("blame_fields"))
+        name = self._plan.fields[number].name
+        return f"the force or energy of the field {name} is not finite for {self._witness.describe(who)}"
+
+    def _blamed(self) -> str:
+        """The pair of particles with the largest force, as the ending of a message."""
+        pairs = self._engine.call("blame")
+        return f": {self._witness.describe_pair(self._witness.worst_pair(pairs))}" if pairs else ""
+
+    @property
+    def _quanta(self) -> Quanta:
+        if self._refusal is not None:
+            raise InputError(self._refusal)
+        return self._engine.here.state.quanta
+
+    def minimize(self, force_tolerance: float, max_steps: int = 10_000) -> Minimized:
+        """Move the particles downhill until no component of a force is above force_tolerance, by FIRE (see fire.py).
+
+        Velocities, step and time stay, and observers see nothing of it. What presses a particle onto a reflecting wall
+        does not count. Not to come that far in max_steps is no error. The timings begin anew.
+        """
+        tolerance = number("force_tolerance", force_tolerance, above=0.0)
+        steps = whole_number("max_steps", max_steps, minimum=0)
+        if not self._interactions:
+            raise InputError("without interactions there is nothing to minimize")
+        with self._alone():
+            return self._minimize(tolerance, steps)
+
+    def _minimize(self, tolerance: float, steps: int) -> Minimized:
+        self._forget_moments()
+        self._begin()
+        self._refusal, self._order = INTERRUPTED, None
+        length = min(self._plan.forces.cutoff or math.inf, self._outline.density ** (-1 / self.box.dimensions))
+        try:
+            taken, largest = minimize(self._engine, length, tolerance, steps)
+        except StoppedError as stopped:
+            raise RunError(f"on the way downhill a particle {stopped.failure.cause}{self._blamed()}") from None
+        self._begin()
+        energy = self.potential_energy if self._refusal is None else math.inf
+        return Minimized(largest <= tolerance, taken, largest, energy)
+
+    # Running
+
+    @known_keywords
+    def run(self, steps: int, progress: Callable[[int], None] | None = None) -> None:
+        """Take steps. On a terminal a bar shows how far it is; progress, if given, is called with the steps done."""
+        if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 0:
+            raise InputError(f"steps is {steps!r}; it must be a whole number of at least 0")
+        showing = progress_bar(int(steps)) if progress is None else nullcontext(progress)
+        with self._alone():
+            _ = self._quanta  # overlaps are refused before a file is written
+            self._end = self.step + int(steps)
+            try:
+                with run_watcher.get()(self, int(steps)), compiling(self._integrator, self._interactions):
+                    self._schedule.start(Frame(self))
+                    with noted_interrupts() as interrupt, showing as show:
+                        self._run(interrupt, show)
+            finally:
+                self._schedule.finish()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Within the block nobody else moves the particles: no observer of this run, and no other thread."""
+        if not self._running.acquire(blocking=False):
+            raise InputError(
+                f"this simulation is running (at step {self.step}): neither an observer nor another thread can run or "
+                "minimize it meanwhile; do so after the run, or with a simulation of its own"
+            )
+        self._runner = get_ident()
+        try:
+            yield
+        finally:
+            self._running.release()
+
+    def _between_steps(self) -> None:
+        """Raise an InputError in a thread that cannot know whether a step is being taken."""
+        if self._running.locked() and self._runner != get_ident():
+            raise InputError("another thread runs this simulation: assign to it in an observer, or after the run")
+
+    def made_from(self, path: Path, tables: dict[str, Any]) -> None:
+        """Note the input file of this run in its checkpoints, so that `motes resume` needs nothing else."""
+        self._input = path.absolute(), tables
+
+    def _run(self, interrupt: Interrupt, progress: Callable[[int], None]) -> None:
+        begin = self.step
+        self._stopping = False
+        self._observe()
+        if self._stopping:
+            self._end = self.step
+        chunk = 1
+        while self.step < self._end:
+            due = self._schedule.next_due(self.step)
+            stop = min(self._end, self.step + chunk, due if due is not None else self._end)
+            self._rescue.keep_now_and_then()
+            started, before = time.perf_counter(), self.step
+            self._advance(stop)
+            chunk = steps_until_shown(stop - before, time.perf_counter() - started)
+            self._observe()
+            progress(self.step - begin)
+            if interrupt.signal is not None and self.step < self._end:
+                break
+            if self._stopping:
+                self._end = self.step
+        if interrupt.signal is not None:
+            self._stop(interrupt)
+
+    def _advance(self, stop: int) -> None:
+        """To this step; if a step cannot be done, to the one before it, with an error that says why."""
+        self._order = None
+        energy = self._schedule.needs_energy(stop)
+        _ = self._quanta  # an observer may have made particles overlap
+        while self._step < stop:
+            try:
+                self._engine.call("run", stop - self.step, energy)
+                self._step = stop
+            except StoppedError as stopped:
+                if not stopped.failure.outgrown:
+                    raise self._lost(stopped.failure, energy, stop) from None
+                self._step = self._rescue.widen(stopped.failure)
+
+    def _lost(self, failure: Failure, energy: bool, stop: int) -> RunError:
+        """The error of a step that cannot be done, with the simulation at the step before it."""
+        try:
+            report = self._witness.report(self._rescue.repeat(failure, energy, stop))
+        finally:
+            self._step = self._rescue.return_to_before()
+            self._order = None
+        return RunError(f"{report}\n  {self._saved()}")
+
+    def _stop(self, interrupt: Interrupt) -> None:
+        """End the run as a signal asks for."""
+        name = interrupt.signal.name if interrupt.signal else ""
+        warn(f"stopped by {name} at step {self.step} of {self._end}; {self._how_to_go_on()}")
+        interrupt.obey()
+
+    def _write_checkpoint(self) -> Path | None:
+        """A checkpoint of this moment, if there is an observer for it."""
+        for observer in self._schedule.observers:
+            if isinstance(observer, Checkpoint):
+                observer.write(Frame(self))
+                return observer.path
+        return None
+
+    def _forget_moments(self) -> None:
+        """The particles are changed: what was kept or saved of this step is not of them."""
+        self._changes += 1
+        self._order = None
+        self._rescue.forget()
+        for observer in self._schedule.observers:
+            if isinstance(observer, Checkpoint):
+                observer.forget()
+
+    def _how_to_go_on(self) -> str:
+        """Write a checkpoint, if there is an observer for it, and say how to go on from there."""
+        try:
+            where = self._write_checkpoint()
+        except (InputError, RunError) as error:  # the program is to end all the same
+            return f"nothing was saved: {error}"
+        if where is None:
+            return "nothing was saved: a motes.Checkpoint among the observers would have done so"
+        place = os.path.relpath(where)
+        command = f"motes resume {place}" if self._input else f"motes.resume({place!r}, interactions=[...])"
+        return f"go on with {command}"
+
+    def _saved(self) -> str:
+        """Save the state before a step that failed, if there is an observer for it, and say where it is."""
+        try:
+            where = self._write_checkpoint()
+        except (InputError, RunError) as error:  # the report of the failure is worth more than this
+            return f"the state before that step could not be saved: {error}"
+        if where is None:
+            return f"the simulation is at step {self.step}, before that step; it can be looked at, or saved"
+        return f"the state before that step is in {os.path.relpath(place_of(where, self.step))}"
+
+    def _observe(self) -> None:
+        if self._schedule.due(self.step):
+            begun = time.perf_counter()
+            self._schedule.show(Frame(self))
+            self._output += time.perf_counter() - begun
+
+    def save(self, path: str | Path) -> Path:
+        """Write a checkpoint of this moment into a folder, as path/step-N, and return where it is.
+
+        Raises:
+            RunError: if the disk refuses; then there is no part of it, and those before it are as they were.
+        """
+        folder = Path(path).expanduser().absolute()
+        with new_checkpoint(folder, self.step) as place:
+            answers = self._engine.call("save", place)
+            for rank, (wrong, *_) in enumerate(answers):
+                if wrong:
+                    raise OSError(wrong, f"{os.strerror(wrong)} ({file_name(rank)})")
+            files = tuple(ColumnFile(file_name(rank), *answer[1:]) for rank, answer in enumerate(answers))
+            write_manifest(place, self._manifest(folder, files))
+        return place_of(folder, self.step)
+
+    @cached_property
+    def _records(self) -> tuple[dict[str, Any], tuple[InteractionRecord, ...]]:
+        """How the particles move and what they feel, as checkpoints keep it."""
+        return record_of_integrator(self._integrator, self._outline), records_of(self._interactions, self._outline)
+
+    def _manifest(self, folder: Path, files: tuple[ColumnFile, ...]) -> Manifest:
+        outline = self._outline
+        return Manifest(
+            version=own_version(),
+            step=self.step,
+            timeline=self._engine.here.state.timeline,
+            end=max(self._end, self.step),
+            particles=len(self),
+            box=BoxRecord.of(outline.box),
+            quanta=self._quanta,
+            type_names=outline.type_names,
+            attributes={name: (float(values[0]), float(values[-1])) for name, values in outline.attributes.items()},
+            columns=tuple(self._engine.here.state.column_names),
+            integrator=self._records[0],
+            interactions=self._records[1],
+            skin=self._skin_given,
+            shown=self._schedule.has_shown(self.step),
+            observers=self._schedule.remember(folder, self.step),
+            input=self._input and InputRecord(path=os.path.relpath(self._input[0], folder), tables=self._input[1]),
+            files=files,
+        )
+
+    def bring_back(self, memory: dict[str, Any], observer: Observer) -> None:
+        """Add an observer out of the checkpoint with which this simulation begins; `motes.resume` does so."""
+        self._schedule.bring_back(memory, observer, self.step)
+
+    def every(self, interval: int, *observers: Callable[[Frame], Any]) -> Handle:
+        """Show the observers a frame at every step that is a multiple of interval.
+
+        The handle that is returned can be removed. An observer that is given again, as by a cell of a notebook that is
+        run again, takes its own place: the same function at the same interval, or one of the same kind and path.
+        """
+        return self._schedule.add(interval, *observers)
+
+    @property
+    def observers(self) -> tuple[Handle, ...]:
+        """Who is shown the state, in the order in which they were added: a handle for each, which can be removed."""
+        return self._schedule.handles
+
+    def stop(self) -> None:
+        """End the run that is going on, after the step it is at: for an observer, or another thread.
+
+        All observers that are due at this step are shown it; the run then ends as if no more steps had been asked for.
+        """
+        if not self._running.locked():
+            raise InputError("there is no run to stop: call stop in an observer, or from another thread")
+        self._stopping = True
+
+    @property
+    def integrator(self) -> Integrator:
+        """How the particles move. Another one moves them from this step on, on all ranks: all else goes on."""
+        return self._integrator
+
+    @integrator.setter
+    def integrator(self, integrator: Integrator) -> None:
+        self._between_steps()
+        check_types(integrator, self._interactions)
+        bound = integrator.bind(self._outline.world)
+        if self._ranks > 1:
+            check_travels(bound)
+        try:
+            self._engine.call("change_integrator", bound)
+        except StoppedError as stopped:
+            raise InputError(self._witness.complaint(stopped.failure)) from None
+        self._integrator = integrator
+        self._plan = replace(self._plan, integrator=bound)
+        self._noises |= noise_of(integrator)
+        self.__dict__.pop("_records", None)
+        self._forget_moments()
+        if self._refusal not in (None, INTERRUPTED):  # perhaps dt was too long for these forces
+            self._begin(anew=False)
+
+    @property
+    def positions(self) -> Floats:
+        """Positions, (N, d), wrapped into the box along periodic axes."""
+        return self._wrapped()
+
+    @positions.setter
+    def positions(self, values: ArrayLike) -> None:
+        self._assign("positions", values)
+
+    @property
+    def velocities(self) -> Floats:
+        """Velocities, (N, d). Values given are rounded to the velocity grid of the run."""
+        return self._sorted("velocities")
+
+    @velocities.setter
+    def velocities(self, values: ArrayLike) -> None:
+        self._assign("velocities", values)
+
+    @property
+    def mass(self) -> Floats:
+        """Masses, (N,)."""
+        return self._sorted("mass")
+
+    @mass.setter
+    def mass(self, values: ArrayLike) -> None:
+        self._assign("mass", values)
+
+    @property
+    def attributes(self) -> Attributes:
+        """Per-particle attributes by name, each (N,); to assign one as a whole: simulation.attributes["charge"] = q."""
+        return Attributes(tuple(self._outline.attributes), self._sorted, self._assign)
+
+    def _assign(self, name: str, values: ArrayLike) -> None:
+        """A whole array, on all ranks; if it does not fit, all stays as it was."""
+        self._between_steps()
+        ids = self.ids
+        columns = checked_columns(name, values, self.box, ids, self.images)
+        outline = self._outline
+        if name in outline.attributes:
+            outline = replace(outline, attributes={**outline.attributes, name: columns[name]})
+            for pair in (one for one in self._interactions if isinstance(one, Pair)):
+                pair.bind(outline.type_names, outline.attributes)  # a rule may not like these values
+        refusal = self._refusal
+        before = {column: np.ascontiguousarray(self._sorted(column).T) for column in columns}
+        try:
+            self._take_over(ids, columns)
+        except InputError:
+            self._engine.call("take_back", ids, before)
+            self._order, self._refusal = None, refusal
+            raise
+        if refusal == INTERRUPTED and name != "positions":
+            self._refusal = refusal
+        self._outline = outline.brief()
+        self._witness = replace(self._witness, outline=self._outline)
+
+    def _take_over(self, ids: Integers, columns: dict[str, Array]) -> None:
+        """Forces of what is assigned, with the quanta in force, if they still fit."""
+        self._forget_moments()
+        self._engine.call("assign", ids, columns)
+        self._begin(anew=False)
+
+    # Simulations of their own
+
+    def snapshot(self) -> Particles:
+        """The particles as they are, to make another simulation of, which goes on from this step and time."""
+        types = np.array(self.type_names)[self.types]
+        particles = Particles(
+            self.positions, self.box, self.velocities, self.mass, types, self.ids, self.images, **self.attributes
+        )
+        particles.step, particles.time = self.step, self.time
+        return particles
+
+    def copy(self) -> Simulation:
+        """Another simulation in the same state, to the bit. It has no observers: their files are this one's."""
+        _ = self._quanta  # there is no state of particles that overlap
+        state = self._engine.here.state.emptied()
+        state.add(self._engine.call("find", self.ids))
+        return Simulation.going_on(
+            state, self._outline, self._integrator, self._interactions, self.threads, self._skin_given,
+            self._communicator,
+        )  # fmt: skip
+
+    __copy__ = copy
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Simulation:
+        return self.copy()
+
+    def __reduce__(self) -> Never:
+        raise InputError("a simulation cannot be pickled: simulation.save(path) and motes.resume(path) keep one")
