@@ -1,4 +1,7 @@
-"""What rank 0 may ask of the ranks between two steps: nothing here changes what they have."""
+"""What rank 0 may ask of the engines between two steps. Nothing here changes what they have.
+
+All engines are asked at the same time; the answer is that of rank 0, to which the others send theirs.
+"""
 
 from __future__ import annotations
 
@@ -9,82 +12,111 @@ from pathlib import Path
 
 import numpy as np
 
-from motes.core.box import AXES
-from motes.core.state import Array, Floats, Integers, State
-from motes.core.threads import Team
-from motes.decomposition.domain import Link
+from motes.core.box import AXES, Box
+from motes.core.state import Array, Floats, Integers
+from motes.decomposition.domain import total_of
+from motes.engine.step import Engine
+from motes.exact.quanta import power_above
 from motes.formulas.bind import MASS
 from motes.formulas.elementwise import Work
+from motes.integrators.kinetic import kinetic_quanta, largest_kinetic
 from motes.storage.columns import file_name, write_columns
 
 
-class Queries:
-    """Answers of one rank; those of all ranks are gathered for rank 0."""
+def save(engine: Engine, folder: Path) -> list[tuple[int, int, int, int]]:
+    """Write the particles of each rank into a file; for each rank an error number, or 0, and what it wrote."""
+    try:
+        file = write_columns(folder / file_name(engine.link.rank), engine.state.columns())
+        said = [0, file.particles, file.bytes, file.checksum]
+    except OSError as error:
+        said = [error.errno or errno.EIO, 0, 0, 0]
+    return [tuple(part[:, 0].tolist()) for part in engine.link.gather(np.array([said]).T)]
 
-    state: State
-    link: Link
-    team: Team
 
-    def save(self, folder: Path) -> list[tuple[int, int, int, int]]:
-        """Write the particles of each rank into a file; for each rank an error number, or 0, and what it wrote."""
-        try:
-            file = write_columns(folder / file_name(self.link.rank), self.state.columns())
-            said = [0, file.particles, file.bytes, file.checksum]
-        except OSError as error:
-            said = [error.errno or errno.EIO, 0, 0, 0]
-        return [tuple(part[:, 0].tolist()) for part in self.link.gather(np.array([said]).T)]
+def gather(engine: Engine, name: str) -> Array:
+    """An array or attribute over all particles: those of rank 0 first, in the order they lie."""
+    attributes = engine.state.attributes
+    values = attributes[name] if name in attributes else getattr(engine.state, name)
+    parts = engine.link.gather(np.asarray(values[..., : engine.state.owned]))
+    return np.concatenate(parts, axis=-1) if parts else np.empty(0)
 
-    def gather(self, name: str) -> Array:
-        """An array or attribute over all particles: those of rank 0 first, in the order they lie."""
-        attributes = self.state.attributes
-        values = attributes[name] if name in attributes else getattr(self.state, name)
-        parts = self.link.gather(np.asarray(values[..., : self.state.owned]))
-        return np.concatenate(parts, axis=-1) if parts else np.empty(0)
 
-    def evaluate(self, work: Work, names: Sequence[str]) -> Array:
-        """Results (k, N) of a function of what the particles have; see gather for their order."""
-        own = [self._column(name) for name in names]
-        results = work.run(own, (self.state.owned,), self.team)
-        parts = self.link.gather(np.stack(results))
-        return np.concatenate(parts, axis=-1) if parts else np.empty(0)
+def evaluate(engine: Engine, work: Work, names: Sequence[str]) -> Array:
+    """Results (k, N) of a function of what the particles have; see gather for their order."""
+    own = [_column(engine, name) for name in names]
+    results = work.run(own, (engine.state.owned,), engine.team)
+    parts = engine.link.gather(np.stack(results))
+    return np.concatenate(parts, axis=-1) if parts else np.empty(0)
 
-    def _column(self, name: str) -> Array:
-        """A coordinate inside the box, the time, the mass, or an attribute, of the owned particles."""
-        state = self.state
-        if name == "t":
-            return np.array(state.time)
-        if name in AXES:
-            axis = AXES.index(name)
-            x = state.positions[axis, : state.owned]
-            inside: Floats = np.mod(x, state.box.lengths[axis]) if state.box.periodic[axis] else x
-            return inside + float(state.box.origin[axis])
-        return (state.mass if name == MASS else state.attributes[name])[: state.owned]
 
-    def find(self, ids: Sequence[int]) -> Integers:
-        """The columns of particles with these ids, for rank 0."""
-        state = self.state
-        return self._collect(state.take(np.flatnonzero(np.isin(state.ids[: state.owned], ids))))
+def _column(engine: Engine, name: str) -> Array:
+    """A coordinate inside the box, the time, the mass, or an attribute, of the owned particles."""
+    state = engine.state
+    if name == "t":
+        return np.array(state.time)
+    if name in AXES:
+        axis = AXES.index(name)
+        x = state.positions[axis, : state.owned]
+        inside: Floats = np.mod(x, state.box.lengths[axis]) if state.box.periodic[axis] else x
+        return inside + float(state.box.origin[axis])
+    return (state.mass if name == MASS else state.attributes[name])[: state.owned]
 
-    def near(self, position: Sequence[float], radius: float) -> Integers:
-        """The columns of all particles, and of their images, that are within the radius of a position inside the box,
-        for rank 0; their positions are relative to it."""
-        state = self.state
-        axes = [index for index, name in enumerate(state.column_names) if name in AXES]
-        reach = [int(radius // length) + 3 if periodic else 0 for length, periodic in self._edges()]
-        found = []
-        for image in product(*(range(-most, most + 1) for most in reach)):
-            shift = np.array(image) * state.box.lengths - np.asarray(position)
-            apart = state.positions[:, : state.owned] + shift[:, None]
-            places = np.flatnonzero((apart**2).sum(axis=0) <= radius**2)
-            rows = state.take(places)
-            rows[axes] = apart[:, places].view(np.int64)
-            found.append(rows)
-        return self._collect(np.concatenate(found, axis=1))
 
-    def _edges(self) -> list[tuple[float, bool]]:
-        box = self.state.box
-        return list(zip(box.lengths.tolist(), box.periodic.tolist(), strict=True))
+def find(engine: Engine, ids: Sequence[int] | Integers) -> Integers:
+    """The columns of particles with these ids, for rank 0."""
+    state = engine.state
+    return _collect(engine, state.take(np.flatnonzero(np.isin(state.ids[: state.owned], ids))))
 
-    def _collect(self, rows: Integers) -> Integers:
-        parts = self.link.gather(rows)
-        return np.concatenate(parts, axis=1) if parts else rows
+
+def near(engine: Engine, position: Sequence[float], radius: float) -> Integers:
+    """The columns of all particles, and of their images, that are within the radius of a position inside the box,
+    for rank 0; their positions are relative to it."""
+    state = engine.state
+    axes = [index for index, name in enumerate(state.column_names) if name in AXES]
+    reach = [int(radius // length) + 3 if periodic else 0 for length, periodic in _edges(engine.state.box)]
+    found = []
+    for image in product(*(range(-most, most + 1) for most in reach)):
+        shift = np.array(image) * state.box.lengths - np.asarray(position)
+        apart = state.positions[:, : state.owned] + shift[:, None]
+        places = np.flatnonzero((apart**2).sum(axis=0) <= radius**2)
+        rows = state.take(places)
+        rows[axes] = apart[:, places].view(np.int64)
+        found.append(rows)
+    return _collect(engine, np.concatenate(found, axis=1))
+
+
+def _edges(box: Box) -> list[tuple[float, bool]]:
+    return list(zip(box.lengths.tolist(), box.periodic.tolist(), strict=True))
+
+
+def _collect(engine: Engine, rows: Integers) -> Integers:
+    parts = engine.link.gather(rows)
+    return np.concatenate(parts, axis=1) if parts else rows
+
+
+def kinetic_energy(engine: Engine) -> float:
+    """Kinetic energy of this moment."""
+    largest = float(engine.link.maximum(np.array([largest_kinetic(engine.state, engine.team)]))[0])
+    quantum = max(power_above(largest) * 2.0**-62, 2.0**-1000)
+    return total_of(kinetic_quanta(engine.state, engine.team, quantum), engine.link) * quantum
+
+
+def timings(engine: Engine) -> list[dict[str, float]]:
+    """For each rank, seconds per phase, and what it sent."""
+    mine = {**engine.clock.seconds, "messages": float(engine.link.messages), "bytes": float(engine.link.bytes)}
+    parts = engine.link.gather(np.array([list(mine.values())]).T)
+    return [dict(zip(mine, part[:, 0].tolist(), strict=True)) for part in parts]
+
+
+def imbalance(engine: Engine) -> list[float]:
+    """Largest over mean work of the ranks, at each look."""
+    return engine.balancer.history
+
+
+def lists(engine: Engine) -> tuple[int, int, int]:
+    """How many particles there are, how often lists were built, and how many partners they hold on all ranks."""
+    return (
+        total_of(engine.state.owned, engine.link),
+        engine.neighbors.pairs.builds,
+        total_of(engine.neighbors.pairs.pairs, engine.link),
+    )

@@ -20,16 +20,14 @@ from motes.core.threads import Team
 from motes.decomposition.balance import Balancer
 from motes.decomposition.domain import Domain, Link, total_of
 from motes.decomposition.grid import Regions
-from motes.engine.downhill import Downhill
 from motes.engine.failures import ELSEWHERE, FAILED, NOT_FINITE, Failure, StoppedError
-from motes.engine.queries import Queries
 from motes.engine.starts import Start, own_share
 from motes.errors import OutgrownError, ParticleError
-from motes.exact.quanta import FORCES, energy_quantum, followed, looked_at, power_above
+from motes.exact.quanta import FORCES, energy_quantum, followed, looked_at
 from motes.forces.field import FieldForces, FieldPlan
 from motes.forces.pair import CROWDED, PairForces, PairSums
 from motes.forces.plan import PairPlan
-from motes.integrators.kinetic import kinetic_quanta, largest_kinetic
+from motes.integrators.fire import Descent
 from motes.integrators.motion import Integrator
 from motes.neighbors.list import NeighborList
 from motes.particles.recipes import Recipe
@@ -113,7 +111,7 @@ class Clock:
         self._last, self._waited = now, waited
 
 
-class Engine(Queries, Downhill):
+class Engine:
     """One region's particles and the stages that move them."""
 
     def __init__(self, plan: Plan, start: Start, link: Link) -> None:
@@ -131,6 +129,7 @@ class Engine(Queries, Downhill):
         self.balancer = Balancer(self.domain)
         self.work = 0.0
         self.clock = Clock(link)
+        self.descent: Descent | None = None
         self.state.stride = plan.stride
         self.sums = UNKNOWN
         self._energy_quantum = 1.0
@@ -406,30 +405,6 @@ class Engine(Queries, Downhill):
             self.compute_forces(energy=False)  # which may be fine, and a run needs no more
             raise
 
-    def kinetic_energy(self) -> float:
-        """Kinetic energy of this moment."""
-        largest = float(self.link.maximum(np.array([largest_kinetic(self.state, self.team)]))[0])
-        quantum = max(power_above(largest) * 2.0**-62, 2.0**-1000)
-        return total_of(kinetic_quanta(self.state, self.team, quantum), self.link) * quantum
-
-    def timings(self) -> list[dict[str, float]]:
-        """For each rank, seconds per phase, and what it sent."""
-        mine = {**self.clock.seconds, "messages": float(self.link.messages), "bytes": float(self.link.bytes)}
-        parts = self.link.gather(np.array([list(mine.values())]).T)
-        return [dict(zip(mine, part[:, 0].tolist(), strict=True)) for part in parts]
-
-    def imbalance(self) -> list[float]:
-        """Largest over mean work of the ranks, at each look."""
-        return self.balancer.history
-
-    def lists(self) -> tuple[int, int, int]:
-        """How many particles there are, how often lists were built, and how many partners they hold on all ranks."""
-        return (
-            total_of(self.state.owned, self.link),
-            self.neighbors.pairs.builds,
-            total_of(self.neighbors.pairs.pairs, self.link),
-        )
-
     # When something has gone wrong
 
     def keep(self) -> None:
@@ -456,16 +431,3 @@ class Engine(Queries, Downhill):
         self._careful = True
         self.run(1, energy)
         self._careful = False
-
-    def blame_fields(self) -> list[list[int]]:
-        """The number of a field that is not finite for a particle, and its id, on each rank that has one."""
-        found = [[index, self.state.ids[place]] for index, place in self.fields.not_finite(self.state)]
-        rows = np.array(found, np.int64).reshape(-1, 2)
-        return [blamed for part in self.link.gather(rows.T) for blamed in part.T.tolist()]
-
-    def blame(self) -> list[list[int]]:
-        """Ids of the pairs of which one has the largest force over distance, on each rank."""
-        ids, state = self.state.ids, self.state
-        found = self.forces.worst_pairs(state, self.neighbors.pairs, energy=False)
-        rows = np.array([[ids[one], ids[other]] for one, other in found], np.int64).reshape(-1, 2)
-        return [pair for part in self.link.gather(rows.T) for pair in part.T.tolist()]

@@ -152,6 +152,8 @@ class Descent:
         length: how far a particle may move in a step.
         maximum: the largest over all ranks, number by number.
         total: the sum over all ranks.
+
+    strongest is the largest force of a pair or a field, of all ranks; who computes the forces sets it.
     """
 
     def __init__(
@@ -160,6 +162,7 @@ class Descent:
         maximum: Callable[[Floats], Floats],
         total: Callable[[Integers], Integers],
     ) -> None:
+        self.strongest = 0.0
         self._length = length
         self._maximum = maximum
         self._total = total
@@ -190,13 +193,13 @@ class Descent:
         self._force, self._speed = largest.tolist()
         return self._force
 
-    def move(self, state: State, team: Team, strongest: float) -> None:
+    def move(self, state: State, team: Team) -> None:
         """One step, by the forces of which largest_force has just been asked.
 
-        strongest is the largest force of a pair or field: where particles overlap it may be 1e30 at first, and time is
-        measured by it, so that steps become longer as soon as it falls. Pairs in equilibrium still push each other.
+        Time is measured by the strongest: where particles overlap it may be 1e30 at first, and steps become longer as
+        soon as it falls. Pairs in equilibrium still push each other.
         """
-        self._unit = math.sqrt(self._length / strongest)
+        self._unit = math.sqrt(self._length / self.strongest)
         back, keep, push = self._decide(*self._products(state, team))
         team.split(
             descend, state.owned, state.positions, state.velocities, state.forces, state.quanta.force, self._cap,

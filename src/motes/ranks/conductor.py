@@ -19,16 +19,16 @@ import os
 import pickle
 import sys
 import weakref
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from motes.core.cores import available_cores, cores_of, share_of, warn_of_more
 from motes.core.state import State
 from motes.core.streams import warn
 from motes.decomposition.single import SingleLink
 from motes.engine.failures import StoppedError
-from motes.engine.queries import Queries
 from motes.engine.starts import Start
 from motes.engine.step import Engine, Plan
 from motes.errors import InputError, RunError
@@ -39,13 +39,41 @@ from motes.ranks.turns import Turns
 FAILED, BAD_INPUT = 1, 2
 
 
+Given = ParamSpec("Given")
+Answer = TypeVar("Answer")
+
+# What rank 0 sends. Engines are numbered.
+
+
 @dataclass(frozen=True)
-class Command:
-    """Call a method of an engine; without a method, a new engine is meant."""
+class Build:
+    """Make a new engine."""
 
     number: int
-    method: str | None = None
-    arguments: tuple[Any, ...] = ()
+    plan: Plan
+    start: Start
+
+
+@dataclass(frozen=True)
+class Command:
+    """Call a function of an engine, a method or one of `engine/queries.py` or `engine/downhill.py`: functions travel by
+    their names."""
+
+    number: int
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    named: dict[str, Any]
+
+    def obey(self, engines: dict[int, Engine]) -> Any:
+        """Do it; the answer counts on rank 0."""
+        return self.function(engines[self.number], *self.arguments, **self.named)
+
+
+@dataclass(frozen=True)
+class Forget:
+    """Nobody holds the simulation of this engine any more."""
+
+    number: int
 
 
 @dataclass(frozen=True)
@@ -97,23 +125,28 @@ class Ranks:
             engine = Engine(plan, start, self._link)  # here first: what it compiles, the others then find in the cache
             if self._channel is not None:
                 elsewhere = start.emptied() if isinstance(start, State) else start
-                self._channel.tell(Command(number, None, (plan, elsewhere)))
+                self._channel.tell(Build(number, plan, elsewhere))
             self._engines[number] = engine
         whole = EngineOfAll(self, number, engine, turns)
         weakref.finalize(whole, self._discarded.append, number).atexit = False  # other handlers may still use it
         return whole
 
-    def call(self, number: int, method: str, arguments: tuple[Any, ...]) -> Any:
-        """Call a method of an engine on every rank, in the turn of this thread; the answer is that of rank 0."""
+    def call(self, command: Command, changes: bool) -> Any:
+        """Call a function of an engine on every rank, in the turn of this thread; the answer is that of rank 0.
+
+        One that changes the engine and is interrupted leaves a state that nobody can go on from; so does any on several
+        ranks, which wait for each other.
+        """
+        number = command.number
         self._check_connection()
         if number in self._half_done or (self._channel is not None and self._half_done):
             raise RunError(HALF_DONE)
-        if self._channel is not None or not hasattr(Queries, method):
-            self._half_done.add(number)  # from the first message on; whatever interrupts it, it cannot go on
+        if self._channel is not None or changes:
+            self._half_done.add(number)  # from the first message on
         if self._channel is not None:
-            self._channel.tell(Command(number, method, arguments))
+            self._channel.tell(command)
         try:
-            answer = getattr(self._engines[number], method)(*arguments)
+            answer = command.obey(self._engines)
         except StoppedError:  # on all ranks at the same point
             self._half_done.discard(number)
             raise
@@ -142,7 +175,7 @@ class Ranks:
                 return
             self._engines.pop(number, None)
             if self._channel is not None:
-                self._channel.tell(Command(number, "_forgotten"))
+                self._channel.tell(Forget(number))
 
     def dismiss(self) -> None:
         """Rank 0 ends: the others may leave; if they wait amid a command, they must."""
@@ -167,10 +200,24 @@ class EngineOfAll:
         """Within the block no other thread uses the engine, so what is asked for is all of one moment."""
         return self._turns.turn()
 
-    def call(self, method: str, *arguments: Any) -> Any:
-        """Call a method on every rank; the answer is that of rank 0."""
+    def call(
+        self, function: Callable[Concatenate[Engine, Given], Answer], *arguments: Given.args, **named: Given.kwargs
+    ) -> Answer:
+        """Call a function of an engine on every rank; the answer is that of rank 0."""
+        return self._call(function, arguments, named, changes=True)
+
+    def ask(
+        self, query: Callable[Concatenate[Engine, Given], Answer], *arguments: Given.args, **named: Given.kwargs
+    ) -> Answer:
+        """The same for a function that changes nothing (`engine/queries.py`)."""
+        return self._call(query, arguments, named, changes=False)
+
+    def _call(
+        self, function: Callable[..., Answer], arguments: tuple[Any, ...], named: dict[str, Any], changes: bool
+    ) -> Answer:
         with self.turn():
-            return self._ranks.call(self._number, method, arguments)
+            answer: Answer = self._ranks.call(Command(self._number, function, arguments, named), changes)
+            return answer
 
 
 def serve(channel: Any, link: Any) -> None:
@@ -178,18 +225,15 @@ def serve(channel: Any, link: Any) -> None:
     engines: dict[int, Engine] = {}
     while True:
         try:
-            command: Command | SearchPath | None = channel.listen()
+            message: Build | Command | Forget | SearchPath | None = channel.listen()
         except (ImportError, AttributeError) as error:  # what unpickling raises
             warn(f"error: rank {channel.rank} cannot find what rank 0 sends: {error}")
             channel.abort(FAILED)
             raise
-        if command is None:
+        if message is None:
             return
         try:
-            if isinstance(command, SearchPath):
-                sys.path[:] = command.entries
-            else:
-                _obey(engines, command, link)
+            _obey(engines, message, link)
         except StoppedError:  # on all ranks at the same point, and rank 0 says why
             continue
         except (InputError, RunError) as error:
@@ -197,15 +241,16 @@ def serve(channel: Any, link: Any) -> None:
             channel.abort(FAILED)
 
 
-def _obey(engines: dict[int, Engine], command: Command, link: Any) -> None:
-    number = command.number
-    if command.method is None:
-        plan, start = command.arguments
-        engines[number] = Engine(plan, start, link)
-    elif command.method == "_forgotten":
-        engines.pop(number, None)
-    else:
-        getattr(engines[number], command.method)(*command.arguments)
+def _obey(engines: dict[int, Engine], message: Build | Command | Forget | SearchPath, link: Any) -> None:
+    match message:
+        case SearchPath(entries):
+            sys.path[:] = entries
+        case Build(number, plan, start):
+            engines[number] = Engine(plan, start, link)
+        case Command():
+            message.obey(engines)
+        case Forget(number):
+            engines.pop(number, None)
 
 
 def check_travels(integrator: Integrator) -> None:

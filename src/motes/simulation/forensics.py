@@ -17,6 +17,7 @@ import numpy as np
 from motes.core.box import AXES
 from motes.core.state import Array, Floats, Integers, Timeline, column_names
 from motes.decomposition.domain import TOO_FAR
+from motes.engine import queries
 from motes.engine.failures import NOT_FINITE, Failure
 from motes.engine.starts import Outline
 from motes.forces.field import BoundField
@@ -62,7 +63,7 @@ class Witness:
     def report(self, failure: Failure) -> str:
         """Several lines about the failure; the first says all that matters."""
         blamed = self.worst_pair(failure.pairs) if failure.pairs else None
-        rows = self._columns(self.engine.call("find", [failure.id] if blamed is None else [blamed[0]]))
+        rows = self._columns(self.engine.ask(queries.find, [failure.id] if blamed is None else [blamed[0]]))
         if len(rows["id"]) == 0:
             return f"step {failure.step}: a particle {failure.cause}"
         particle = {name: values[0] for name, values in rows.items()}
@@ -74,7 +75,7 @@ class Witness:
 
     def worst_pair(self, pairs: Sequence[Sequence[int]]) -> tuple[int, int]:
         """Of pairs of ids, that with the largest force, the faster particle first."""
-        rows = self._columns(self.engine.call("find", sorted(set(chain.from_iterable(pairs)))))
+        rows = self._columns(self.engine.ask(queries.find, sorted(set(chain.from_iterable(pairs)))))
         places = {int(number): place for place, number in enumerate(rows["id"])}
         known = sorted({tuple(sorted(pair)) for pair in pairs if all(number in places for number in pair)})
         one, other = (np.array([places[pair[side]] for pair in known], int) for side in (0, 1))
@@ -94,13 +95,13 @@ class Witness:
 
     def describe(self, number: int) -> str:
         """A particle by its id, and where it is."""
-        rows = self._columns(self.engine.call("find", [number]))
+        rows = self._columns(self.engine.ask(queries.find, [number]))
         where = "".join(f" at {self._place({name: values[0] for name, values in rows.items()})}" for _ in rows["id"])
         return f"particle {number}{where}"
 
     def describe_pair(self, pair: Sequence[int]) -> str:
         """A clause about two particles: their ids, distance and places."""
-        rows = self._columns(self.engine.call("find", list(pair)))
+        rows = self._columns(self.engine.ask(queries.find, list(pair)))
         order = [int(np.flatnonzero(rows["id"] == number)[0]) for number in pair]
         apart = self._distances(rows, np.array(order[:1]), np.array(order[1:]))[0]
         places = [self._place({name: values[k] for name, values in rows.items()}) for k in order]
@@ -236,7 +237,7 @@ class Witness:
         """Everyone within the largest cutoff of the particle, by positions relative to it."""
         cutoff = max((pair.max_cutoff for pair in self.pairs), default=0.0)
         position = [float(particle[axis]) for axis in self._axes]
-        found = self._columns(self.engine.call("near", position, cutoff))
+        found = self._columns(self.engine.ask(queries.near, position, cutoff))
         apart = self._positions(found)
         others = (found["id"] != particle["id"]) | (apart != 0).any(axis=0)
         return {name: values[others] for name, values in found.items()}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from motes.core.interrupts import Interrupt, noted_interrupts
 from motes.core.progress import progress_bar, steps_until_shown
+from motes.engine.downhill import begin_descent, descend, end_descent
 from motes.ranks.conductor import EngineOfAll
 
 STRIDE = 0.1
@@ -39,12 +40,12 @@ def minimize(engine: EngineOfAll, length: float, tolerance: float, steps: int) -
         tolerance: no component of a force may be larger.
         steps: at most.
     """
-    engine.call("begin_descent", STRIDE * length)
+    engine.call(begin_descent, STRIDE * length)
     with noted_interrupts() as interrupt, progress_bar(steps) as show:
         try:
             done = _descend(engine, tolerance, steps, show, interrupt)
         finally:
-            engine.call("end_descent")
+            engine.call(end_descent)
     interrupt.obey()
     return done
 
@@ -56,7 +57,7 @@ def _descend(
     done, stretch = 0, 1
     while True:
         started = time.perf_counter()
-        taken, largest = engine.call("descend", min(stretch, steps - done), tolerance)
+        taken, largest = engine.call(descend, min(stretch, steps - done), tolerance)
         done += taken
         progress(done)
         if largest <= tolerance or done == steps or interrupt.signal is not None:

@@ -12,15 +12,16 @@ import numpy as np
 from motes.core.box import Box
 from motes.core.frozen import read_only
 from motes.core.state import Array, Floats, Integers, Quanta
+from motes.engine import queries
 from motes.engine.failures import StoppedError
 from motes.engine.starts import Outline
-from motes.engine.step import PHASES, Plan
+from motes.engine.step import PHASES, Engine, Plan
 from motes.errors import RunError
 from motes.forces.field import Field
 from motes.forces.interaction import Pair
 from motes.formulas.elementwise import record_named
 from motes.integrators import Integrator
-from motes.ranks.conductor import EngineOfAll
+from motes.ranks.conductor import Answer, EngineOfAll
 from motes.simulation.forensics import Witness
 from motes.simulation.noise_trail import Noise, leave_mark
 
@@ -155,7 +156,7 @@ class Readings:
         """
         work, names, several = record_named(function, self._outline.world)
         with self._engine.turn():
-            results = self._engine.call("evaluate", work, names)[:, self._ranking()]
+            results = self._engine.ask(queries.evaluate, work, names)[:, self._ranking()]
         return tuple(results) if several else results[0]
 
     @property
@@ -165,25 +166,24 @@ class Readings:
     def _energies(self) -> tuple[float, float]:
         """Energy and virial."""
         _ = self._quanta  # of particles that overlap there are none
-        energies: tuple[float, float] = self._ask("energies")
-        return energies
+        return self._call(Engine.energies)
 
-    def _ask(self, command: str, *arguments: Any) -> Any:
-        """Call a method of all engines that may find a particle which it cannot work with."""
+    def _call(self, function: Callable[[Engine], Answer]) -> Answer:
+        """Call a function of all engines that may find a particle which it cannot work with."""
         try:
-            return self._engine.call(command, *arguments)
+            return self._engine.call(function)
         except StoppedError as stopped:
             raise RunError(self._witness.report(stopped.failure)) from None
 
     def _ranking(self) -> Integers:
         """Where the particles lie in the state, in the order of their ids."""
         if self._order is None:
-            self._order = np.argsort(self._engine.call("gather", "ids"))
+            self._order = np.argsort(self._engine.ask(queries.gather, "ids"))
         return self._order
 
     def _sorted(self, name: str) -> Array:
         with self._engine.turn():  # the values and their order are of one step
-            return read_only(np.ascontiguousarray(self._engine.call("gather", name)[..., self._ranking()].T))
+            return read_only(np.ascontiguousarray(self._engine.ask(queries.gather, name)[..., self._ranking()].T))
 
     # Numbers
 
@@ -201,7 +201,7 @@ class Readings:
     def kinetic_energy(self) -> float:
         """Sum of m v**2 / 2. Under Brownian motion, the mean in its bath, d N T / 2; under a flow none: NaN."""
         if self.has_velocities:
-            return float(self._engine.call("kinetic_energy"))
+            return self._engine.ask(queries.kinetic_energy)
         bath = math.nan if self._integrator.independent else self._integrator.temperature
         return 0.5 * self.degrees_of_freedom * bath
 
@@ -249,17 +249,16 @@ class Readings:
     @property
     def timings_by_rank(self) -> list[dict[str, float]]:
         """Seconds per phase for each rank, and the messages and bytes it sent."""
-        ranks: list[dict[str, float]] = self._engine.call("timings")
-        return ranks
+        return self._engine.ask(queries.timings)
 
     @property
     def imbalance(self) -> list[float]:
         """Largest over mean work of the ranks, each time it was measured; empty on one rank."""
-        return list(self._engine.call("imbalance"))
+        return list(self._engine.ask(queries.imbalance))
 
     def describe(self) -> dict[str, Any]:
         """What runs where, for headers."""
-        present, builds, listed = self._engine.call("lists")
+        present, builds, listed = self._engine.ask(queries.lists)
         return {
             "particles": present,
             "types": self._outline.type_names,

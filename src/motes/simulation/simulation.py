@@ -26,9 +26,11 @@ from motes.core.streams import warn
 from motes.core.threads import Team
 from motes.core.words import known_keywords
 from motes.decomposition.grid import check_images
+from motes.engine import queries
+from motes.engine.blame import fields_not_finite, worst_pairs
 from motes.engine.failures import Failure, StoppedError
 from motes.engine.starts import Outline, Saved, Start, start_of
-from motes.engine.step import Extremes, Plan
+from motes.engine.step import Engine, Extremes, Plan
 from motes.errors import InputError, RunError
 from motes.forces.field import Field
 from motes.forces.interaction import Pair
@@ -110,7 +112,7 @@ class Simulation(Readings):
         step = saved.step
         with compiling(integrator, interactions):
             simulation._set_up(outline, integrator, interactions, threads, skin, saved, step, saved.timeline, ranks)
-            simulation._ask("go_on")
+            simulation._call(Engine.go_on)
         simulation._refusal = None
         return simulation
 
@@ -160,7 +162,7 @@ class Simulation(Readings):
         """
         self._order = None
         try:
-            extremes: Extremes = self._engine.call("begin", anew)
+            extremes = self._engine.call(Engine.begin, anew)
         except StoppedError as stopped:
             raise InputError(self._witness.complaint(stopped.failure)) from None
         if not extremes.finite:
@@ -175,13 +177,13 @@ class Simulation(Readings):
                 f"a force or an energy at the start is not finite{self._blamed()}; "
                 "give particles places of their own, and a function that is finite there"
             )
-        number, who = min(self._engine.call("blame_fields"))
+        number, who = min(self._engine.call(fields_not_finite))
         name = self._plan.fields[number].name
         return f"the force or energy of the field {name} is not finite for {self._witness.describe(who)}"
 
     def _blamed(self) -> str:
         """The pair of particles with the largest force, as the ending of a message."""
-        pairs = self._engine.call("blame")
+        pairs = self._engine.call(worst_pairs)
         return f": {self._witness.describe_pair(self._witness.worst_pair(pairs))}" if pairs else ""
 
     @property
@@ -288,7 +290,7 @@ class Simulation(Readings):
         _ = self._quanta  # an observer may have made particles overlap
         while self._step < stop:
             try:
-                self._engine.call("run", stop - self.step, energy)
+                self._engine.call(Engine.run, stop - self.step, energy)
                 self._step = stop
             except StoppedError as stopped:
                 if not stopped.failure.outgrown:
@@ -363,7 +365,7 @@ class Simulation(Readings):
         """
         folder = Path(path).expanduser().absolute()
         with new_checkpoint(folder, self.step) as place:
-            answers = self._engine.call("save", place)
+            answers = self._engine.ask(queries.save, place)
             for rank, (wrong, *_) in enumerate(answers):
                 if wrong:
                     raise OSError(wrong, f"{os.strerror(wrong)} ({file_name(rank)})")
@@ -437,7 +439,7 @@ class Simulation(Readings):
         if self._ranks > 1:
             check_travels(bound)
         try:
-            self._engine.call("change_integrator", bound)
+            self._engine.call(Engine.change_integrator, bound)
         except StoppedError as stopped:
             raise InputError(self._witness.complaint(stopped.failure)) from None
         self._integrator = integrator
@@ -495,7 +497,7 @@ class Simulation(Readings):
         try:
             self._take_over(ids, columns)
         except InputError:
-            self._engine.call("take_back", ids, before)
+            self._engine.call(Engine.take_back, ids, before)
             self._order, self._refusal = None, refusal
             raise
         if refusal == INTERRUPTED and name != "positions":
@@ -506,7 +508,7 @@ class Simulation(Readings):
     def _take_over(self, ids: Integers, columns: dict[str, Array]) -> None:
         """Forces of what is assigned, with the quanta in force, if they still fit."""
         self._forget_moments()
-        self._engine.call("assign", ids, columns)
+        self._engine.call(Engine.assign, ids, columns)
         self._begin(anew=False)
 
     # Simulations of their own
@@ -524,7 +526,7 @@ class Simulation(Readings):
         """Another simulation in the same state, to the bit. It has no observers: their files are this one's."""
         _ = self._quanta  # there is no state of particles that overlap
         state = self._engine.here.state.emptied()
-        state.add(self._engine.call("find", self.ids))
+        state.add(self._engine.ask(queries.find, self.ids))
         return Simulation.going_on(
             state, self._outline, self._integrator, self._interactions, self.threads, self._skin_given,
             self._communicator,
