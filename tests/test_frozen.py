@@ -36,6 +36,7 @@ MADE = [
     motes.VelocityVerlet(0.1),
     motes.Langevin(0.1, temperature=1.0, friction=2.0, seed=3),
     motes.Brownian(0.1, temperature=1.0, friction=2.0, seed=3),
+    motes.Bussi(0.1, temperature=1.0, tau=2.0, seed=3),
 ]
 
 

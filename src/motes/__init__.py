@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from motes.formulas.trace import erf as erf
     from motes.formulas.trace import erfc as erfc
     from motes.integrators import Brownian as Brownian
+    from motes.integrators import Bussi as Bussi
     from motes.integrators import Flow as Flow
     from motes.integrators import Langevin as Langevin
     from motes.integrators import VelocityVerlet as VelocityVerlet
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Box": "motes.core.box",
     "Brownian": "motes.integrators",
+    "Bussi": "motes.integrators",
     "Checkpoint": "motes.observers",
     "Field": "motes.forces.field",
     "Flow": "motes.integrators",

@@ -199,6 +199,10 @@ def test_outputs_never_meet_inputs_or_one_another(write, outputs, message):
             'kind = "brownian"\ntemperature = 2.0\nfriction = 3.0\nseed = 4',
             "Brownian(dt=0.002, temperature=2.0, friction=3.0, seed=4)",
         ),
+        (
+            'kind = "bussi"\ntemperature = 2.0\ntau = 0.1\nseed = 4',
+            "Bussi(dt=0.002, temperature=2.0, tau=0.1, seed=4)",
+        ),
     ],
 )
 def test_integrators(write, integrator, words):

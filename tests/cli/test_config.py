@@ -182,7 +182,7 @@ WRONG = [
     (
         'kind = "velocity-verlet"',
         'kind = "x"',
-        "[integrator]: kind = 'x' is unknown; known are 'velocity-verlet', 'langevin', 'brownian'",
+        "[integrator]: kind = 'x' is unknown; known are 'velocity-verlet', 'langevin', 'brownian', 'bussi'",
     ),
     (
         'kind = "pair"',

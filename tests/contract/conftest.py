@@ -93,6 +93,7 @@ INTEGRATORS: dict[str, Callable[[float], Any]] = {
     "VelocityVerlet": lambda dt: motes.VelocityVerlet(dt),
     "Langevin": lambda dt: motes.Langevin(dt, temperature=1.0, friction=0.7, seed=5),
     "Brownian": lambda dt: motes.Brownian(dt / 50, temperature=1.0, friction=1.0, seed=6),
+    "Bussi": lambda dt: motes.Bussi(dt, temperature=1.0, tau=0.3, seed=7),
 }
 
 

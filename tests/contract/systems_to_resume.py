@@ -93,6 +93,7 @@ INTEGRATORS: dict[str, Callable[[], Any]] = {
     "VelocityVerlet": lambda: motes.VelocityVerlet(0.006),
     "Langevin": lambda: motes.Langevin(0.006, temperature=1.0, friction=0.7, seed=5),
     "Brownian": lambda: motes.Brownian(0.0002, temperature=1.0, friction=1.0, seed=6),
+    "Bussi": lambda: motes.Bussi(0.006, temperature=1.0, tau=0.3, seed=7),
     "Flow": lambda: motes.Flow(swirl, 0.01, "rk4"),
 }
 
@@ -138,14 +139,19 @@ class Run:
             "images": digest(simulation.images),
             "velocities": digest(simulation.velocities),
             "forces": digest(simulation.forces),
-            "energies": [simulation.potential_energy.hex(), simulation.kinetic_energy.hex(), simulation.virial.hex()],
+            "energies": [
+                simulation.potential_energy.hex(),
+                simulation.kinetic_energy.hex(),
+                simulation.virial.hex(),
+                simulation.conserved_energy.hex(),
+            ],
             "thermo": (folder / f"{self.name}.csv").read_text(),
             "frames": frames_in(folder / f"{self.name}.gsd"),
         }
 
 
 RUNS = [Run(system, name) for system in (mixture, plane, cloud) for name in ("VelocityVerlet", "Langevin", "Brownian")]
-RUNS += [Run(dust, "Flow"), Run(dust, "VelocityVerlet")]
+RUNS += [Run(dust, "Flow"), Run(dust, "VelocityVerlet"), Run(plane, "Bussi")]
 
 
 SHOWN = ("position", "velocity", "mass", "typeid", "charge")
@@ -195,7 +201,13 @@ def perform(part: str, run: Run, threads: int, folder: Path) -> dict[str, Any]:
     return {**run.outcome(simulation, folder), "ranks": simulation.describe()["ranks"]}
 
 
-ON_RANKS = [Run(mixture, "VelocityVerlet"), Run(plane, "Langevin"), Run(cloud, "Brownian"), Run(dust, "Flow")]
+ON_RANKS = [
+    Run(mixture, "VelocityVerlet"),
+    Run(plane, "Langevin"),
+    Run(cloud, "Brownian"),
+    Run(mixture, "Bussi"),
+    Run(dust, "Flow"),
+]
 """What the script runs: each system and each integrator once."""
 
 

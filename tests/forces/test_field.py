@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import motes
-from motes.formulas.bind import World
+from motes.formulas.bind import Names
 from motes.formulas.derive import derive_field, evaluate
 
 SIZE = 8.0
@@ -42,7 +42,7 @@ ENERGIES = {
 @pytest.mark.parametrize("dimensions", [2, 3])
 def test_forces_are_minus_the_slopes_of_the_energy(energy: Any, dimensions: int) -> None:
     simulation = at_rest(motes.Field(energy), dimensions=dimensions)
-    bound = motes.Field(energy).bind(World(("open",) * dimensions, (0, 1), ("charge",))).bound
+    bound = motes.Field(energy).bind(Names(("open",) * dimensions, (0, 1), ("charge",))).bound
 
     def energies(places: Any) -> Any:
         values = {f"p_{name}": places[:, a] for a, name in enumerate("xyz"[:dimensions])}
@@ -168,6 +168,6 @@ def test_a_force_that_throws_a_particle_out_names_it():
 
 
 def test_equal_parts_of_energy_and_forces_are_computed_once():
-    bound = motes.Field(lambda x, y: np.exp(-x * x - y * y)).bind(World(("open", "open"), ("A",), ())).bound
+    bound = motes.Field(lambda x, y: np.exp(-x * x - y * y)).bind(Names(("open", "open"), ("A",), ())).bound
     code = derive_field(bound.formulas[0], ["p_x", "p_y"])
     assert sum("exp(" in line for line in code.lines) == 1

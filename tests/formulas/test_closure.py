@@ -13,7 +13,7 @@ import motes
 from motes.errors import InputError
 from motes.forces.interaction import Pair
 from motes.forces.kernel import pair_key
-from motes.formulas.bind import World, bind, names_of, trace_named
+from motes.formulas.bind import Names, bind, names_of, trace_named
 from motes.formulas.derive import evaluate
 
 
@@ -79,7 +79,7 @@ def test_names_that_mean_something_else() -> None:
     cutoff, exp, x = 2.0, 3.0, 5.0
     pair = bound(lambda r: exp * r + cutoff)
     assert value(pair, 1.0) == 5.0
-    world = World(("periodic", "periodic"), ("A",), ("mu",))
+    world = Names(("periodic", "periodic"), ("A",), ("mu",))
     mu = 7.0
 
     def energy(y: Any) -> Any:

@@ -7,6 +7,7 @@ have there.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -28,17 +29,21 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Energy:
-    """The total energy at a step, and the part of it that changes by jumps, None if that is not known."""
+    """The total energy at a step, and the part of it that changes by jumps, None if that is not known.
+
+    conserved is the total less the heat from a bath; NaN where nobody counts it.
+    """
 
     step: int
     total: float
     jumps: float | None
+    conserved: float = math.nan
 
     @classmethod
     def of(cls, simulation: motes.Simulation) -> Energy:
         """At this moment."""
         total = simulation.potential_energy + simulation.kinetic_energy
-        return cls(simulation.step, total, energy_at_cutoffs(simulation))
+        return cls(simulation.step, total, energy_at_cutoffs(simulation), simulation.conserved_energy)
 
 
 def energy_at_cutoffs(simulation: motes.Simulation) -> float | None:

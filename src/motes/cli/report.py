@@ -195,12 +195,15 @@ def share(spent: float, total: float) -> str:
 def energy_change(first: Energy, last: Energy, simulation: motes.Simulation) -> str:
     """The total energy at last, and how it has changed since the first; drift is what the forces would conserve."""
     change, word, reason = last.total - first.total, "change", ""
-    if isinstance(simulation.integrator, motes.VelocityVerlet):
+    if simulation.integrator.conserves_energy:
         if first.jumps is None or last.jumps is None:
             reason = "; pairs that cross the cutoff change it by a jump, which shift takes away"
         else:
-            change, word = change - (last.jumps - first.jumps), "drift"
-            reason = ", but for jumps of pairs at the cutoff" if first.jumps or last.jumps else ""
+            heat = change - (last.conserved - first.conserved)
+            change, word = change - heat - (last.jumps - first.jumps), "drift"
+            known = {"jumps of pairs at the cutoff": first.jumps or last.jumps, "heat from the bath": heat}
+            parts = " and ".join(name for name, part in known.items() if part)
+            reason = f", but for {parts}" if parts else ""
     relative = f" ({change / abs(first.total):+.2e} of it)" if first.total else ""
     return f"{last.total:.8g}, {word} {change:+.2e}{relative} from step {first.step} to {last.step}{reason}"
 

@@ -63,7 +63,8 @@ class State:
     positions are relative to the origin of the box; images count the edges of the box that were taken off when they
     were wrapped; forces count quanta; ghost_axes tells by its bits along which axes a particle lies beyond the upper
     side of the region (0 for all that are owned). stride is the farthest that a step may take a particle along an axis,
-    and fastest the largest component of a velocity after the last kick.
+    and fastest the largest component of a velocity after the last kick. memory is what the integrator remembers from
+    step to step, the same on all ranks.
     """
 
     box: Box
@@ -81,6 +82,7 @@ class State:
     attributes: dict[str, Floats]
     ghosts: int = 0
     timeline: Timeline = Timeline(1.0)
+    memory: dict[str, float] = field(default_factory=dict)
     stride: float = np.inf
     fastest: float = 0.0
 

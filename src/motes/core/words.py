@@ -17,6 +17,7 @@ from motes.errors import InputError
 FOREIGN = {
     "Brownian": "BD Overdamped OverdampedLangevin",
     "Checkpoint": "Restart",
+    "Bussi": "CSVR VRescale StochasticVelocityRescaling",
     "Langevin": "NVT BAOAB",
     "Particles": "Atoms State",
     "Simulation": "System Context",
@@ -42,6 +43,7 @@ FOREIGN = {
     "integrator": "fix method",
     "interactions": "forces force_field potential potentials pair pairs",
     "kind": "style",
+    "bussi": "csvr v-rescale vrescale",
     "langevin": "nvt baoab",
     "lengths": "L size cell edges dimensions box_size",
     "lennard-jones": "lj lj/cut",

@@ -16,10 +16,8 @@ from motes.core.box import AXES, Box
 from motes.core.state import Array, Floats, Integers
 from motes.decomposition.domain import total_of
 from motes.engine.step import Engine
-from motes.exact.quanta import power_above
 from motes.formulas.bind import MASS
 from motes.formulas.elementwise import Work
-from motes.integrators.kinetic import kinetic_quanta, largest_kinetic
 from motes.storage.columns import file_name, write_columns
 
 
@@ -96,9 +94,7 @@ def _collect(engine: Engine, rows: Integers) -> Integers:
 
 def kinetic_energy(engine: Engine) -> float:
     """Kinetic energy of this moment."""
-    largest = float(engine.link.maximum(np.array([largest_kinetic(engine.state, engine.team)]))[0])
-    quantum = max(power_above(largest) * 2.0**-62, 2.0**-1000)
-    return total_of(kinetic_quanta(engine.state, engine.team, quantum), engine.link) * quantum
+    return engine.world.measure()
 
 
 def timings(engine: Engine) -> list[dict[str, float]]:

@@ -10,7 +10,7 @@ import numpy as np
 from motes.core.box import Box
 from motes.core.state import Floats, Quanta, State, Timeline
 from motes.decomposition.domain import Link
-from motes.formulas.bind import World
+from motes.formulas.bind import Names
 from motes.particles.particles import Particles
 from motes.particles.recipes import Recipe
 from motes.storage.columns import ColumnFile, read_rows
@@ -48,9 +48,9 @@ class Outline:
         return replace(self, attributes=ends)
 
     @property
-    def world(self) -> World:
+    def names(self) -> Names:
         """What functions can be about."""
-        return World(self.box.boundary, self.type_names, tuple(self.attributes))
+        return Names(self.box.boundary, self.type_names, tuple(self.attributes))
 
     @property
     def density(self) -> float:
@@ -66,6 +66,7 @@ class Saved:
     quanta: Quanta
     step: int
     timeline: Timeline
+    memory: dict[str, float]
     attributes: tuple[str, ...]
     folder: Path
     files: tuple[ColumnFile, ...]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from time import perf_counter, process_time
 from typing import Any
 
@@ -29,6 +30,7 @@ from motes.forces.pair import CROWDED, PairForces, PairSums
 from motes.forces.plan import PairPlan
 from motes.integrators.fire import Descent
 from motes.integrators.motion import Integrator
+from motes.integrators.world import World
 from motes.neighbors.list import NeighborList
 from motes.particles.recipes import Recipe
 
@@ -48,6 +50,10 @@ class Plan:
     step: int
     """The first."""
     timeline: Timeline
+    memory: dict[str, float]
+    """What the integrator remembers of the steps before."""
+    freedom: int
+    """Degrees of freedom."""
 
     @property
     def stride(self) -> float:
@@ -116,11 +122,12 @@ class Engine:
 
     def __init__(self, plan: Plan, start: Start, link: Link) -> None:
         self.state = own_share(start, link)
-        self.state.step, self.state.timeline = plan.step, plan.timeline
+        self.state.step, self.state.timeline, self.state.memory = plan.step, plan.timeline, dict(plan.memory)
         self._recipe = start if isinstance(start, Recipe) else None
         self.link = link
         self.team = Team(plan.threads)
         self.integrator = plan.integrator
+        self.world = World(self.state, self.team, link.maximum, partial(total_of, link=link), plan.freedom)
         self.forces = PairForces(plan.forces, self.team)
         self.fields = FieldForces(plan.fields, self.team)
         self.neighbors = NeighborList(plan.forces.cutoff, plan.skin, self.team)
@@ -139,7 +146,7 @@ class Engine:
         self._careful = False
         self._needs = Needs()
         self._before = self.state.quanta, self._energy_quantum
-        self._kept: tuple[int, Quanta, Needs, Integers] | None = None
+        self._kept: tuple[int, Quanta, dict[str, float], Needs, Integers] | None = None
 
     def run(self, steps: int, energy: bool) -> None:
         """Take steps; after the last one, energy and virial are known if asked for."""
@@ -170,6 +177,9 @@ class Engine:
             lap("neighbors")
         self.compute_forces(energy)
         self._attempt(self.integrator.second_half, state, self.team)
+        if self.integrator.coupled:
+            self.world.measure()
+            self._attempt(self.integrator.couple, self.world)
         lap("integrate")
 
     def rebuild(self) -> None:
@@ -344,7 +354,7 @@ class Engine:
         self.clock = Clock(self.link)
         self.balancer.restart(self.work)
 
-    def change_integrator(self, integrator: Integrator) -> None:
+    def change_integrator(self, integrator: Integrator, freedom: int) -> None:
         """Go on with another integrator from this step; if it cannot start here, all stays as it is."""
         self._next = self.state.step
         self._attempt(integrator.start, self.state, self.team)
@@ -357,6 +367,8 @@ class Engine:
             self.rebuild()
             self.compute_forces(energy=False)
         self.state.timeline = self.state.timeline.going_on(self.state.step, integrator.dt)
+        self.state.memory = {}
+        self.world.freedom = freedom
         self.state.fastest = 0.0  # it may be one that has no velocities
         self.integrator = integrator
 
@@ -411,13 +423,14 @@ class Engine:
         """Keep a copy of this moment in memory, to come back to."""
         self._kept = None  # so that there are never two
         rows = self.state.take(np.arange(self.state.owned))
-        self._kept = self.state.step, self.state.quanta, self._needs, rows
+        self._kept = self.state.step, self.state.quanta, dict(self.state.memory), self._needs, rows
 
     def go_back(self) -> int:
         """To the moment that was kept; return its step."""
         assert self._kept is not None  # rank 0 had it kept before the first step  # noqa: S101
         self._failure, self._careful = None, False
-        step, self.state.quanta, self._needs, rows = self._kept
+        step, self.state.quanta, memory, self._needs, rows = self._kept
+        self.state.memory = dict(memory)
         self.state.keep(np.zeros(0, np.int64))
         self.state.ghosts = 0
         self.state.add(rows)

@@ -20,7 +20,7 @@ from motes.core.state import Floats, Integers
 from motes.errors import InputError
 from motes.exact.functions import cos, log, sin
 
-LANGEVIN, BROWNIAN, THERMAL, PLACES = 1, 2, 3, 4
+LANGEVIN, BROWNIAN, THERMAL, PLACES, BUSSI = 1, 2, 3, 4, 5
 """Purposes: noise for one never repeats that for another."""
 
 MASK = 0xFFFFFFFF
@@ -51,6 +51,30 @@ def normals(seed: int, purpose: int, step: int, particle: int) -> tuple[float, f
     second = np.sqrt(-2.0 * log((c + 0.5) * UNIT))
     angle = TURN * ((b + 0.5) * UNIT - 0.5)
     return first * cos(angle), first * sin(angle), second * cos(TURN * ((d + 0.5) * UNIT - 0.5))
+
+
+@njit(cache=True, nogil=True)
+def normal_and_squares(seed: int, purpose: int, step: int, count: int) -> tuple[float, float]:
+    """A standard normal number, and the sum of the squares of `count` others.
+
+    That sum is twice a number of the gamma distribution of shape count / 2, found by rejection (Marsaglia and Tsang,
+    ACM Trans. Math. Softw. 26, 363, 2000), so it takes the same time for any count. Each try draws anew.
+    """
+    first, second, third = normals(seed, purpose, step, 0)
+    if count < 3:
+        return first, (0.0 if count < 1 else second * second + (0.0 if count < 2 else third * third))
+    d = 0.5 * count - 1.0 / 3.0
+    width = 1.0 / np.sqrt(9.0 * d)
+    attempt = 1
+    while True:
+        x = normals(seed, purpose, step, attempt)[0]
+        counter = step >> 32 & 0xFFFF | purpose << 16
+        word = philox(attempt, 1, step & MASK, counter, seed & MASK, seed >> 32 & MASK)[0]
+        root = 1.0 + width * x
+        v = root * root * root
+        if v > 0.0 and log((word + 0.5) * UNIT) < 0.5 * x * x + d * (1.0 - v + log(v)):
+            return first, 2.0 * d * v
+        attempt += 1
 
 
 @njit(cache=True, nogil=True)

@@ -22,7 +22,7 @@ from motes.errors import InputError, ParticleError
 from motes.forces.field_kernel import field_key, field_source
 from motes.forces.interaction import INSTEAD
 from motes.forces.pair import PairSums
-from motes.formulas.bind import MASS, Bound, Traced, World, bind, check_given, names_of, trace_named
+from motes.formulas.bind import MASS, Bound, Names, Traced, bind, check_given, names_of, trace_named
 from motes.formulas.compile import load, source_of
 from motes.formulas.expression import expression_parameters, parse
 from motes.formulas.trace import describe
@@ -89,13 +89,13 @@ class Field(Frozen):
     def __repr__(self) -> str:
         return shown(self, self._short, **self.parameters)
 
-    def bind(self, world: World) -> BoundField:
-        """The field in this world: every name resolved, and compiled."""
-        bound = bind(self.name, self._needed, self._formulas, self.parameters, world)
+    def bind(self, names: Names) -> BoundField:
+        """The field in this names: every name resolved, and compiled."""
+        bound = bind(self.name, self._needed, self._formulas, self.parameters, names)
         if len(bound.formulas) != 1:
             raise InputError(f"{self.name} must return one energy, but returns {len(bound.formulas)} numbers")
-        key = field_key(bound, world.boundary)
-        module = load(key, lambda: field_source(bound, world.boundary))
+        key = field_key(bound, names.boundary)
+        module = load(key, lambda: field_source(bound, names.boundary))
         plan = FieldPlan(self.name, key, source_of(module), *bound.rows, bound.attributes)
         return BoundField(bound, plan)
 

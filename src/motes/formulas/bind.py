@@ -32,7 +32,7 @@ MASS = "mass"
 
 
 @dataclass(frozen=True)
-class World:
+class Names:
     """What a function can be about: the boundary along each axis, types, the names of the particles' attributes."""
 
     boundary: tuple[Boundary, ...]
@@ -129,7 +129,7 @@ def bind(
     needed: Mapping[str, bool],
     formulas: Callable[[Sequence[str], Collection[str]], Traced],
     given: Mapping[str, Any],
-    world: World,
+    names: Names,
 ) -> Bound:
     """Resolve the names of a function.
 
@@ -138,22 +138,22 @@ def bind(
         needed: the names it takes, and whether it needs them.
         formulas: traces the function with these names as symbols; the second are not to be used for others.
         given: numbers, and tables by type, by name.
-        world: what else there is.
+        names: what else there is.
     """
-    own = (MASS, *world.attributes)
-    known = [word for word in needed if word in given or word in world.coordinates or word in own]
+    own = (MASS, *names.attributes)
+    known = [word for word in needed if word in given or word in names.coordinates or word in own]
     for word, needs in needed.items():
         if needs and word not in known:
-            raise InputError(f"{name}: {_unknown(word, world, (*world.coordinates, *given, *own))}")
+            raise InputError(f"{name}: {_unknown(word, names, (*names.coordinates, *given, *own))}")
     traced, held = formulas(known, {*COORDINATES, *given, *own})
     values: dict[str, float | Array] = {
-        word: by_type(f"{name}: {word}", value, world.type_names) for word, value in given.items()
+        word: by_type(f"{name}: {word}", value, names.type_names) for word, value in given.items()
     }
     values |= held
     single = {word: value for word, value in values.items() if isinstance(value, float)}
     symbols = {word: symbol(PREFIX + word) for word in (*known, *held)}
     # Those that were given go before attributes of the same name.
-    left = frozenset().union(*(formula.symbols for formula in traced)) - set(values) - set(world.coordinates)
+    left = frozenset().union(*(formula.symbols for formula in traced)) - set(values) - set(names.coordinates)
     return Bound(
         name=name,
         formulas=tuple(numbers_as_exponents(formula, single).substitute(symbols) for formula in traced),
@@ -163,11 +163,11 @@ def bind(
     )
 
 
-def _unknown(word: str, world: World, known: Sequence[str]) -> str:
-    if word == "z" and world.dimensions == 2:
+def _unknown(word: str, names: Names, known: Sequence[str]) -> str:
+    if word == "z" and names.dimensions == 2:
         return "there is no z in two dimensions"
     return (
-        f"unknown name {word!r}: it is no coordinate ({', '.join(world.coordinates)}), was not given as "
+        f"unknown name {word!r}: it is no coordinate ({', '.join(names.coordinates)}), was not given as "
         f"{word}=..., and the particles have no attribute of this name; {did_you_mean(word, known)}"
     )
 

@@ -28,7 +28,7 @@ from motes.core.progress import compiling
 from motes.core.threads import Team
 from motes.core.words import known_keywords
 from motes.errors import InputError
-from motes.formulas.bind import PREFIX, Traced, World, bind, names_of, numbers_as_exponents
+from motes.formulas.bind import PREFIX, Names, Traced, bind, names_of, numbers_as_exponents
 from motes.formulas.closure import record_with_numbers
 from motes.formulas.compile import load, source_of
 from motes.formulas.formula import Expression, symbol
@@ -120,7 +120,7 @@ def record(formulas: Sequence[Expression], symbols: Sequence[str], single: Seque
     return Work(key, source_of(module), len(formulas))
 
 
-def record_named(function: Callable[..., Any], world: World) -> tuple[Work, tuple[str, ...], bool]:
+def record_named(function: Callable[..., Any], given: Names) -> tuple[Work, tuple[str, ...], bool]:
     """The loop for a function of a particle, the names of what it takes, and whether it returns several results."""
     several = False
 
@@ -130,7 +130,7 @@ def record_named(function: Callable[..., Any], world: World) -> tuple[Work, tupl
         several = not isinstance(traced, Expression)
         return ((traced,) if isinstance(traced, Expression) else traced), {}
 
-    bound = bind(describe(function), names_of(function), formulas, {}, world)
+    bound = bind(describe(function), names_of(function), formulas, {}, given)
     names = tuple(sorted(bound.symbols))
     work = record(bound.formulas, [PREFIX + name for name in names], [name == "t" for name in names])
     return work, names, several

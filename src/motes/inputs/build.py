@@ -25,6 +25,7 @@ from motes.forces.interaction import BoundPair, Pair, mix
 from motes.forces.potentials import BUILT_IN
 from motes.inputs.config import (
     BoxTable,
+    BussiTable,
     Config,
     FieldTable,
     LangevinTable,
@@ -38,7 +39,7 @@ from motes.inputs.config import (
     read_tables,
     validated,
 )
-from motes.integrators import Brownian, Langevin, VelocityVerlet
+from motes.integrators import Brownian, Bussi, Langevin, VelocityVerlet
 from motes.particles.builders import fcc
 from motes.particles.builders import random as random_particles
 from motes.particles.particles import Particles
@@ -178,7 +179,7 @@ def build_interaction(job: Job, number: int, table: PairTable | FieldTable) -> P
     outline, folder = job.outline, job.path.parent
     if isinstance(table, FieldTable):
         field = build_field(table, outline, folder)
-        field.bind(outline.world)
+        field.bind(outline.names)
         return field
     pair = build_pair(table, outline, folder)
     job.bound[number] = pair.bind(outline.type_names, outline.attributes)
@@ -278,6 +279,8 @@ def build_integrator(job: Job) -> Any:
     with blame(job.path, "[integrator]"):
         if isinstance(table, VelocityVerletTable):
             return VelocityVerlet(table.dt)
+        if isinstance(table, BussiTable):
+            return Bussi(table.dt, table.temperature, table.tau, table.seed)
         kind = Langevin if isinstance(table, LangevinTable) else Brownian
         return kind(table.dt, table.temperature, by_label(table.friction, job.outline), table.seed)
 

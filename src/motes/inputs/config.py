@@ -307,7 +307,19 @@ class BrownianTable(BathTable):
     kind: Literal["brownian"]
 
 
-IntegratorTable = Annotated[VelocityVerletTable | LangevinTable | BrownianTable, Field(discriminator="kind")]
+class BussiTable(Table):
+    """Constant temperature of the whole, by one factor a step."""
+
+    kind: Literal["bussi"]
+    dt: Positive
+    temperature: NotNegative
+    tau: Positive
+    seed: Seed
+
+
+IntegratorTable = Annotated[
+    VelocityVerletTable | LangevinTable | BrownianTable | BussiTable, Field(discriminator="kind")
+]
 
 
 class RunTable(Table):

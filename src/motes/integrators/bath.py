@@ -18,7 +18,7 @@ from motes.core.threads import Team
 from motes.core.words import did_you_mean, known_keywords
 from motes.errors import InputError, ParticleError
 from motes.exact.noise import check_seed
-from motes.formulas.bind import World, by_type
+from motes.formulas.bind import Names, by_type
 from motes.integrators.motion import Integrator, positive
 
 
@@ -54,18 +54,18 @@ class HeatBath(Integrator):
             number(name, value, above=0.0) if self.needs_friction else number(name, value, minimum=0.0, maximum=LARGEST)
         )
 
-    def bind(self, world: World) -> Integrator:
+    def bind(self, names: Names) -> Integrator:
         """The same with friction in the order of the types, or of an attribute that there is."""
         if isinstance(self.friction, str):
-            if self.friction not in world.attributes:
+            if self.friction not in names.attributes:
                 raise InputError(
                     f"{type(self).__name__}: friction: the particles have no attribute {self.friction!r}; "
-                    f"{did_you_mean(self.friction, world.attributes)}"
+                    f"{did_you_mean(self.friction, names.attributes)}"
                 )
         elif isinstance(self.friction, Mapping):
-            table = by_type(f"{type(self).__name__}: friction", self.friction, world.type_names)
-            return type(self)(self.dt, self.temperature, np.full(len(world.type_names), table), self.seed)
-        return super().bind(world)
+            table = by_type(f"{type(self).__name__}: friction", self.friction, names.type_names)
+            return type(self)(self.dt, self.temperature, np.full(len(names.type_names), table), self.seed)
+        return super().bind(names)
 
     def start(self, state: State, team: Team) -> None:  # noqa: ARG002  # as the base class has it
         """Refuse a particle whose friction no medium has."""

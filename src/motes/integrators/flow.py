@@ -25,7 +25,7 @@ from motes.core.state import ROUND, Floats, State
 from motes.core.threads import SMALLEST_PART, Team
 from motes.core.words import known_keywords
 from motes.errors import InputError, OutgrownError, ParticleError
-from motes.formulas.bind import MASS, Bound, World, bind, check_given, names_of, trace_named
+from motes.formulas.bind import MASS, Bound, Names, bind, check_given, names_of, trace_named
 from motes.formulas.compile import load, source_of
 from motes.formulas.trace import describe
 from motes.integrators.flow_source import LANES, METHODS, flow_source_of
@@ -74,19 +74,19 @@ class Flow(Integrator):
         name = getattr(self.function, "__name__", type(self.function).__name__)
         return shown(self, name, dt=self.dt, method=self.method, **self.parameters)
 
-    def bind(self, world: World) -> Integrator:
+    def bind(self, names: Names) -> Integrator:
         """The same without the user's code: its formulas as source, and the numbers it needs."""
-        wanted = SEVERAL[world.dimensions]
+        wanted = SEVERAL[names.dimensions]
         bound = bind(
             self.name,
             self._needed,
             lambda names, taken: trace_named(self.function, names, taken, wanted),
             self.parameters,
-            world,
+            names,
         )
-        if len(bound.formulas) != world.dimensions:
+        if len(bound.formulas) != names.dimensions:
             raise InputError(f"{self.name} must return {wanted}, but returns {_count(len(bound.formulas))}")
-        return _planned(self, bound, world.boundary)
+        return _planned(self, bound, names.boundary)
 
     def first_half(self, state: State, team: Team) -> None:
         """Only what `bind` returns can run."""

@@ -5,10 +5,15 @@ The quantum is chosen for the largest energy of a particle at this moment, so it
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import numpy as np
+
 from motes.core.compiled import njit
 from motes.core.state import ROUND, Floats, State
 from motes.core.threads import Team
 from motes.exact.arithmetic import from_bits, round_with, to_bits
+from motes.exact.quanta import power_above
 
 SPLIT = 2.0**32
 
@@ -42,13 +47,16 @@ def add_kinetic(begin: int, end: int, velocities: Floats, mass: Floats, quantum:
     return high, low
 
 
-def largest_kinetic(state: State, team: Team) -> float:
-    """The largest kinetic energy of an owned particle."""
-    largest: float = max(team.split(find_largest, state.owned, state.velocities, state.mass))
-    return largest
+def total_kinetic(
+    state: State, team: Team, maximum: Callable[[Floats], Floats], total: Callable[[int], int]
+) -> float:  # fmt: skip
+    """The kinetic energy of all particles of all ranks, by the largest and the sum over ranks."""
+    largest = max(team.split(find_largest, state.owned, state.velocities, state.mass))
+    quantum = max(power_above(float(maximum(np.array([largest]))[0])) * 2.0**-62, 2.0**-1000)
+    return total(_quanta(state, team, quantum)) * quantum
 
 
-def kinetic_quanta(state: State, team: Team, quantum: float) -> int:
+def _quanta(state: State, team: Team, quantum: float) -> int:
     """The kinetic energy of the owned particles in these quanta, of which the largest has up to 2**62."""
     sums = team.split(add_kinetic, state.owned, state.velocities, state.mass, quantum)
     high: int = sum(high for high, _ in sums)

@@ -24,7 +24,8 @@ from motes.core.threads import Team
 from motes.errors import InputError, OutgrownError, ParticleError
 from motes.exact.arithmetic import fma, from_bits, to_bits
 from motes.exact.quanta import SPEEDS
-from motes.formulas.bind import World
+from motes.formulas.bind import Names
+from motes.integrators.world import World
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -98,6 +99,10 @@ class Integrator(Frozen, ABC):
     """Whether particles feel nothing, so that each can be carried through many steps on its own."""
     has_velocities: ClassVar[bool] = True
     """Whether the velocities of the particles carry them; otherwise they mean nothing."""
+    conserves_energy: ClassVar[bool] = False
+    """Whether the energy is conserved, but for the error of dt, less the heat that the memory of the state counts."""
+    coupled: ClassVar[bool] = False
+    """Whether a step ends with `couple`, for which all ranks measure the world."""
     dt: float
     temperature: float = 0.0
     """That of the heat bath, 0 without one."""
@@ -109,7 +114,7 @@ class Integrator(Frozen, ABC):
         """Whether it leaves the total momentum to the forces."""
         return False
 
-    def bind(self, world: World) -> Integrator:  # noqa: ARG002  # only a flow has names to bind
+    def bind(self, names: Names) -> Integrator:  # noqa: ARG002  # only a flow has names to bind
         """A copy for the engine of a rank, without any of the user's code, so that it can travel to other ranks."""
         return deepcopy(self)
 
@@ -127,6 +132,9 @@ class Integrator(Frozen, ABC):
     @abstractmethod
     def second_half(self, state: State, team: Team) -> None:
         """From F(t + dt) to v(t + dt)."""
+
+    def couple(self, world: World) -> None:
+        """What all particles together do to each, after the second half; only where coupled is true."""
 
     def _kick(self, state: State, team: Team, time: float) -> None:
         quanta = state.quanta

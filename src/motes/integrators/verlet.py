@@ -22,6 +22,8 @@ class VelocityVerlet(Integrator):
     VelocityVerlet(dt=0.005)
     """
 
+    conserves_energy = True
+
     @known_keywords
     def __init__(self, dt: float) -> None:
         self.dt = positive("dt", dt)

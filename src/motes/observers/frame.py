@@ -148,6 +148,11 @@ class Frame:
         return float(self._read("temperature"))
 
     @property
+    def conserved_energy(self) -> float:
+        """Potential and kinetic energy, less the heat from a bath; NaN where nobody counts it."""
+        return float(self._read("conserved_energy"))
+
+    @property
     def virial(self) -> float:
         """Sum over pairs of r . F."""
         return float(self._read("virial"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,9 +21,18 @@ from motes.forces.field import Field
 from motes.forces.interaction import Pair
 from motes.formulas.elementwise import record_named
 from motes.integrators import Integrator
+from motes.integrators.bussi import HEAT
 from motes.ranks.conductor import Answer, EngineOfAll
 from motes.simulation.forensics import Witness
 from motes.simulation.noise_trail import Noise, leave_mark
+
+
+def degrees_of_freedom(
+    outline: Outline, integrator: Integrator, interactions: Sequence[Pair | Field]
+) -> int:  # fmt: skip
+    """d (N - 1) where total momentum is conserved, d N elsewhere."""
+    outside = bool(outline.box.walls) or any(isinstance(one, Field) for one in interactions)
+    return outline.box.dimensions * (outline.count - (integrator.conserves_momentum and not outside))
 
 
 class Readings:
@@ -154,7 +163,7 @@ class Readings:
         The function takes any of x, y, z, t, the attributes and the mass by name, as that of a Field does. Every rank
         computes it for its own particles; only the results are gathered.
         """
-        work, names, several = record_named(function, self._outline.world)
+        work, names, several = record_named(function, self._outline.names)
         with self._engine.turn():
             results = self._engine.ask(queries.evaluate, work, names)[:, self._ranking()]
         return tuple(results) if several else results[0]
@@ -208,9 +217,17 @@ class Readings:
     @property
     def degrees_of_freedom(self) -> int:
         """d (N - 1) where total momentum is conserved, d N elsewhere."""
-        outside = bool(self._outline.box.walls) or any(isinstance(one, Field) for one in self._interactions)
-        conserved = self._integrator.conserves_momentum and not outside
-        return self._outline.box.dimensions * (len(self) - conserved)
+        return degrees_of_freedom(self._outline, self._integrator, self._interactions)
+
+    @property
+    def conserved_energy(self) -> float:
+        """Potential and kinetic energy, less the heat that a bath has given since it took over.
+
+        It tells the error of the integration. NaN where nobody counts the heat: Langevin, Brownian motion and flows.
+        """
+        if not self._integrator.conserves_energy:
+            return math.nan
+        return self.potential_energy + self.kinetic_energy - self._engine.here.state.memory.get(HEAT, 0.0)
 
     @property
     def temperature(self) -> float:

@@ -18,11 +18,11 @@ from motes.engine.starts import Outline
 from motes.errors import InputError
 from motes.forces.field import BoundField, Field
 from motes.forces.interaction import BoundPair, Pair
-from motes.integrators import Brownian, Integrator, Langevin, VelocityVerlet
+from motes.integrators import Brownian, Bussi, Integrator, Langevin, VelocityVerlet
 from motes.integrators.flow import BoundFlow
 from motes.storage.manifest import InteractionRecord
 
-KINDS: dict[str, type[Integrator]] = {"VelocityVerlet": VelocityVerlet, "Langevin": Langevin, "Brownian": Brownian}
+KINDS: dict[str, type[Integrator]] = {kind.__name__: kind for kind in (VelocityVerlet, Langevin, Brownian, Bussi)}
 
 
 @cache
@@ -36,7 +36,7 @@ def records_of(interactions: Sequence[Pair | Field], outline: Outline) -> tuple[
     return tuple(
         record_of_pair(one.bind(outline.type_names, outline.attributes))
         if isinstance(one, Pair)
-        else record_of_field(one.bind(outline.world))
+        else record_of_field(one.bind(outline.names))
         for one in interactions
     )
 
@@ -56,7 +56,7 @@ def record_of_field(field: BoundField) -> InteractionRecord:
 
 def record_of_integrator(integrator: Integrator, outline: Outline) -> dict[str, Any]:
     """What is kept of an integrator: its parameters, or how to know again that which has a function."""
-    bound = integrator.bind(outline.world)
+    bound = integrator.bind(outline.names)
     if isinstance(bound, BoundFlow):
         numbers = bound.numbers.tolist(), bound.tables.tolist(), bound.attributes
         record = _record(bound.name, bound.key, numbers, bound.dt)

@@ -88,7 +88,14 @@ def from_manifest(
     if manifest.quanta.position not in ((box.spacing,) * box.dimensions, tuple(box.far_spacing.tolist())):
         raise InputError(f"{place}: its box has another grid than this Motes gives it: use the version that wrote it")
     saved = Saved(
-        outline.box, manifest.quanta, manifest.step, manifest.timeline, tuple(outline.attributes), place, manifest.files
+        outline.box,
+        manifest.quanta,
+        manifest.step,
+        manifest.timeline,
+        manifest.memory,
+        tuple(outline.attributes),
+        place,
+        manifest.files,
     )
     simulation = Simulation.going_on(
         saved, outline, integrator, interactions, threads,

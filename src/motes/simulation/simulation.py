@@ -46,7 +46,7 @@ from motes.simulation.assignment import Attributes, checked_columns
 from motes.simulation.forensics import Witness
 from motes.simulation.minimize import INTERRUPTED, Minimized, minimize
 from motes.simulation.noise_trail import noise_of
-from motes.simulation.readings import Readings
+from motes.simulation.readings import Readings, degrees_of_freedom
 from motes.simulation.records import own_version, record_of_integrator, records_of
 from motes.simulation.rescue import Rescue
 from motes.storage.columns import ColumnFile, file_name
@@ -97,7 +97,9 @@ class Simulation(Readings):
         timeline, start, ranks = Timeline(integrator.dt, step, begun), start_of(particles), ranks_of(communicator)
         self._communicator = communicator
         with compiling(integrator, interactions):
-            self._set_up(Outline.of(particles), integrator, interactions, threads, skin, start, step, timeline, ranks)
+            self._set_up(
+                Outline.of(particles), integrator, interactions, threads, skin, start, step, timeline, {}, ranks
+            )
             self._begin()
 
     @classmethod
@@ -111,7 +113,9 @@ class Simulation(Readings):
         simulation._communicator, ranks = communicator, ranks_of(communicator)
         step = saved.step
         with compiling(integrator, interactions):
-            simulation._set_up(outline, integrator, interactions, threads, skin, saved, step, saved.timeline, ranks)
+            simulation._set_up(
+                outline, integrator, interactions, threads, skin, saved, step, saved.timeline, saved.memory, ranks
+            )
             simulation._call(Engine.go_on)
         simulation._refusal = None
         return simulation
@@ -122,19 +126,22 @@ class Simulation(Readings):
 
     def _set_up(
         self, outline: Outline, integrator: Integrator, interactions: Sequence[Pair | Field], threads: int | None,
-        skin: float | None, start: Start, step: int, timeline: Timeline, ranks: Ranks,
+        skin: float | None, start: Start, step: int, timeline: Timeline, memory: dict[str, float], ranks: Ranks,
     ) -> None:  # fmt: skip
         """Resolve all names, compile, and hand the particles to their owners."""
         pairs = [one.bind(outline.type_names, outline.attributes) for one in interactions if isinstance(one, Pair)]
         forces = plan_pairs(pairs, max(1, len(outline.type_names)), outline.box.dimensions)
         width = chosen_skin(skin, forces.cutoff, outline.box)
         check_images(outline.box, forces.cutoff + width if forces.cutoff else 0.0, outline.count)
-        fields = [one.bind(outline.world) for one in interactions if isinstance(one, Field)]
+        fields = [one.bind(outline.names) for one in interactions if isinstance(one, Field)]
         plans = tuple(field.plan for field in fields)
         threads = Team(threads, ranks.cores).threads
         if threads > ranks.cores:
             warn_of_more(f"{threads} threads of a rank", ranks.cores, "fewer threads are faster")
-        plan = Plan(outline.box, integrator.bind(outline.world), forces, plans, width, threads, step, timeline)
+        plan = Plan(
+            outline.box, integrator.bind(outline.names), forces, plans, width, threads, step, timeline, memory,
+            degrees_of_freedom(outline, integrator, interactions),
+        )  # fmt: skip
         self._outline = outline.brief()
         self._integrator = integrator
         self._interactions = tuple(interactions)
@@ -384,6 +391,7 @@ class Simulation(Readings):
             version=own_version(),
             step=self.step,
             timeline=self._engine.here.state.timeline,
+            memory=self._engine.here.state.memory,
             end=max(self._end, self.step),
             particles=len(self),
             box=BoxRecord.of(outline.box),
@@ -435,11 +443,12 @@ class Simulation(Readings):
     def integrator(self, integrator: Integrator) -> None:
         self._between_steps()
         check_types(integrator, self._interactions)
-        bound = integrator.bind(self._outline.world)
+        bound = integrator.bind(self._outline.names)
         if self._ranks > 1:
             check_travels(bound)
         try:
-            self._engine.call(Engine.change_integrator, bound)
+            freedom = degrees_of_freedom(self._outline, integrator, self._interactions)
+            self._engine.call(Engine.change_integrator, bound, freedom)
         except StoppedError as stopped:
             raise InputError(self._witness.complaint(stopped.failure)) from None
         self._integrator = integrator

@@ -75,6 +75,7 @@ class Manifest(BaseModel):
         version: of Motes, for messages.
         step: steps taken.
         timeline: what time it is at a step.
+        memory: what the integrator remembers.
         end: the step at which the run was to end.
         columns: the names of the rows of each file.
         attributes: the smallest and the largest value of each, in the order of their columns.
@@ -89,6 +90,7 @@ class Manifest(BaseModel):
     version: str
     step: int
     timeline: Timeline
+    memory: dict[str, float]
     end: int
     particles: int
     box: BoxRecord
@@ -112,6 +114,8 @@ class Manifest(BaseModel):
         dt, begun, time = astuple(self.timeline)
         if not (begun <= self.step and 0 < dt < math.inf and math.isfinite(time)):
             raise ValueError("the time is not one that was counted")
+        if not all(map(math.isfinite, self.memory.values())):
+            raise ValueError("what the integrator remembers is not finite")
         if list(self.columns) != column_names(self.box.box().dimensions, self.attributes):
             raise ValueError("the columns are not those of such particles")
         if not self.files or [file.name for file in self.files] != [file_name(rank) for rank in range(len(self.files))]:

@@ -1,0 +1,99 @@
+"""Constant temperature: velocity Verlet and stochastic velocity rescaling.
+
+After each step one factor, the same for all particles, brings the kinetic energy K towards its mean in the bath,
+N_f T/2, within a time tau, and lets it fluctuate as it does in the canonical ensemble (Bussi, Donadio and Parrinello,
+J. Chem. Phys. 126, 014101, 2007, equation A7):
+
+    K' = c K + (1 - c) T/2 (R_1**2 + ... + R_Nf**2) + 2 R_1 sqrt(c (1 - c) K T/2),    c = exp(-dt / tau)
+
+with N_f standard normal numbers R. Diffusion and momentum are hardly disturbed, unlike by friction; what the bath has
+given is counted, so that the energy less this heat tells the error of the integration. The disadvantage: it takes a sum
+over all particles at each step, for which ranks wait; and a bath that acts on the whole lets hot and cold parts be.
+"""
+
+from __future__ import annotations
+
+import math
+
+from motes.core.checks import LARGEST, number
+from motes.core.compiled import njit
+from motes.core.frozen import shown
+from motes.core.state import ROUND, Floats
+from motes.core.words import known_keywords
+from motes.exact.arithmetic import from_bits, round_with, to_bits
+from motes.exact.functions import exp
+from motes.exact.noise import BUSSI, check_seed, normal_and_squares
+from motes.integrators.motion import positive
+from motes.integrators.verlet import VelocityVerlet
+from motes.integrators.world import World
+
+HEAT = "heat"
+"""What the bath has given to the particles since the integrator took over, in their memory."""
+
+
+@njit(cache=True, nogil=True)
+def rescale(begin: int, end: int, velocities: Floats, factor: float, magic: float) -> float:
+    """v = factor v on the velocity grid; return the largest speed along an axis."""
+    fastest = 0  # as bits: the maximum of integers vectorises
+    for a in range(velocities.shape[0]):
+        v = velocities[a, begin:end]
+        for i in range(len(v)):
+            v[i] = round_with(factor * v[i], magic)
+            bits = to_bits(abs(v[i]))
+            fastest = bits if bits > fastest else fastest
+    return from_bits(fastest)
+
+
+@njit(cache=True, nogil=True)
+def scale_factor(kinetic: float, temperature: float, freedom: int, rate: float, seed: int, step: int) -> float:
+    """By what the velocities are multiplied; rate is dt / tau."""
+    c = exp(-rate)
+    first, others = normal_and_squares(seed, BUSSI, step, freedom - 1)
+    share = (1.0 - c) * 0.5 * temperature / kinetic
+    square = c + share * (first * first + others) + 2.0 * first * math.sqrt(c * share)
+    factor = math.sqrt(max(square, 0.0))
+    return -factor if first * math.sqrt(share) < -math.sqrt(c) else factor
+
+
+class Bussi(VelocityVerlet):
+    """A heat bath for the whole: constant number, volume and temperature, by one random factor a step.
+
+    Args:
+        dt: time step.
+        temperature: of the bath, in units of energy (the Boltzmann constant is 1).
+        tau: time within which the temperature comes to that of the bath.
+        seed: of the noise, which depends on it and the step alone.
+
+    `simulation.conserved_energy` is the total energy less the heat from the bath, since the integrator took over.
+
+    Raises:
+        InputError: for a dt or tau that is not above zero, or a temperature below it.
+
+    >>> Bussi(dt=0.005, temperature=0.7, tau=0.5, seed=1)
+    Bussi(dt=0.005, temperature=0.7, tau=0.5, seed=1)
+    """
+
+    coupled = True
+    seed: int
+
+    @known_keywords
+    def __init__(self, dt: float, temperature: float, tau: float, seed: int) -> None:
+        super().__init__(dt)
+        self.temperature = number("temperature", temperature, minimum=0.0, maximum=LARGEST)
+        self.tau = positive("tau", tau)
+        self.seed = check_seed(seed)
+
+    def __repr__(self) -> str:
+        return shown(self, dt=self.dt, temperature=self.temperature, tau=self.tau, seed=self.seed)
+
+    def couple(self, world: World) -> None:
+        """The bath."""
+        state, kinetic = world.state, world.kinetic_energy
+        heat = state.memory.get(HEAT, 0.0)
+        if world.freedom > 0 and 0.0 < kinetic < math.inf:  # what is at rest cannot be scaled
+            factor = scale_factor(kinetic, self.temperature, world.freedom, self.dt / self.tau, self.seed, state.step)
+            magic = ROUND * state.quanta.velocity
+            speeds = world.team.split(rescale, state.owned, state.velocities, factor, magic)
+            heat += (factor * factor - 1.0) * kinetic
+            self._check_speed(state, max(speeds))
+        state.memory[HEAT] = heat
