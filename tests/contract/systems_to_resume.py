@@ -205,8 +205,8 @@ ON_RANKS = [
     Run(mixture, "VelocityVerlet"),
     Run(plane, "Langevin"),
     Run(cloud, "Brownian"),
-    Run(mixture, "Bussi"),
     Run(dust, "Flow"),
+    Run(mixture, "Bussi"),
 ]
 """What the script runs: each system and each integrator once."""
 

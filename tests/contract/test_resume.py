@@ -27,7 +27,7 @@ CHECKPOINT_EVERY, STEPS = systems.CHECKPOINT_EVERY, systems.STEPS
 pytestmark = pytest.mark.usefixtures("small_parts")
 every_run = pytest.mark.parametrize("run", systems.RUNS, ids=lambda run: run.name)
 few_runs = pytest.mark.parametrize("run", systems.ON_RANKS, ids=lambda run: run.name)
-MELT, PLANE, _, FLOW = systems.ON_RANKS
+MELT, PLANE, _, FLOW, _ = systems.ON_RANKS
 
 
 @pytest.fixture(scope="module")

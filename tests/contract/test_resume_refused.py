@@ -19,7 +19,7 @@ with pytest.MonkeyPatch.context() as patch:
     patch.syspath_prepend(str(Path(__file__).parent))
     systems, jobs = import_module("systems_to_resume"), import_module("jobs_to_stop")
 
-_, PLANE, _, FLOW = systems.ON_RANKS
+_, PLANE, _, FLOW, _ = systems.ON_RANKS
 
 
 def stopped(run: Any, folder: Path) -> Path:

@@ -6,7 +6,7 @@ region owns come first, its ghosts after them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from motes.core.box import AXES, Box
+from motes.errors import ParticleError
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -85,6 +86,17 @@ class State:
     memory: dict[str, float] = field(default_factory=dict)
     stride: float = np.inf
     fastest: float = 0.0
+    meeting: Callable[[ParticleError | None], None] | None = None
+
+    def settle(self, error: ParticleError | None) -> None:
+        """Raise what went wrong here, if anything, amid a stage: at a point to which all ranks come.
+
+        In a careful step all ranks meet at it and stop together, so that what they have of the step depends on none.
+        """
+        if self.meeting is not None:
+            self.meeting(error)
+        elif error is not None:
+            raise error
 
     @classmethod
     def of(

@@ -143,7 +143,6 @@ class Engine:
         self._failure: Failure | None = None
         self._next = 0
         self._moment = 0
-        self._careful = False
         self._needs = Needs()
         self._before = self.state.quanta, self._energy_quantum
         self._kept: tuple[int, Quanta, dict[str, float], Needs, Integers] | None = None
@@ -234,8 +233,14 @@ class Engine:
                 stage(*arguments)
             except ParticleError as error:
                 self._failure = self._noted(error)
-        if self._careful:
+        if self.state.meeting is not None:
             self._agree()
+
+    def _meet(self, error: ParticleError | None) -> None:
+        """In a careful step: if a stage has failed on a rank, all of them stop amid it."""
+        if error is not None:
+            self._failure = self._noted(error)
+        self._agree()
 
     def _noted(self, error: ParticleError) -> Failure:
         ids = self.state.ids
@@ -428,7 +433,7 @@ class Engine:
     def go_back(self) -> int:
         """To the moment that was kept; return its step."""
         assert self._kept is not None  # rank 0 had it kept before the first step  # noqa: S101
-        self._failure, self._careful = None, False
+        self._failure, self.state.meeting = None, None
         step, self.state.quanta, memory, self._needs, rows = self._kept
         self.state.memory = dict(memory)
         self.state.keep(np.zeros(0, np.int64))
@@ -441,6 +446,6 @@ class Engine:
 
     def step_carefully(self, energy: bool) -> None:
         """One step, in which all ranks stop at the very stage that fails."""
-        self._careful = True
+        self.state.meeting = self._meet
         self.run(1, energy)
-        self._careful = False
+        self.state.meeting = None

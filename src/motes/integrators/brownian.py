@@ -75,8 +75,8 @@ class Brownian(HeatBath):
             state.forces, state.mass, state.ids, self.seed, state.step, push, spread, ROUND * state.spacing,
         )  # fmt: skip
         longest = max(team.split(wander, state.owned, state.positions, *how))
-        if not longest <= state.stride:
-            raise ParticleError(too_fast(longest, state.stride), _farthest(state, how), longest)
+        far = not longest <= state.stride
+        state.settle(ParticleError(too_fast(longest, state.stride), _farthest(state, how), longest) if far else None)
         self._reflect(state, team)
 
     def second_half(self, state: State, team: Team) -> None:

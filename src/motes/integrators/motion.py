@@ -145,13 +145,16 @@ class Integrator(Frozen, ABC):
     def _check_speed(self, state: State, fastest: float) -> None:
         """Note the largest component of a velocity; raise a ParticleError if no step, or no grid, can follow it."""
         state.fastest = fastest
+        state.settle(self._excess(state, fastest))
+
+    def _excess(self, state: State, fastest: float) -> ParticleError | None:
         if fastest <= SPEEDS.limit(state.quanta.velocity) and fastest * self.dt <= state.stride:
-            return
+            return None
         if fastest * self.dt <= state.stride:
-            raise OutgrownError("speed", fastest)
+            return OutgrownError("speed", fastest)
         speeds = np.abs(state.velocities[:, : state.owned]).max(axis=0)
         place = int(np.argmax(speeds))  # a NaN is the largest
-        raise ParticleError(too_fast(fastest * self.dt, state.stride), place, fastest)
+        return ParticleError(too_fast(fastest * self.dt, state.stride), place, fastest)
 
     def _drift(self, state: State, team: Team, time: float) -> None:
         magic = ROUND * state.spacing
