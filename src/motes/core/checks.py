@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 from numbers import Integral, Real
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,12 @@ from motes.errors import InputError
 
 SMALLEST, LARGEST = 2.0**-250, 2.0**250
 """Sizes of what is positive, such as masses and cutoffs: their squares and products stay well inside float64."""
+
+# What arguments of a constructor may be: the tables of input files are made of its annotations.
+Positive = Annotated[float, "above 0"]
+NotNegative = Annotated[float, "at least 0"]
+Seed = Annotated[int, "at least 0, below 2**63"]
+ByParticle = Annotated[Any, "a number, numbers by type, or the name of an attribute"]
 
 BYTES_OF_A_PARTICLE = 500
 """What a particle takes in a run, at the least: its state, and its place in lists."""

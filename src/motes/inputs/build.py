@@ -25,21 +25,18 @@ from motes.forces.interaction import BoundPair, Pair, mix
 from motes.forces.potentials import BUILT_IN
 from motes.inputs.config import (
     BoxTable,
-    BussiTable,
     Config,
     FieldTable,
-    LangevinTable,
     LatticeParticles,
     Mix,
     PairTable,
     Parameter,
     RandomParticles,
     ReadParticles,
-    VelocityVerletTable,
     read_tables,
     validated,
 )
-from motes.integrators import Brownian, Bussi, Langevin, VelocityVerlet
+from motes.integrators import KINDS
 from motes.particles.builders import fcc
 from motes.particles.builders import random as random_particles
 from motes.particles.particles import Particles
@@ -277,12 +274,8 @@ def build_integrator(job: Job) -> Any:
     """The integrator of [integrator]."""
     table = job.config.integrator
     with blame(job.path, "[integrator]"):
-        if isinstance(table, VelocityVerletTable):
-            return VelocityVerlet(table.dt)
-        if isinstance(table, BussiTable):
-            return Bussi(table.dt, table.temperature, table.tau, table.seed)
-        kind = Langevin if isinstance(table, LangevinTable) else Brownian
-        return kind(table.dt, table.temperature, by_label(table.friction, job.outline), table.seed)
+        given = {name: by_label(value, job.outline) for name, value in table.arguments.items()}
+        return KINDS[table.kind](**given)
 
 
 def check_outputs(job: NewJob) -> None:

@@ -7,8 +7,9 @@ is one line that names the file, the table and the key. Nothing here touches par
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Union, get_type_hints
 
 from pydantic import (
     BaseModel,
@@ -18,16 +19,19 @@ from pydantic import (
     Field,
     Tag,
     ValidationError,
+    create_model,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
+from motes.core import checks
 from motes.core.checks import LARGEST, SMALLEST
 from motes.core.words import did_you_mean, nearest
 from motes.errors import InputError
 from motes.inputs.bounds import read_file
 from motes.inputs.complaints import complain, first_complaint, reject, shown
 from motes.inputs.settings import put, read_setting
+from motes.integrators import KINDS, Integrator
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
@@ -269,13 +273,6 @@ class FieldTable(InteractionTable):
 InteractionTables = Annotated[PairTable | FieldTable, Discriminator("kind")]
 
 
-class VelocityVerletTable(Table):
-    """Constant energy."""
-
-    kind: Literal["velocity-verlet"]
-    dt: Positive
-
-
 def as_friction(value: Any) -> float | dict[str, float] | str:
     """A number, one for each type, or the name of an attribute."""
     if isinstance(value, str):
@@ -286,39 +283,36 @@ def as_friction(value: Any) -> float | dict[str, float] | str:
         raise reject("is no number, table by type like {A = 1.0, B = 2.0}, or name of an attribute") from None
 
 
-class BathTable(Table):
-    """What integrators with a heat bath share."""
-
-    dt: Positive
-    temperature: NotNegative
-    friction: Annotated[Any, BeforeValidator(as_friction)]
-    seed: Seed
-
-
-class LangevinTable(BathTable):
-    """Constant temperature."""
-
-    kind: Literal["langevin"]
+_CHECKED = {
+    checks.Positive: Positive,
+    checks.NotNegative: NotNegative,
+    checks.Seed: Seed,
+    checks.ByParticle: Annotated[Any, BeforeValidator(as_friction)],
+}
+"""How input files check what the annotations of a constructor ask for."""
 
 
-class BrownianTable(BathTable):
-    """Overdamped motion."""
+class IntegratorTable(Table):
+    """How particles move: a kind, and the arguments of its constructor."""
 
-    kind: Literal["brownian"]
+    kind: str
 
-
-class BussiTable(Table):
-    """Constant temperature of the whole, by one factor a step."""
-
-    kind: Literal["bussi"]
-    dt: Positive
-    temperature: NotNegative
-    tau: Positive
-    seed: Seed
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """All but the kind."""
+        return {name: getattr(self, name) for name in type(self).model_fields if name != "kind"}
 
 
-IntegratorTable = Annotated[
-    VelocityVerletTable | LangevinTable | BrownianTable | BussiTable, Field(discriminator="kind")
+def _table_of(word: str, kind: type[Integrator]) -> type[IntegratorTable]:
+    hints = get_type_hints(kind.__init__, include_extras=True)
+    fields: Any = {name: (_CHECKED[hints[name]], ...) for name in signature(kind).parameters}
+    fields["kind"] = (Literal[word], ...)
+    made: type[IntegratorTable] = create_model(kind.__name__, __base__=IntegratorTable, __doc__=kind.__doc__, **fields)
+    return made
+
+
+IntegratorTables: Any = Annotated[
+    Union[*(_table_of(word, kind) for word, kind in KINDS.items())], Field(discriminator="kind")
 ]
 
 
@@ -383,7 +377,7 @@ class Config(Table):
     particles: ParticlesTable
     box: BoxTable = BoxTable()
     interactions: Annotated[list[InteractionTables], Field(max_length=100), BeforeValidator(as_list_of_tables)] = []
-    integrator: IntegratorTable
+    integrator: IntegratorTables
     minimize: MinimizeTable | None = None
     run: RunTable
     thermo: ThermoTable | None = None

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from motes.core.checks import LARGEST, number
+from motes.core.checks import LARGEST, ByParticle, NotNegative, Positive, Seed, number
 from motes.core.frozen import kept, shown
 from motes.core.state import Floats, State
 from motes.core.threads import Team
@@ -30,7 +30,7 @@ class HeatBath(Integrator):
     """Whether friction must be above zero."""
 
     @known_keywords
-    def __init__(self, dt: float, temperature: float, friction: Any, seed: int) -> None:
+    def __init__(self, dt: Positive, temperature: NotNegative, friction: ByParticle, seed: Seed) -> None:
         self.dt = positive("dt", dt)
         self.temperature = number("temperature", temperature, minimum=0.0, maximum=LARGEST)
         self.friction = self._checked(friction)

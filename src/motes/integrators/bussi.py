@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 
-from motes.core.checks import LARGEST, number
+from motes.core.checks import LARGEST, NotNegative, Positive, Seed, number
 from motes.core.compiled import njit
 from motes.core.frozen import shown
 from motes.core.state import ROUND, Floats
@@ -77,7 +77,7 @@ class Bussi(VelocityVerlet):
     seed: int
 
     @known_keywords
-    def __init__(self, dt: float, temperature: float, tau: float, seed: int) -> None:
+    def __init__(self, dt: Positive, temperature: NotNegative, tau: Positive, seed: Seed) -> None:
         super().__init__(dt)
         self.temperature = number("temperature", temperature, minimum=0.0, maximum=LARGEST)
         self.tau = positive("tau", tau)

@@ -5,6 +5,7 @@ The error of the energy stays bounded and grows with dt**2; the map is exactly r
 
 from __future__ import annotations
 
+from motes.core.checks import Positive
 from motes.core.frozen import shown
 from motes.core.state import State
 from motes.core.threads import Team
@@ -25,7 +26,7 @@ class VelocityVerlet(Integrator):
     conserves_energy = True
 
     @known_keywords
-    def __init__(self, dt: float) -> None:
+    def __init__(self, dt: Positive) -> None:
         self.dt = positive("dt", dt)
 
     def __repr__(self) -> str:

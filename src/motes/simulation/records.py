@@ -18,11 +18,11 @@ from motes.engine.starts import Outline
 from motes.errors import InputError
 from motes.forces.field import BoundField, Field
 from motes.forces.interaction import BoundPair, Pair
-from motes.integrators import Brownian, Bussi, Integrator, Langevin, VelocityVerlet
+from motes.integrators import KINDS, Integrator
 from motes.integrators.flow import BoundFlow
 from motes.storage.manifest import InteractionRecord
 
-KINDS: dict[str, type[Integrator]] = {kind.__name__: kind for kind in (VelocityVerlet, Langevin, Brownian, Bussi)}
+_BY_NAME = {kind.__name__: kind for kind in KINDS.values()}
 
 
 @cache
@@ -63,7 +63,7 @@ def record_of_integrator(integrator: Integrator, outline: Outline) -> dict[str, 
         return {"kind": "Flow", "name": record.name, "key": record.key}
     kind = type(integrator).__name__
     parameters = {name: _plain(value) for name, value in vars(integrator).items()}
-    if KINDS.get(kind) is not type(integrator):  # the user's own may hold anything; what JSON knows can be compared
+    if _BY_NAME.get(kind) is not type(integrator):  # the user's own may hold anything; what JSON knows can be compared
         parameters = {name: value for name, value in parameters.items() if isinstance(value, _PLAIN)}
     return {"kind": kind, **parameters}
 
@@ -74,10 +74,10 @@ def integrator_from(record: Mapping[str, Any]) -> Integrator:
     parameters = {
         name: dict(value) if isinstance(value, list) else value for name, value in record.items() if name != "kind"
     }
-    if kind not in KINDS:
+    if kind not in _BY_NAME:
         raise InputError(f"the checkpoint is of a run with {record.get('name', kind)}: give integrator=... again")
     try:
-        return KINDS[kind](**parameters)
+        return _BY_NAME[kind](**parameters)
     except InputError as error:
         raise InputError(f"the checkpoint's {kind} has other parameters than this Motes knows: {error}") from error
 
