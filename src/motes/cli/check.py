@@ -29,15 +29,14 @@ from motes.cli.survey import closest_pair, mean_neighbours
 from motes.core.state import CLUSTER, Floats
 from motes.errors import InputError
 from motes.forces.interaction import BoundPair
+from motes.forces.oracle import pair_energy, pair_slope, parameters_of
 from motes.formulas.bind import MASS
-from motes.formulas.derive import evaluate
 from motes.inputs.build import check_outputs, read_job
 
 PARTICLE_BYTES = 300  # positions, velocities, forces, and their copies by slot and by thread
 PROGRAM_BYTES = 180e6  # Python, NumPy and Numba themselves
 CLOSEST_KNOWN = 1.13  # times density**(-1/d): in no arrangement are all particles farther apart
 TRIAL_STEPS = 10
-SLOPE_STEP = 1e-5  # of the cutoff: a central difference then has ten good digits
 
 
 def check(path: Path, threads: int | None = None, settings: tuple[str, ...] = (), arguments: Sequence[str] = ()) -> str:
@@ -174,16 +173,13 @@ def at_cutoff(
 
     first, second: codes of the two types; an attribute has its mean over the particles of each type.
     """
-    cutoff = float(np.broadcast_to(pair.cutoff, (len(particles.type_names),) * 2)[first, second])
-    values = {"cutoff": cutoff, **pair.uniform}
-    values |= {name: float(by_type[first, second]) for name, by_type in pair.tables.items()}
-    for name in pair.attributes:
-        for letter, code in (("i", first), ("j", second)):
-            values[f"{name}_{letter}"] = float(_column(particles, name)[particles.types == code].mean())
-    step = SLOPE_STEP * cutoff
-    places = cutoff - step, cutoff, cutoff + step
-    inner, energy, outer = (float(evaluate(pair.energy, {**values, "r": r})) for r in places)
-    slope = (outer - inner) / (2 * step)
+    ends = [
+        {name: float(_column(particles, name)[particles.types == code].mean()) for name in pair.attributes}
+        for code in (first, second)
+    ]
+    parameters = parameters_of(pair, (first, second), (ends[0], ends[1]))
+    cutoff = float(parameters["cutoff"])
+    energy, slope = (float(found(pair, parameters, cutoff)) for found in (pair_energy, pair_slope))
     energy_jump = -energy if pair.shift is None else 0.0
     force_jump = slope if pair.shift != "force" else 0.0
     return cutoff, energy, slope, energy_jump, force_jump

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +17,8 @@ from numpy.typing import NDArray
 import motes
 from motes.cli.survey import Surroundings
 from motes.forces.interaction import BoundPair
+from motes.forces.oracle import by_name, pair_energy, parameters_of
 from motes.formulas.bind import MASS
-from motes.formulas.derive import evaluate
 
 LARGEST = 50_000
 """Of more particles pairs are not counted: it would take seconds."""
@@ -67,10 +66,7 @@ def _at_cutoff(pair: BoundPair, simulation: motes.Simulation, columns: Mapping[s
     for first, second, squared in surroundings.pairs(surroundings.rows_by_cell()):
         near = squared < cutoffs[types[first], types[second]] ** 2
         i, j = first[near], second[near]
-        cutoff = cutoffs[types[i], types[j]]
-        values: dict[str, Any] = {"cutoff": cutoff, "r": cutoff, **pair.uniform}
-        values |= {name: table[types[i], types[j]] for name, table in pair.tables.items()}
-        for name in pair.attributes:
-            values |= {f"{name}_i": columns[name][i], f"{name}_j": columns[name][j]}
-        total += float(np.broadcast_to(evaluate(pair.energy, values), i.shape).sum())
+        ends = by_name(pair.attributes, columns, i), by_name(pair.attributes, columns, j)
+        parameters = parameters_of(pair, (types[i], types[j]), ends)
+        total += float(pair_energy(pair, parameters, np.broadcast_to(parameters["cutoff"], i.shape)).sum())
     return total / 2  # each pair was met from both of its ends

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import shutil
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,8 @@ import motes
 from motes.cli.report import size
 from motes.errors import InputError
 from motes.forces.interaction import BoundPair
+from motes.forces.oracle import pair_energy, parameters_of
 from motes.formulas.bind import MASS
-from motes.formulas.derive import evaluate
 from motes.inputs.build import NewJob, blame
 from motes.observers.output import output_path, spare_name
 from motes.storage.folder import steps_in
@@ -112,20 +112,12 @@ def _gaps(pair: BoundPair, particles: motes.Particles) -> Iterator[str]:
     """Distances that particles may come to where the energy is no finite number."""
     usual = particles.density ** (-1 / particles.box.dimensions)
     r = np.linspace(min(NEAREST * usual, pair.max_cutoff / 2), pair.max_cutoff, RADII)
-    with np.errstate(all="ignore"):
-        energy = np.asarray(evaluate(pair.energy, _values(pair, particles, r)), float)
-    energy = np.broadcast_to(energy, np.broadcast_shapes(energy.shape, (RADII, 1)))
-    bad = r[~np.isfinite(energy).all(axis=1)]
+    kinds = np.arange(len(particles.type_names))
+    columns = {MASS: particles.mass, **particles.attributes}
+    means = {name: float(columns[name].mean()) for name in pair.attributes}
+    parameters = parameters_of(pair, (kinds[:, None], kinds), (means, means))
+    energy = pair_energy(pair, parameters, r[:, None, None])
+    bad = r[~np.isfinite(energy).all(axis=(1, 2))]
     if len(bad):
         span = f"r = {bad[0]:.4g}" if len(bad) == 1 else f"distances from {bad[0]:.4g} to {bad[-1]:.4g}"
         yield f"interaction {pair.name}: the energy is not a finite number at {span}: a run that comes there will stop"
-
-
-def _values(pair: BoundPair, particles: motes.Particles, r: Any) -> Mapping[str, Any]:
-    """What the formula of a pair depends on, for all pairs of types, and attributes as they are on average."""
-    values: dict[str, Any] = {"r": r[:, None], "cutoff": np.asarray(pair.cutoff).reshape(1, -1), **pair.uniform}
-    values |= {name: table.reshape(1, -1) for name, table in pair.tables.items()}
-    for name in pair.attributes:
-        mean = float((particles.mass if name == MASS else particles.attributes[name]).mean())
-        values |= {f"{name}_i": mean, f"{name}_j": mean}
-    return values

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from motes.forces.interaction import BoundPair
+from motes.forces.oracle import parameters_of
 from motes.formulas import verify
 from motes.formulas.derive import PairCode
 from motes.formulas.formula import Expression, symbol
@@ -38,10 +39,9 @@ def _types(pair: BoundPair) -> Sequence[tuple[int, int]]:
 
 
 def _points(pair: BoundPair, types: tuple[int, int]) -> Iterator[dict[str, float]]:
-    values = {**pair.uniform, **{name: float(table[types]) for name, table in pair.tables.items()}}
-    for name in pair.attributes:
-        values |= {f"{name}_{side}": value for side, value in zip("ij", ATTRIBUTES, strict=True)}
-    cutoff = pair.cutoff if isinstance(pair.cutoff, float) else float(pair.cutoff[types])
+    one, other = (dict.fromkeys(pair.attributes, value) for value in ATTRIBUTES)
+    values = parameters_of(pair, types, (one, other))
+    cutoff = float(values["cutoff"])
     for fraction in FRACTIONS:
         r = fraction * cutoff
         yield {**values, "cutoff": cutoff, "r": r, "s": r * r}

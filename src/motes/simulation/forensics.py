@@ -22,16 +22,12 @@ from motes.engine.failures import NOT_FINITE, Failure
 from motes.engine.starts import Outline
 from motes.forces.field import BoundField
 from motes.forces.interaction import BoundPair
-from motes.formulas.bind import COORDINATES, MASS, PREFIX
-from motes.formulas.derive import evaluate
+from motes.forces.oracle import by_name, field_force, pair_force, parameters_of
 from motes.integrators import Integrator
 from motes.ranks.conductor import EngineOfAll
 
 NEIGHBORS = 5
 """How many are named."""
-
-SLOPE_STEP = 1e-5
-"""For central differences, as a part of the distance, or of an edge of the box."""
 
 LONG_MOVE = 0.1
 """A particle that moves by more of the cutoff in one step goes too fast to be followed."""
@@ -127,40 +123,18 @@ class Witness:
         distances: Floats,
     ) -> Floats:  # fmt: skip
         """The force between pairs, positive if they push each other away; 0 beyond the cutoff."""
-        types = rows["type"][one], others["type"][other]
-        values: dict[str, Any] = dict(pair.uniform)
-        values |= {name: table[types] for name, table in pair.tables.items()}
-        for name in pair.attributes:
-            values |= {f"{name}_i": rows[name][one], f"{name}_j": others[name][other]}
-        cutoff = pair.cutoff if isinstance(pair.cutoff, float) else pair.cutoff[types]
-        values["cutoff"] = cutoff
-        slope = _slope(pair, values, distances)
-        if pair.shift == "force":
-            slope = slope - _slope(pair, values, np.broadcast_to(cutoff, distances.shape))
-        return np.where(distances < cutoff, -slope, 0.0)
+        ends = by_name(pair.attributes, rows, one), by_name(pair.attributes, others, other)
+        return pair_force(pair, parameters_of(pair, (rows["type"][one], others["type"][other]), ends), distances)
 
     def _felt_in_fields(self, particle: Mapping[str, Any], step: int) -> dict[str, Floats]:
         """The force of each field on the particle, at the place where it is."""
-        felt = {}
-        position = self._inside(particle)
-        for number, field in zip(self.numbers[len(self.pairs) :], self.fields, strict=True):
-            bound = field.bound
-            values: dict[str, Any] = {PREFIX + COORDINATES[-1]: self._timeline.at(step)}
-            values |= {PREFIX + name: value for name, value in bound.numbers.items()}
-            values |= {PREFIX + name: table[particle["type"]] for name, table in bound.tables.items()}
-            values |= {PREFIX + name: particle[MASS if name == MASS else name] for name in bound.attributes}
-            force = []
-            for axis, length in zip(self._axes, self.outline.box.lengths, strict=True):
-                here = {PREFIX + name: position[name] for name in self._axes}
-                h = SLOPE_STEP * float(length)
-                with np.errstate(all="ignore"):
-                    up, down = (
-                        float(evaluate(bound.formulas[0], {**values, **here, PREFIX + axis: position[axis] + sign * h}))
-                        for sign in (1, -1)
-                    )
-                force.append(-(up - down) / (2 * h))
-            felt[f"{number}, the field {bound.name}"] = np.array(force)
-        return felt
+        position, time, edges = self._inside(particle), self._timeline.at(step), self.outline.box.lengths.tolist()
+        return {
+            f"{number}, the field {field.bound.name}": field_force(
+                field.bound, int(particle["type"]), particle, position, time, edges
+            )
+            for number, field in zip(self.numbers[len(self.pairs) :], self.fields, strict=True)
+        }
 
     # Words
 
@@ -275,17 +249,6 @@ def _advice_without_forces(integrator: Integrator) -> str:
     if integrator.temperature > 0:
         return "use a smaller dt, a lower temperature or more friction: noise alone moves the particle"
     return "use a smaller dt, or lower velocities: no force acts on the particle"
-
-
-def _slope(pair: BoundPair, values: Mapping[str, Any], distances: Floats) -> Floats:
-    """The slope of the bare function at these distances."""
-    h = SLOPE_STEP * distances
-    with np.errstate(all="ignore"):
-        up, down = (
-            np.asarray(evaluate(pair.energy, {**values, "r": r}), float) for r in (distances + h, distances - h)
-        )
-        slope: Floats = np.broadcast_to((up - down) / (2 * h), distances.shape)
-    return slope
 
 
 def _largest_share(felt: Mapping[str, Floats]) -> str:
