@@ -21,9 +21,10 @@ from hypothesis import strategies as st
 import motes
 from motes.core.state import Quanta, State
 from motes.core.threads import Team
-from motes.decomposition.domain import Domain, total_of
+from motes.decomposition.domain import Domain
 from motes.decomposition.grid import Regions, weighted_borders
 from motes.errors import OutgrownError, ParticleError
+from motes.exact.sums import total_of
 from motes.neighbors.brute import brute_pairs
 
 pytestmark = pytest.mark.usefixtures("small_parts")
@@ -384,5 +385,5 @@ def test_totals_do_not_wrap() -> None:
     world = Town(3)
     numbers = [2**62 + 5, -(2**80) - 1, 2**63]
     with ThreadPoolExecutor(3) as threads:
-        found = list(threads.map(lambda rank: total_of(numbers[rank] >> 18, TownLink(world, rank)), range(3)))
+        found = list(threads.map(lambda rank: total_of(numbers[rank] >> 18, TownLink(world, rank).sum), range(3)))
     assert found == [sum(number >> 18 for number in numbers)] * 3

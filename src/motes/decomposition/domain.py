@@ -203,9 +203,3 @@ class Domain:
             leaving = np.ascontiguousarray(state.forces[:, shell.begin : shell.begin + shell.count])
             arriving = self.link.exchange(leaving, shell.origin, (state.dimensions, len(shell.source)), shell.to)
             self.team.split(unpack_add, len(shell.source), arriving, shell.source, state.forces)
-
-
-def total_of(number: int, link: Link) -> int:
-    """The sum over ranks of whole numbers of any size: added as halves of 32 bits, so nothing wraps."""
-    halves: list[int] = link.sum(np.array([number >> 32, number & 0xFFFFFFFF])).tolist()
-    return (halves[0] << 32) + halves[1]

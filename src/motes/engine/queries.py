@@ -14,8 +14,8 @@ import numpy as np
 
 from motes.core.box import AXES, Box
 from motes.core.state import Array, Floats, Integers
-from motes.decomposition.domain import total_of
 from motes.engine.step import Engine
+from motes.exact.sums import total_of
 from motes.formulas.bind import MASS
 from motes.formulas.elementwise import Work
 from motes.storage.columns import file_name, write_columns
@@ -112,7 +112,7 @@ def imbalance(engine: Engine) -> list[float]:
 def lists(engine: Engine) -> tuple[int, int, int]:
     """How many particles there are, how often lists were built, and how many partners they hold on all ranks."""
     return (
-        total_of(engine.state.owned, engine.link),
+        total_of(engine.state.owned, engine.link.sum),
         engine.neighbors.pairs.builds,
-        total_of(engine.neighbors.pairs.pairs, engine.link),
+        total_of(engine.neighbors.pairs.pairs, engine.link.sum),
     )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from time import perf_counter, process_time
 from typing import Any
 
@@ -19,12 +18,13 @@ from motes.core.box import Box
 from motes.core.state import FINEST, Array, Integers, Quanta, Timeline
 from motes.core.threads import Team
 from motes.decomposition.balance import Balancer
-from motes.decomposition.domain import Domain, Link, total_of
+from motes.decomposition.domain import Domain, Link
 from motes.decomposition.grid import Regions
 from motes.engine.failures import ELSEWHERE, FAILED, NOT_FINITE, Failure, StoppedError
 from motes.engine.starts import Start, own_share
 from motes.errors import OutgrownError, ParticleError
 from motes.exact.quanta import FORCES, energy_quantum, followed, looked_at
+from motes.exact.sums import total_of
 from motes.forces.field import FieldForces, FieldPlan
 from motes.forces.pair import CROWDED, PairForces, PairSums
 from motes.forces.plan import PairPlan
@@ -127,7 +127,7 @@ class Engine:
         self.link = link
         self.team = Team(plan.threads)
         self.integrator = plan.integrator
-        self.world = World(self.state, self.team, link.maximum, partial(total_of, link=link), plan.freedom)
+        self.world = World(self.state, self.team, link.maximum, link.sum, plan.freedom)
         self.forces = PairForces(plan.forces, self.team)
         self.fields = FieldForces(plan.fields, self.team)
         self.neighbors = NeighborList(plan.forces.cutoff, plan.skin, self.team)
@@ -409,7 +409,7 @@ class Engine:
             self._energy_quantum = energy_quantum(float(self.link.maximum(np.array([self.sums.largest_energy]))[0]))
             if quantum != self._energy_quantum:
                 self.sums = replace(self.sums, energy=None, virial=None)
-        energy, virial = (total_of(number or 0, self.link) for number in (self.sums.energy, self.sums.virial))
+        energy, virial = (total_of(number or 0, self.link.sum) for number in (self.sums.energy, self.sums.virial))
         return energy * quantum, virial * quantum
 
     def _compute_energies(self) -> None:

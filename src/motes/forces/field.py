@@ -19,6 +19,7 @@ from motes.core.state import ROUND, Floats, Integers, State
 from motes.core.threads import Team
 from motes.core.words import known_keywords
 from motes.errors import InputError, ParticleError
+from motes.exact.sums import whole
 from motes.forces.field_kernel import field_key, field_source
 from motes.forces.interaction import INSTEAD
 from motes.forces.pair import PairSums
@@ -154,7 +155,7 @@ class FieldForces:
                 largest_energy=max(sums.largest_energy, height),
             )
             if energy is not None and sums.energy is not None:
-                total = sum((high << 32) + low for _, _, high, low in results)
+                total = sum(whole(high, low) for _, _, high, low in results)
                 sums = replace(sums, energy=sums.energy + total)
         return sums
 

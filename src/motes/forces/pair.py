@@ -16,6 +16,7 @@ import numpy as np
 from motes.core.compiled import njit
 from motes.core.state import CLUSTER, ROUND, Chunk, Floats, Integers, PairList, State
 from motes.core.threads import Team
+from motes.exact.sums import whole
 from motes.forces.plan import PairPlan
 from motes.formulas.bind import MASS
 
@@ -271,8 +272,8 @@ def _total(results: Sequence[tuple[int, ...]], energy: bool) -> PairSums:
     if not energy:
         return PairSums(None, None, force / SPREAD, force, 0.0)
     return PairSums(
-        (sum(energy_high) << 32) + sum(energy_low),
-        (sum(virial_high) << 32) + sum(virial_low),
+        whole(sum(energy_high), sum(energy_low)),
+        whole(sum(virial_high), sum(virial_low)),
         force,
         force,
         _from_bits(max(energy_bits)),

@@ -14,6 +14,7 @@ from motes.core.state import ROUND, Floats, State
 from motes.core.threads import Team
 from motes.exact.arithmetic import from_bits, round_with, to_bits
 from motes.exact.quanta import power_above
+from motes.exact.sums import Add, total_of, whole
 
 SPLIT = 2.0**32
 
@@ -48,12 +49,12 @@ def add_kinetic(begin: int, end: int, velocities: Floats, mass: Floats, quantum:
 
 
 def total_kinetic(
-    state: State, team: Team, maximum: Callable[[Floats], Floats], total: Callable[[int], int]
+    state: State, team: Team, maximum: Callable[[Floats], Floats], add: Add
 ) -> float:  # fmt: skip
     """The kinetic energy of all particles of all ranks, by the largest and the sum over ranks."""
     largest = max(team.split(find_largest, state.owned, state.velocities, state.mass))
     quantum = max(power_above(float(maximum(np.array([largest]))[0])) * 2.0**-62, 2.0**-1000)
-    return total(_quanta(state, team, quantum)) * quantum
+    return total_of(_quanta(state, team, quantum), add) * quantum
 
 
 def _quanta(state: State, team: Team, quantum: float) -> int:
@@ -61,4 +62,4 @@ def _quanta(state: State, team: Team, quantum: float) -> int:
     sums = team.split(add_kinetic, state.owned, state.velocities, state.mass, quantum)
     high: int = sum(high for high, _ in sums)
     low: int = sum(low for _, low in sums)
-    return (high << 32) + low
+    return whole(high, low)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from motes.core.state import Floats, State
 from motes.core.threads import Team
+from motes.exact.sums import Add
 from motes.integrators.kinetic import total_kinetic
 
 
@@ -21,7 +22,7 @@ class World:
         state: the particles of this rank; state.memory is kept in checkpoints.
         team: the threads of this rank.
         maximum: the largest over all ranks, number by number.
-        total: the sum of a whole number over all ranks.
+        add: the sum over all ranks, number by number.
         freedom: degrees of freedom.
     """
 
@@ -30,7 +31,7 @@ class World:
         state: State,
         team: Team,
         maximum: Callable[[Floats], Floats],
-        total: Callable[[int], int],
+        add: Add,
         freedom: int,
     ) -> None:
         self.state = state
@@ -38,9 +39,9 @@ class World:
         self.freedom = freedom
         self.kinetic_energy = math.nan
         self._maximum = maximum
-        self._total = total
+        self._add = add
 
     def measure(self) -> float:
         """The kinetic energy of this moment, which is kept; all ranks must call this at the same time."""
-        self.kinetic_energy = total_kinetic(self.state, self.team, self._maximum, self._total)
+        self.kinetic_energy = total_kinetic(self.state, self.team, self._maximum, self._add)
         return self.kinetic_energy

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,9 +15,7 @@ import numpy as np
 from motes.core.box import Box
 from motes.core.state import Floats, Integers
 from motes.exact.noise import PLACES, THERMAL, draw_normals, draw_uniforms
-
-Add = Callable[[Integers], Integers]
-"""Adds integers over all ranks that hold a part."""
+from motes.exact.sums import Add, exact_sum
 
 # The four atoms of a face-centred cubic cell, in cell edges.
 FCC_BASIS = np.array([[0.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.5, 0.0, 0.5], [0.0, 0.5, 0.5]])
@@ -112,16 +109,3 @@ def thermal_velocities(
         return np.zeros((len(ids), dimensions))
     velocities *= math.sqrt(dimensions * (count - 1) * temperature / twice_kinetic)
     return np.ascontiguousarray(velocities.T)
-
-
-def exact_sum(values: Floats, bound: float, add: Add) -> float:
-    """The sum over all parts of numbers up to about bound, to 2**-52 of it each, the same in any order.
-
-    Each number is taken apart into a coarse and a fine whole number, which leaves room to add 2**30 of them.
-    """
-    coarse_unit = math.ldexp(1.0, math.frexp(bound)[1] - 20)
-    fine_unit = coarse_unit * 2.0**-32
-    coarse = np.rint(values / coarse_unit)
-    fine = np.rint((values - coarse * coarse_unit) / fine_unit)
-    halves = add(np.array([int(coarse.astype(np.int64).sum()), int(fine.astype(np.int64).sum())]))
-    return float((int(halves[0]) << 32) + int(halves[1])) * fine_unit

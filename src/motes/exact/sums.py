@@ -1,0 +1,43 @@
+"""Sums over particles, threads and ranks that do not depend on the order.
+
+Algorithm: numbers are rounded to whole multiples of a unit before they are added, and whole numbers add up to the same
+in any order. Where int64 could overflow they are added as two halves: one counts 2**32 units, the other the rest.
+
+Disadvantage: a unit must be chosen beforehand, from a bound or from the largest number.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from motes.core.state import Floats, Integers
+
+Add = Callable[[Integers], Integers]
+"""Adds integers, number by number, over all ranks that hold a part."""
+
+
+def whole(high: int, low: int) -> int:
+    """The number of which these are the halves; Python's integers have no end."""
+    return (int(high) << 32) + int(low)
+
+
+def total_of(number: int, add: Add) -> int:
+    """The sum over all ranks of whole numbers of any size."""
+    high, low = add(np.array([number >> 32, number & 0xFFFFFFFF])).tolist()
+    return whole(high, low)
+
+
+def exact_sum(values: Floats, bound: float, add: Add) -> float:
+    """The sum over all parts of numbers up to about bound, to 2**-52 of it each.
+
+    Both halves leave room for 2**30 numbers.
+    """
+    coarse_unit = math.ldexp(1.0, math.frexp(bound)[1] - 20)
+    fine_unit = coarse_unit * 2.0**-32
+    coarse = np.rint(values / coarse_unit)
+    fine = np.rint((values - coarse * coarse_unit) / fine_unit)
+    halves = add(np.array([int(coarse.astype(np.int64).sum()), int(fine.astype(np.int64).sum())]))
+    return float(whole(*halves.tolist())) * fine_unit
