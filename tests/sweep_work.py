@@ -93,7 +93,7 @@ def surroundings(x: int) -> dict[str, Any]:  # noqa: ARG001  # to have something
             return True
 
     with redirect_stderr(Terminal()), motes.core.progress.progress_bar(3) as show:
-        bar = show is not motes.core.progress._ignore
+        bar = show is not motes.core.progress.show_nothing
     return {"team": Team().threads, "variable": os.environ.get("MOTES_THREADS", ""), "bar": bar, "process": os.getpid()}
 
 

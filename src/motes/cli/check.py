@@ -26,6 +26,7 @@ from motes.cli.report import (
 from motes.cli.run import refuse_arguments
 from motes.cli.script import first_run
 from motes.cli.survey import closest_pair, mean_neighbours
+from motes.core.progress import show_nothing
 from motes.core.state import CLUSTER, Floats
 from motes.errors import InputError
 from motes.forces.interaction import BoundPair
@@ -137,15 +138,11 @@ def list_bytes(density: float, reach: float, dimensions: int) -> float:
 
 def trial(simulation: motes.Simulation, steps: int) -> str:
     """How long the run would take, in words, from a few steps in memory."""
-    simulation.run(1, progress=_ignore)  # compiles
+    simulation.run(1, progress=show_nothing)  # compiles
     begun = time.perf_counter()
-    simulation.run(TRIAL_STEPS, progress=_ignore)
+    simulation.run(TRIAL_STEPS, progress=show_nothing)
     rate = TRIAL_STEPS / (time.perf_counter() - begun)
     return f"about {duration(steps / rate)} for {count(steps, 'step')}, at {rate:.3g} a second"
-
-
-def _ignore(done: int) -> None:
-    """No progress bar."""
 
 
 def interaction_lines(particles: motes.Particles, bound: Mapping[str, BoundPair]) -> Iterator[str]:

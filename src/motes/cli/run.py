@@ -13,6 +13,7 @@ import motes
 from motes.cli import report
 from motes.cli.conserved import Energy
 from motes.cli.script import run_script
+from motes.core.progress import show_nothing
 from motes.core.streams import say
 from motes.core.words import did_you_mean
 from motes.errors import InputError, RunError
@@ -78,17 +79,13 @@ def take_steps(job: Job, simulation: motes.Simulation, steps: int, table: motes.
     measured = table is not None and job.config.thermo is not None  # else nobody wants energies
     first = Energy.of(simulation) if measured else None
     ready = time.perf_counter()
-    simulation.run(steps, progress=_ignore if quiet else None)
+    simulation.run(steps, progress=show_nothing if quiet else None)
     spent = report.Spent(steps, ready - begun, time.perf_counter() - ready)
     present = simulation.describe()["particles"]
     if present != len(simulation):
         raise RunError(f"{present} particles are left of {len(simulation)}")
     if not quiet:
         say(report.footer(simulation, first, spent))
-
-
-def _ignore(done: int) -> None:
-    """No progress bar."""
 
 
 def _observers(job: Job, table: motes.Thermo | None, overwrite: bool) -> list[tuple[int, Callable[..., Any]]]:

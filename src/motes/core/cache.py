@@ -15,6 +15,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from motes.core.durable import sync
 from motes.core.streams import warn
 
 WRITABLE_BY_OTHERS = 0o022
@@ -102,8 +103,7 @@ def _write(path: Path, data: bytes) -> None:
     try:
         with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "wb") as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            sync(file)
         temporary.replace(path)
     except OSError:
         temporary.unlink(missing_ok=True)

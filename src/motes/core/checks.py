@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from motes.core.words import shortened
 from motes.errors import InputError
 
 SMALLEST, LARGEST = 2.0**-250, 2.0**250
@@ -96,4 +97,4 @@ def _brief(value: Any) -> str:
         text = repr(value)
     except ValueError:  # Python does not write numbers of thousands of digits
         return "a number of thousands of digits"
-    return text if len(text) <= 60 else text[:57] + "..."
+    return shortened(text)

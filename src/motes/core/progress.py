@@ -62,7 +62,7 @@ def progress_bar(total: int) -> Iterator[Callable[[int], None]]:
     """
     looking = None if _silent.get() else onlooker()
     if looking is None:
-        yield _ignore
+        yield show_nothing
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TimeRemainingColumn
@@ -94,5 +94,5 @@ def progress_bar(total: int) -> Iterator[Callable[[int], None]]:
         yield advance
 
 
-def _ignore(done: int) -> None:
+def show_nothing(done: int) -> None:
     """Show nothing."""

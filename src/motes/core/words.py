@@ -100,6 +100,11 @@ def did_you_mean(word: str, known: Iterable[str], form: str = "{!r}") -> str:
     return f"known are {', '.join(map(form.format, words))}" if words else "there are none"
 
 
+def shortened(text: str, most: int = 60) -> str:
+    """The text, or its beginning with dots after it: of up to so many characters, to be repeated in a message."""
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
 def known_keywords(function: Callable[P, R]) -> Callable[P, R]:
     """The function, which says in one line what is wrong with a call: a keyword it does not know, or one missing.
 

@@ -17,7 +17,7 @@ import numpy as np
 from motes.core.frozen import Frozen, FrozenMapping, shown
 from motes.core.state import ROUND, Floats, Integers, State
 from motes.core.threads import Team
-from motes.core.words import known_keywords
+from motes.core.words import known_keywords, shortened
 from motes.errors import InputError, ParticleError
 from motes.exact.sums import whole
 from motes.forces.field_kernel import field_key, field_source
@@ -67,7 +67,7 @@ class Field(Frozen):
         """The same from text such as "k*(x**2 + y**2)/2", of which nothing is ever executed."""
         field = cls.__new__(cls)
         names = expression_parameters(text, ())
-        short = text if len(text) <= 60 else text[:57] + "..."
+        short = shortened(text)
         field._set(short, short, dict.fromkeys(names, True), partial(_parsed, text), parameters)
         field._seal()
         return field

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from motes.core.checks import number, numbers
 from motes.core.frozen import Frozen, FrozenMapping, kept, shown
-from motes.core.words import did_you_mean, known_keywords
+from motes.core.words import did_you_mean, known_keywords, shortened
 from motes.errors import InputError
 from motes.forces.sides import in_order
 from motes.formulas.bind import MASS, Traced, numbers_as_exponents
@@ -188,7 +188,7 @@ class Pair(Frozen):
         """The same from text such as "k*(r - a)**2/2", of which nothing is ever executed."""
         pair = cls.__new__(cls)
         names = expression_parameters(text)
-        pair.name = pair._short = text if len(text) <= 60 else text[:57] + "..."
+        pair.name = pair._short = shortened(text)
         pair._trace = partial(_parsed, text, names)
         pair._last = math.inf
         pair._set(dict.fromkeys(names, True), cutoff, shift, parameters_given)

@@ -7,9 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
-from motes.core.words import did_you_mean
-
-LONGEST = 60  # characters of a value that a message repeats
+from motes.core.words import did_you_mean, shortened
 
 WANTED = {
     "string_type": "a string",
@@ -44,7 +42,7 @@ def reject(message: str) -> PydanticCustomError:
 def shown(value: Any) -> str:
     """A value as a message repeats it: not longer than one line."""
     text = str(value).lower() if isinstance(value, bool) else repr(value)
-    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
+    return shortened(text)
 
 
 def first_complaint(error: ValidationError) -> str:

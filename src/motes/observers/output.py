@@ -215,18 +215,6 @@ def borrowed(held: Hold | None, path: Path) -> Iterator[Hold]:
         moment.release()
 
 
-def sync_folder(folder: Path) -> None:
-    """Return when the names of the files in a folder are on the disk: those of new ones are not by themselves."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in {errno.EINVAL, *WITHOUT_LOCKS}:  # some file systems cannot be asked, or need not
-            raise
-    finally:
-        os.close(descriptor)
-
-
 def _hold(path: Path, flags: int, what: Path) -> Hold:
     held = Hold(os.open(path, flags, 0o666))
     try:

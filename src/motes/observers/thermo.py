@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+from motes.core.durable import sync_folder
 from motes.core.streams import say
 from motes.core.words import known_keywords
 from motes.errors import InputError
@@ -21,7 +22,6 @@ from motes.observers.output import (
     opening,
     output_path,
     refuse_other_format,
-    sync_folder,
     writing,
 )
 from motes.observers.schedule import Frame, Observer

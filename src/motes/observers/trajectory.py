@@ -21,6 +21,7 @@ from typing import Any, Self
 import numpy as np
 
 from motes.core.box import BOUNDARIES, Box
+from motes.core.durable import sync_folder
 from motes.core.state import Array
 from motes.core.words import known_keywords
 from motes.errors import InputError, RunError
@@ -35,7 +36,6 @@ from motes.observers.output import (
     opening,
     output_path,
     refuse_other_format,
-    sync_folder,
     writing,
 )
 from motes.observers.schedule import Frame, Observer

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from motes.core.durable import sync
 from motes.core.state import Array, Integers
 from motes.errors import InputError
 
@@ -54,8 +55,7 @@ def write_columns(path: Path, columns: Sequence[Array]) -> ColumnFile:
         checksum = beside.submit(_checksum, parts)
         for part in parts:
             file.write(part)
-        file.flush()
-        os.fsync(file.fileno())
+        sync(file)
         size = len(header) + sum(row.nbytes for row in rows)
         return ColumnFile(path.name, len(rows[0]), size, checksum.result())
 

@@ -7,14 +7,13 @@ is the price.
 
 from __future__ import annotations
 
-import errno
-import os
 import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from motes.core.durable import sync_folder
 from motes.errors import InputError, RunError
 from motes.storage.columns import verify
 from motes.storage.manifest import NAME, Manifest, read_manifest
@@ -49,7 +48,7 @@ def new_checkpoint(folder: Path, step: int) -> Iterator[Path]:
         _remove(unfinished)
         unfinished.mkdir()
         yield unfinished
-        _wait_for_disk(unfinished)
+        sync_folder(unfinished)
         _rename(unfinished, place)
     except OSError as error:
         raise RunError(f"cannot write the checkpoint {place}: {error.strerror or error}{_last_good(folder)}") from error
@@ -125,7 +124,7 @@ def _rename(unfinished: Path, place: Path) -> None:
         place.rename(former)
     try:
         unfinished.rename(place)
-        _wait_for_disk(place.parent)
+        sync_folder(place.parent)
     except OSError:
         if place.exists():
             place.rename(unfinished)
@@ -153,18 +152,6 @@ def _offer(folder: Path, step: int) -> str:
 def _last_good(folder: Path) -> str:
     steps = steps_in(folder)
     return f"; the last good one is {place_of(folder, steps[-1])}" if steps else "; there is none before it"
-
-
-def _wait_for_disk(folder: Path) -> None:
-    """Until the disk knows what names the folder has."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS):  # some file systems cannot be asked
-            raise
-    finally:
-        os.close(descriptor)
 
 
 def _remove(folder: Path) -> None:

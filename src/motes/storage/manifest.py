@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any, Self
@@ -17,6 +16,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from motes.core.box import Box
+from motes.core.durable import sync
 from motes.core.state import Quanta, Timeline, column_names
 from motes.errors import InputError
 from motes.storage.columns import ColumnFile, file_name
@@ -134,8 +134,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write it, and wait until the disk has it."""
     with (folder / NAME).open("x", encoding="utf-8") as file:
         file.write(_document(manifest.model_dump(mode="json")))
-        file.flush()
-        os.fsync(file.fileno())
+        sync(file)
 
 
 def read_manifest(folder: Path) -> Manifest:

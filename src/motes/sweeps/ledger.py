@@ -18,6 +18,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from motes.core.durable import sync
 from motes.errors import InputError, RunError
 from motes.observers.output import hold, opening
 from motes.sweeps.cells import FORMS
@@ -180,8 +181,7 @@ class Ledger:
         with temporary.open("w", encoding="utf-8", newline="") as file:
             file.write(self._form.head(self._columns))
             file.writelines(self._form.line(record, self._columns) for record in self._records)
-            file.flush()
-            os.fsync(file.fileno())
+            sync(file)
         temporary.replace(path)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from motes.core.progress import show_nothing
 from motes.core.threads import usual_threads
 from motes.errors import RunError
 from motes.inputs.build import read_job
@@ -34,14 +35,10 @@ def measure(path: str, settings: tuple[str, ...], parameters: Row, seed: int) ->
     job = read_job(Path(path), settings, changes)
     simulation = job.simulation(None if "run.threads" in parameters else usual_threads())
     first = ThermoRow.of(Frame(simulation))
-    simulation.run(job.config.run.steps, progress=_ignore)
+    simulation.run(job.config.run.steps, progress=show_nothing)
     present = simulation.describe()["particles"]
     if present != len(simulation):
         raise RunError(f"{present} particles are left of {len(simulation)}")
     last = ThermoRow.of(Frame(simulation))
     change = last.total - first.total
     return {**last._asdict(), "energy_change": change, "fingerprint": simulation.fingerprint}
-
-
-def _ignore(done: int) -> None:
-    """No progress bar: the sweep has its own."""

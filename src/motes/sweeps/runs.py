@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from motes.core.checks import whole_number
+from motes.core.words import shortened
 from motes.errors import InputError
 
 Row = dict[str, Any]
@@ -106,5 +107,4 @@ def _name(name: Any) -> str:
 
 
 def _brief(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return shortened(repr(value))

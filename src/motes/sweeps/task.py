@@ -9,6 +9,7 @@ from typing import Any
 
 from motes.core.progress import no_progress_bar
 from motes.core.threads import share_of_threads
+from motes.core.words import shortened
 from motes.errors import InputError
 from motes.sweeps.runs import Row, plain
 
@@ -72,4 +73,4 @@ def one_line(error: BaseException) -> str:
         message = ""
     text = " ".join(f"{type(error).__name__}: {message}".split()).removesuffix(":")
     text = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
-    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
+    return shortened(text, LONGEST)
