@@ -133,6 +133,7 @@ NONSENSE = {
     "a boundary that is none": lambda c: _changed(c, "box", boundary=["open", "open", "shut"]),
     "no grid": lambda c: _changed(c, "quanta", force=0.0),
     "an endless grid": lambda c: _changed(c, "quanta", position=(math.inf,) * 3),
+    "an endless memory": lambda c: c | {"memory": {"heat": math.inf}},
     "no files": lambda c: c | {"files": [], "particles": 0},
     "files in another order": lambda c: c | {"files": c["files"][::-1]},
     "a file elsewhere": lambda c: c | {"files": [c["files"][0], c["files"][1] | {"name": "../step-100/rank-1.npy"}]},

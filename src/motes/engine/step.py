@@ -135,6 +135,7 @@ class Engine:
         self.domain = Domain(Regions.even(plan.box, link.size, halo), halo, link, self.team)
         self.balancer = Balancer(self.domain)
         self.work = 0.0
+        self.layouts = 0  # how often the particles may have changed places, in memory or between ranks
         self.clock = Clock(link)
         self.descent: Descent | None = None
         self.state.stride = plan.stride
@@ -184,6 +185,7 @@ class Engine:
     def rebuild(self) -> None:
         """Owners, ghosts and neighbours anew."""
         state, domain, lap = self.state, self.domain, self.clock.lap
+        self.layouts += 1
         self.neighbors.restore_order(state)
         self.balancer.look(state, self.work)
         domain.migrate(state)

@@ -16,7 +16,7 @@ from motes.engine import queries
 from motes.engine.failures import StoppedError
 from motes.engine.starts import Outline
 from motes.engine.step import PHASES, Engine, Plan
-from motes.errors import RunError
+from motes.errors import InputError, RunError
 from motes.forces.field import Field
 from motes.forces.interaction import Pair
 from motes.formulas.elementwise import record_named
@@ -24,7 +24,7 @@ from motes.integrators import Integrator
 from motes.integrators.bussi import HEAT
 from motes.ranks.conductor import Answer, EngineOfAll
 from motes.simulation.forensics import Witness
-from motes.simulation.noise_trail import Noise, leave_mark
+from motes.simulation.noise_trail import leave_mark, noise_of
 
 
 def degrees_of_freedom(
@@ -36,22 +36,36 @@ def degrees_of_freedom(
 
 
 class Readings:
-    """The part of a simulation that only answers. All arrays are read-only."""
+    """What a simulation knows of itself: it only answers. All arrays are read-only.
 
-    _outline: Outline
-    _integrator: Integrator
-    _interactions: tuple[Pair | Field, ...]
-    _plan: Plan
-    _ranks: int
-    _engine: EngineOfAll
-    _refusal: str | None
-    _step: int
-    _order: Integers | None
-    _output: float
-    _witness: Witness
-    _end: int
-    _changes: int
-    _noises: set[Noise]
+    Args:
+        outline: what is known of the particles.
+        integrator: as the user gave it.
+        interactions: likewise.
+        plan: what the engines were made of.
+        engine: those of all ranks.
+        ranks: how many.
+        witness: who tells of failures.
+        step: the first.
+    """
+
+    def __init__(
+        self, outline: Outline, integrator: Integrator, interactions: Sequence[Pair | Field], plan: Plan,
+        engine: EngineOfAll, ranks: int, witness: Witness, step: int,
+    ) -> None:  # fmt: skip
+        self._outline = outline
+        self._integrator = integrator
+        self._interactions = tuple(interactions)
+        self._plan = plan
+        self._engine = engine
+        self._ranks = ranks
+        self._witness = witness
+        self._step = self._end = step
+        self._refusal: str | None = None  # why there are no forces and energies
+        self._order: tuple[int, Integers] | None = None  # with the layout of which it is
+        self._noises = noise_of(integrator)
+        self._output = 0.0
+        self._changes = 0
 
     # The state, in the order of particle ids
 
@@ -170,7 +184,9 @@ class Readings:
 
     @property
     def _quanta(self) -> Quanta:
-        raise NotImplementedError  # a simulation knows them, or why there are none
+        if self._refusal is not None:
+            raise InputError(self._refusal)
+        return self._engine.here.state.quanta
 
     def _energies(self) -> tuple[float, float]:
         """Energy and virial."""
@@ -185,10 +201,11 @@ class Readings:
             raise RunError(self._witness.report(stopped.failure)) from None
 
     def _ranking(self) -> Integers:
-        """Where the particles lie in the state, in the order of their ids."""
-        if self._order is None:
-            self._order = np.argsort(self._engine.ask(queries.gather, "ids"))
-        return self._order
+        """Where the particles lie in the state, in the order of their ids; to be asked within a turn."""
+        layout = self._engine.here.layouts
+        if self._order is None or self._order[0] != layout:
+            self._order = layout, np.argsort(self._engine.ask(queries.gather, "ids"))
+        return self._order[1]
 
     def _sorted(self, name: str) -> Array:
         with self._engine.turn():  # the values and their order are of one step

@@ -21,7 +21,7 @@ from motes.core.cores import warn_of_more
 from motes.core.frozen import check_assignable
 from motes.core.interrupts import Interrupt, noted_interrupts
 from motes.core.progress import compiling, progress_bar, run_watcher, steps_until_shown
-from motes.core.state import Array, Floats, Integers, Quanta, State, Timeline
+from motes.core.state import Array, Floats, Integers, State, Timeline
 from motes.core.streams import warn
 from motes.core.threads import Team
 from motes.core.words import known_keywords
@@ -117,7 +117,6 @@ class Simulation(Readings):
                 outline, integrator, interactions, threads, skin, saved, step, saved.timeline, saved.memory, ranks
             )
             simulation._call(Engine.go_on)
-        simulation._refusal = None
         return simulation
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -142,22 +141,13 @@ class Simulation(Readings):
             outline.box, integrator.bind(outline.names), forces, plans, width, threads, step, timeline, memory,
             degrees_of_freedom(outline, integrator, interactions),
         )  # fmt: skip
-        self._outline = outline.brief()
-        self._integrator = integrator
-        self._interactions = tuple(interactions)
-        self._skin_given = skin
-        self._plan = plan
-        self._ranks = ranks.size
-        self._engine = ranks.build(plan, start)
+        engine, known = ranks.build(plan, start), outline.brief()
         numbers = sorted(range(1, len(interactions) + 1), key=lambda n: isinstance(interactions[n - 1], Field))
-        self._witness = Witness(self._engine, self._outline, pairs, fields, numbers)
-        self._order: Integers | None = None
-        self._noises = noise_of(integrator)
-        self._step = self._end = step
+        witness = Witness(engine, known, pairs, fields, numbers)
+        Readings.__init__(self, known, integrator, interactions, plan, engine, ranks.size, witness, step)
+        self._skin_given = skin
         self._schedule = Schedule()
         self._rescue = Rescue(self._engine)
-        self._output = 0.0
-        self._changes = 0
         self._stopping = False
         self._running = Lock()
         self._input: tuple[Path, dict[str, Any]] | None = None
@@ -167,7 +157,6 @@ class Simulation(Readings):
 
         Overlaps are refused only when someone needs the forces.
         """
-        self._order = None
         try:
             extremes = self._engine.call(Engine.begin, anew)
         except StoppedError as stopped:
@@ -193,12 +182,6 @@ class Simulation(Readings):
         pairs = self._engine.call(worst_pairs)
         return f": {self._witness.describe_pair(self._witness.worst_pair(pairs))}" if pairs else ""
 
-    @property
-    def _quanta(self) -> Quanta:
-        if self._refusal is not None:
-            raise InputError(self._refusal)
-        return self._engine.here.state.quanta
-
     def minimize(self, force_tolerance: float, max_steps: int = 10_000) -> Minimized:
         """Move the particles downhill until no component of a force is above force_tolerance, by FIRE (see fire.py).
 
@@ -215,7 +198,7 @@ class Simulation(Readings):
     def _minimize(self, tolerance: float, steps: int) -> Minimized:
         self._forget_moments()
         self._begin()
-        self._refusal, self._order = INTERRUPTED, None
+        self._refusal = INTERRUPTED
         length = min(self._plan.forces.cutoff or math.inf, self._outline.density ** (-1 / self.box.dimensions))
         try:
             taken, largest = minimize(self._engine, length, tolerance, steps)
@@ -292,7 +275,6 @@ class Simulation(Readings):
 
     def _advance(self, stop: int) -> None:
         """To this step; if a step cannot be done, to the one before it, with an error that says why."""
-        self._order = None
         energy = self._schedule.needs_energy(stop)
         _ = self._quanta  # an observer may have made particles overlap
         while self._step < stop:
@@ -310,7 +292,6 @@ class Simulation(Readings):
             report = self._witness.report(self._rescue.repeat(failure, energy, stop))
         finally:
             self._step = self._rescue.return_to_before()
-            self._order = None
         return RunError(f"{report}\n  {self._saved()}")
 
     def _stop(self, interrupt: Interrupt) -> None:
@@ -330,7 +311,6 @@ class Simulation(Readings):
     def _forget_moments(self) -> None:
         """The particles are changed: what was kept or saved of this step is not of them."""
         self._changes += 1
-        self._order = None
         self._rescue.forget()
         for observer in self._schedule.observers:
             if isinstance(observer, Checkpoint):
@@ -507,7 +487,7 @@ class Simulation(Readings):
             self._take_over(ids, columns)
         except InputError:
             self._engine.call(Engine.take_back, ids, before)
-            self._order, self._refusal = None, refusal
+            self._refusal = refusal
             raise
         if refusal == INTERRUPTED and name != "positions":
             self._refusal = refusal
