@@ -10,7 +10,9 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from queue import Queue
+from importlib import import_module
+from operator import attrgetter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,68 +31,14 @@ from motes.neighbors.brute import brute_pairs
 
 pytestmark = pytest.mark.usefixtures("small_parts")
 
-PATIENCE = 30.0
-"""Seconds after which a region that waits for another gives up."""
+with pytest.MonkeyPatch.context() as patch:
+    patch.syspath_prepend(str(Path(__file__).parents[1]))
+    Town, TownLink = attrgetter("Town", "TownLink")(import_module("town"))
 
 SHAPES_2D = [(1, 1), (2, 1), (1, 3), (3, 2), (8, 8), (5, 13)]
 SHAPES_3D = [(1, 1, 1), (1, 2, 1), (3, 1, 2), (2, 2, 2), (4, 4, 4), (2, 3, 11)]
 
 Key = tuple[int, int, tuple[float, ...]]
-
-
-class Town:
-    """What the links of all regions share."""
-
-    def __init__(self, size: int) -> None:
-        self.barrier = threading.Barrier(size, timeout=PATIENCE)
-        self.board: list[Any] = [None] * size
-        self.mail: dict[tuple[int, int], Queue[Any]] = {
-            (giver, taker): Queue() for giver in range(size) for taker in range(size)
-        }
-
-
-class TownLink:
-    """The link of one region of the town."""
-
-    def __init__(self, town: Town, rank: int) -> None:
-        self.town = town
-        self.rank = rank
-        self.size = len(town.board)
-        self.waited = 0.0
-        self.messages = 0
-        self.bytes = 0
-
-    def exchange(self, given: Any, to: int | None, shape: Any, origin: int | None) -> Any:
-        assert given.dtype.itemsize == 8
-        if to is not None:
-            assert to != self.rank  # no one writes to oneself
-            self.town.mail[self.rank, to].put(given.copy())
-            self.messages += 1
-        if origin is None:
-            return given[..., :0]
-        arriving = self.town.mail[origin, self.rank].get(timeout=PATIENCE)
-        assert shape is None or arriving.shape == shape
-        return arriving
-
-    def _all(self, value: Any) -> list[Any]:
-        self.town.board[self.rank] = value
-        self.town.barrier.wait()
-        values = list(self.town.board)
-        self.town.barrier.wait()
-        return values
-
-    def most(self, number: int) -> int:
-        return max(self._all(number))
-
-    def sum(self, values: Any) -> Any:
-        return np.sum(self._all(values), axis=0)
-
-    def maximum(self, values: Any) -> Any:
-        return np.max(self._all(values), axis=0)
-
-    def gather(self, values: Any) -> list[Any]:
-        parts = self._all(values)
-        return parts if self.rank == 0 else []
 
 
 def state_of(box: motes.Box, ids: Any, positions: Any) -> State:
