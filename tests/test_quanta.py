@@ -201,7 +201,7 @@ def test_a_quantum_fits_with_room_and_follows_only_what_leaves_it(kind):
         assert kind.follow(quantum, limit, look) == kind.fit(limit) > quantum
         assert kind.follow(quantum, 0.0, look) == quantum
     assert kind.follow(quantum, limit / 5, look=False) == quantum < kind.follow(quantum, limit / 5, look=True)
-    assert kind.follow(quantum, 1e-7, look=False) == quantum > kind.follow(quantum, 1e-7, look=True)
+    assert kind.follow(quantum, 1e-7, look=False) == kind.follow(quantum, 1e-7, look=True) < quantum
     assert kind.fit(0.0) == FINEST
 
 
@@ -327,3 +327,75 @@ def test_forces_that_have_fallen_get_a_finer_quantum():
     r = np.linalg.norm(np.diff(simulation.positions, axis=0))
     force = 12e-3 * 0.9**12 / r**13 + 1e-9 / r**2
     assert np.abs(simulation.forces).max() == pytest.approx(force, rel=1e-6)
+
+
+def spring(r, k):
+    return k * (r - 1.0) ** 2 / 2
+
+
+def kick(x, t, strength, begin, end):
+    return np.where((t > begin) & (t < end), strength * x, 0.0)
+
+
+@pytest.mark.parametrize("at", [63, 64, 65, 100])
+def test_what_was_widened_for_one_step_is_narrowed_after_it(at):
+    """A hard kick on one particle takes what others feel in its step and the next, and nothing afterwards."""
+    dt = 0.01
+
+    def energies(strength):
+        places, mass = [[4, 4, 4], [5.2, 4, 4], [8, 8, 8]], [1, 1, 1e18]
+        particles = motes.Particles(places, motes.Box([12.0] * 3), mass=mass, types=["A", "A", "B"])
+        pulse = motes.Field(kick, strength={"A": 0.0, "B": strength}, begin=(at - 0.5) * dt, end=(at + 0.5) * dt)
+        simulation = motes.Simulation(
+            particles, motes.VelocityVerlet(dt), [motes.Pair(spring, 2.5, k=1.0), pulse], threads=1
+        )
+        found = []
+        for _ in range(at + 200):
+            simulation.run(1)
+            pair = simulation.velocities[:2]
+            found.append(simulation.potential_energy + 0.5 * float((pair**2).sum()))
+        return np.array(found)
+
+    kicked = energies(1e12)
+    after = kicked[at + 1 :]
+    assert np.ptp(energies(0.0)) < 2e-6
+    assert np.ptp(after) < 3e-6
+    # Two half kicks without a force of 0.2 at speeds of 0.2, of an energy of 0.02.
+    assert abs(after[0] - kicked[at - 3]) < 2 * dt * 0.2 * 0.2 * 1.5
+
+
+def test_a_run_that_was_given_up_goes_on_as_its_checkpoint_and_its_copy_do(tmp_path):
+    """After a step that needed wider ranges and failed all the same, at a step of a look."""
+    dt, rng = 0.01, np.random.default_rng(1)
+    particles = motes.Particles(2 + 4 * rng.random((20, 3)), motes.Box([8.0] * 3), 0.1 * rng.normal(size=(20, 3)))
+    field = motes.Field(
+        lambda x, t, begin, end: np.where((t > begin) & (t < end), 1e14, 1e-3) * x,
+        begin=(LOOK_EVERY + 0.5) * dt,
+        end=(LOOK_EVERY + 1.5) * dt,
+    )
+    simulation = motes.Simulation(particles, motes.VelocityVerlet(dt), [field], threads=1)
+    for _ in range(2):  # the same run again fails in the same way
+        with pytest.raises(motes.RunError, match=f"step {LOOK_EVERY + 1}: particle .* moves by"):
+            simulation.run(100)
+    assert simulation.step == LOOK_EVERY
+    simulation.save(tmp_path / "run.ckpt")
+    ways = [simulation, simulation.copy(), motes.resume(tmp_path / "run.ckpt", [field], threads=1)]
+    for way in ways:
+        way.integrator = motes.VelocityVerlet(1e-6)
+        way.run(20)
+    assert len({way.fingerprint for way in ways}) == 1
+
+
+@pytest.mark.parametrize(
+    "integrator", [motes.VelocityVerlet(0.01), motes.Brownian(10.0, temperature=0.0, friction=0.1, seed=1)], ids=repr
+)
+def test_of_particles_that_move_equally_far_the_lowest_id_is_named(integrator):
+    places = np.array([[2.0, 2, 2], [4, 4, 4], [6, 6, 6]])
+    strong = [
+        motes.Field(lambda x, t: -1e9 * x * t),
+        motes.Pair(lambda r: 0.0 * r, 1.0),
+    ]  # laid out as they lie in space
+    for ids in ([7, 4, 9], [4, 9, 7], [9, 7, 4]):
+        particles = motes.Particles(places, motes.Box([8.0] * 3, boundary="open"), ids=ids)
+        with pytest.raises(motes.RunError, match=r"particle 4 moves by"):
+            motes.Simulation(particles, integrator, strong, threads=1).run(100)

@@ -468,3 +468,14 @@ def test_a_tilde_in_a_file_is_the_home_of_the_user(motes, write, folder, monkeyp
     assert (folder / "home" / "fluid.gsd").is_file()
     again = f'[particles]\nread = "~/fluid.gsd"\n{text.split("seed = 1", 1)[1]}'
     assert motes("check", write(again, "again.toml")).exit_code == 0
+
+
+@pytest.mark.parametrize("cutoff", [1e3, 1e6, 9223372036854775807])
+def test_check_refuses_what_a_run_would(motes, write, cutoff):
+    """And does not count neighbours, and their images, that no memory could hold."""
+    text = write().read_text()
+    path = write(re.sub(r"cutoff = .*", f"cutoff = {cutoff}", text))
+    result = motes("check", path)
+    assert result.exit_code == 2, result.output
+    assert len(result.stderr.splitlines()) == 1
+    assert "cutoff" in result.stderr

@@ -286,3 +286,5 @@ def test_a_snapshot_carries_step_and_time_and_arrays_of_step_0_begin_there() -> 
         assert (other.step, other.time) == (3, 3 * 0.004)
     with pytest.raises(motes.InputError, match="first_step: expected a whole number of at least 0"):
         motes.Simulation(first.snapshot(), first.integrator, first_step=-1)
+    with pytest.raises(motes.InputError, match=r"first_step: expected a whole number of at most 1\.4.*e\+14"):
+        motes.Simulation(first.snapshot(), first.integrator, first_step=2**63)

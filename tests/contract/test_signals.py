@@ -212,3 +212,14 @@ def test_without_a_checkpoint_it_says_that_nothing_was_saved(number: Any, status
     )
     assert found == status
     assert re.fullmatch(rf"motes: stopped by {number.name} at step \d+ of 10; nothing was saved: .*\n", complaint)
+
+
+@pytest.mark.usefixtures("on_ranks")
+@pytest.mark.parametrize("later", [0.2, 0.3, 0.45, 0.6, 0.7, 0.8, 0.95])
+def test_ranks_that_are_just_joining_end_as_well(later: float, tmp_path: Path) -> None:
+    """Whenever it comes: nobody is left behind who waits for the others."""
+    write(tmp_path, "fluid.toml", jobs.FLUID.format(**NUMBERS | {"steps": 10**6}))
+    with jobs.started(tmp_path, *jobs.command("run", "fluid.toml", "--ranks", 2, "--threads", 1)) as process:
+        time.sleep(later)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=SOON) != 0

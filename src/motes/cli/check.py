@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -25,7 +24,7 @@ from motes.cli.report import (
 )
 from motes.cli.run import refuse_arguments
 from motes.cli.script import first_run
-from motes.cli.survey import closest_pair, mean_neighbours
+from motes.cli.survey import can_be_counted, closest_pair, mean_neighbours, sphere
 from motes.core.progress import show_nothing
 from motes.core.state import CLUSTER, Floats
 from motes.errors import InputError
@@ -98,10 +97,14 @@ def neighbour_rows(particles: motes.Particles, reach: float) -> dict[str, str]:
         return {"neighbours": "none are felt: there is no interaction of pairs"}
     dimensions = particles.box.dimensions
     expected = particles.density * sphere(reach, dimensions)
-    measured = mean_neighbours(particles, reach)
+    expectation = f"{expected:.4g} by the density"
+    if can_be_counted(len(particles), particles.box, reach):
+        measured = f"{mean_neighbours(particles, reach):.4g} within {reach:g} on average, {expectation}"
+    else:
+        measured = f"too many within {reach:g} to be counted, {expectation}"
     return {
         "closest": closest(particles, min(reach, CLOSEST_KNOWN * particles.density ** (-1 / dimensions))),
-        "neighbours": f"{measured:.4g} within {reach:g} on average, {expected:.4g} by the density",
+        "neighbours": measured,
     }
 
 
@@ -116,11 +119,6 @@ def closest(particles: motes.Particles, reach: float) -> str:
         place = ", ".join(f"{x:.6g}" for x in particles.positions[first])
         raise InputError(f"particles {ids[0]} and {ids[1]} are at the same place, ({place}): move one")
     return f"{distance:.6g}, particles {ids[0]} and {ids[1]}"
-
-
-def sphere(radius: float, dimensions: int) -> float:
-    """The volume of a sphere, or the area of a disk."""
-    return math.pi * radius**2 if dimensions == 2 else 4 / 3 * math.pi * radius**3
 
 
 def memory(particles: motes.Particles, reach: float) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import motes
-from motes.cli.survey import Surroundings
+from motes.cli.survey import Surroundings, can_be_counted
 from motes.forces.interaction import BoundPair
 from motes.forces.oracle import by_name, pair_energy, parameters_of
 from motes.formulas.bind import MASS
@@ -54,6 +54,8 @@ def energy_at_cutoffs(simulation: motes.Simulation) -> float | None:
         return None
     attributes = simulation.attributes
     pairs = [one.bind(simulation.type_names, attributes) for one in jumping]
+    if not can_be_counted(len(simulation), simulation.box, max(pair.max_cutoff for pair in pairs)):
+        return None
     columns = {**attributes, MASS: simulation.mass}
     return sum(_at_cutoff(pair, simulation, columns) for pair in pairs)
 

@@ -22,6 +22,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 SAMPLE = 5000  # particles whose neighbours are counted: a standard error of the mean of well below a percent
+MOST_NEIGHBOURS = 1e5  # of a particle: where there are more within reach, no one counts them one by one
 CANDIDATES = 2_000_000  # pairs looked at in one go: 50 MB or so
 MOST_CELLS = 2**20  # along an axis, so that the number of a cell fits in 64 bits
 
@@ -89,6 +90,16 @@ class Surroundings:
         for axis in range(1, len(self._counts)):
             number = number * self._counts[axis] + cells[..., axis]
         return number
+
+
+def sphere(radius: float, dimensions: int) -> float:
+    """The volume of a sphere, or the area of a disk."""
+    return math.pi * radius**2 if dimensions == 2 else 4 / 3 * math.pi * radius**3
+
+
+def can_be_counted(count: int, box: Box, reach: float) -> bool:
+    """Whether the particles within reach of each are so few that they and their images fit into memory."""
+    return not box.periodic.any() or count / box.volume * sphere(reach, box.dimensions) <= MOST_NEIGHBOURS
 
 
 def with_images(positions: Floats, box: Box, reach: float) -> tuple[Floats, Integers]:

@@ -61,10 +61,12 @@ def number(
     return float(value)
 
 
-def whole_number(name: str, value: Any, *, minimum: int) -> int:
-    """One integer that is at least `minimum`."""
+def whole_number(name: str, value: Any, *, minimum: int, maximum: float = math.inf) -> int:
+    """One integer that is at least `minimum`, and at most `maximum`."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, Integral) or value < minimum:
         raise InputError(f"{name}: expected a whole number of at least {minimum}, got {_brief(value)}")
+    if int(value) > maximum:
+        raise InputError(f"{name}: expected a whole number of at most {maximum:g}, got {_brief(value)}")
     return int(value)
 
 

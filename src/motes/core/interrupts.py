@@ -71,6 +71,18 @@ def noted_interrupts() -> Iterator[Interrupt]:
             signal.signal(number, WATCHED[number])
 
 
+@contextmanager
+def held_interrupts() -> Iterator[None]:
+    """Within the block signals are noted; what has come is obeyed at its end.
+
+    For what all ranks must do together: whoever left half-way would let the others wait for ever. Blocking the signals
+    would not do: another thread of the process, as libraries have, would take them, and Python tell the main thread.
+    """
+    with noted_interrupts() as interrupt:
+        yield
+    interrupt.obey()
+
+
 def ignore_interrupts() -> None:
     """For a rank that serves: it ends when rank 0 does, and not before."""
     for number in WATCHED:

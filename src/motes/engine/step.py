@@ -268,7 +268,7 @@ class Engine:
         most, force, speed = self.link.maximum(np.array(said)).tolist()
         if most == FAILED:
             raise StoppedError(self._first_failure())
-        if self._needs.step == self.state.step - 1:  # else a look could take back what was widened for this step
+        if self._needs.step == self.state.step - 1:  # else what was widened for this step would be taken back
             force, speed = max(force, self._needs.force), max(speed, self._needs.speed)
         self.take(followed(self.state.quanta, force, speed, looked_at(self.state.step - 1)))
         return bool(most > 0)
@@ -431,6 +431,16 @@ class Engine:
         self._kept = None  # so that there are never two
         rows = self.state.take(np.arange(self.state.owned))
         self._kept = self.state.step, self.state.quanta, dict(self.state.memory), self._needs, rows
+
+    def give_up(self) -> int:
+        """To the moment that was kept, to stay there; return its step.
+
+        What the failed step needed is forgotten: what comes next depends on nothing that a checkpoint does not have.
+        """
+        step = self.go_back()
+        self._needs = Needs()
+        self.keep()
+        return step
 
     def go_back(self) -> int:
         """To the moment that was kept; return its step."""

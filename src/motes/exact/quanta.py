@@ -2,18 +2,19 @@
 
 Algorithm: a quantum is a power of two, fine enough for the numbers that are there and with room above the largest of
 them. At every step the ranks tell each other the largest speed, and the largest force if it nears the end of its range;
-then all go over to a coarser quantum before the next forces. Every LOOK_EVERY steps, while there is still much room,
-they do so too, and go over to a finer one if the numbers have become far smaller. A number that outgrows its range
-within one step stops that step: it is taken again from the state before it, with the quantum that fits (rescue.py).
-So does a particle that goes far beyond an open side, where the fine grid of positions ends.
+then all go over to a coarser quantum before the next forces, and to a finer one if the numbers have become far smaller.
+Every LOOK_EVERY steps they go over to a coarser one while there is still much room, too. A number that outgrows its
+range within one step stops that step: it is taken again from the state before it, with the quantum that fits
+(rescue.py). So does a particle that goes far beyond an open side, where the fine grid of positions ends.
 
 Invariant: a quantum depends on the step and on exact largest numbers over all ranks, and on nothing else. So it is the
 same for any number of ranks and threads, any lists, and after a checkpoint, which keeps it.
 
 Disadvantages: where a quantum changes, numbers are rounded to another grid, so a run is exactly reversible only between
 two such steps. The room makes them rare: forces may grow 512-fold and fall 256-fold, speeds grow 64-fold and fall
-2,000-fold. And all particles share a quantum: a force is known to 2**-30 of the largest one at this moment, or better
-(2**-38 of it when the quantum was chosen), so what is weaker than that beside a much stronger one is lost.
+2,000-fold. And all particles share a quantum: a force is known to 2**-30 of the largest one at this step or the one
+before, or better (2**-38 of it when the quantum was chosen), so what is weaker than that beside a much stronger one is
+lost for these steps.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from dataclasses import dataclass, replace
 from motes.core.state import FINEST, Quanta
 
 LOOK_EVERY = 64
-"""Steps between two looks at forces that are well within their range."""
+"""Steps between two looks at numbers that are not near the end of their range."""
 
 AMPLE = 8.0
 """At a look, numbers within this part of their range go over to a coarser quantum; at any step, those within NEAR."""
@@ -32,7 +33,7 @@ AMPLE = 8.0
 NEAR = 2.0
 
 LOOSE = 2.0**20
-"""At a look, numbers below this part of their range go over to a finer quantum."""
+"""Numbers below this part of their range go over to a finer quantum."""
 
 
 def power_above(value: float) -> float:
@@ -60,13 +61,13 @@ class Range:
         """The quantum to go on with, when this is the largest number at a step, or at a step of a look."""
         limit = self.limit(quantum)
         grown = largest > limit / (AMPLE if look else NEAR)
-        fallen = look and 0.0 < largest < limit / LOOSE
+        fallen = 0.0 < largest < limit / LOOSE
         return self.fit(largest) if grown or fallen else quantum
 
     def decided(self, quantum: float, least: float, most: float, look: bool) -> bool:
         """Whether the largest number cannot matter, if it lies between these two."""
         limit = self.limit(quantum)
-        return most <= limit / (AMPLE if look else NEAR) and (not look or least >= limit / LOOSE or most == 0.0)
+        return most <= limit / (AMPLE if look else NEAR) and (least >= limit / LOOSE or most == 0.0)
 
 
 FORCES = Range(50, room=2.0**12)

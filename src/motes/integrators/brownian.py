@@ -43,14 +43,19 @@ def wander(
 
 
 def _farthest(state: State, how: tuple[Any, ...]) -> int:
-    """The place of the particle that moves by most, found by halving: moves do not depend on the positions."""
-    nowhere = np.zeros_like(state.positions)
+    """The place of the particle that moves by most, of equals that of the lowest id, found by halving: moves do not
+    depend on the positions."""
+    forces, mass, ids, seed, step, push, spread, magic = how
+    order = np.argsort(ids[: state.owned])
+    by_id = (np.ascontiguousarray(forces[:, order]), mass[order], ids[order])
+    how = (*by_id, seed, step, push[order], spread[order], magic)
+    nowhere = np.zeros((state.dimensions, state.owned))
     first, last = 0, state.owned
     while last - first > 1:
         middle = (first + last) // 2
         lower, upper = wander(first, middle, nowhere, *how), wander(middle, last, nowhere, *how)
         first, last = (first, middle) if lower >= upper else (middle, last)
-    return first
+    return int(order[first])
 
 
 class Brownian(HeatBath):

@@ -153,7 +153,8 @@ class Integrator(Frozen, ABC):
         if fastest * self.dt <= state.stride:
             return OutgrownError("speed", fastest)
         speeds = np.abs(state.velocities[:, : state.owned]).max(axis=0)
-        place = int(np.argmax(speeds))  # a NaN is the largest
+        order = np.argsort(state.ids[: state.owned])  # of equals the lowest id, wherever it lies
+        place = int(order[np.argmax(speeds[order])])  # a NaN is the largest
         return ParticleError(too_fast(fastest * self.dt, state.stride), place, fastest)
 
     def _drift(self, state: State, team: Team, time: float) -> None:

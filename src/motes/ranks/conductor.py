@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from motes.core.cores import available_cores, cores_of, share_of, warn_of_more
+from motes.core.interrupts import held_interrupts
 from motes.core.state import State
 from motes.core.streams import warn
 from motes.decomposition.single import SingleLink
@@ -121,11 +122,11 @@ class Ranks:
             number = next(self._numbers)
             if self._channel is not None:
                 check_travels(plan.integrator)
-                self._channel.tell(SearchPath([entry for entry in sys.path if isinstance(entry, str)]))
+                self._tell(SearchPath([entry for entry in sys.path if isinstance(entry, str)]))
             engine = Engine(plan, start, self._link)  # here first: what it compiles, the others then find in the cache
             if self._channel is not None:
                 elsewhere = start.emptied() if isinstance(start, State) else start
-                self._channel.tell(Build(number, plan, elsewhere))
+                self._tell(Build(number, plan, elsewhere))
             self._engines[number] = engine
         whole = EngineOfAll(self, number, engine, turns)
         weakref.finalize(whole, self._discarded.append, number).atexit = False  # other handlers may still use it
@@ -154,6 +155,11 @@ class Ranks:
         self._forget()
         return answer
 
+    def _tell(self, message: Build | Forget | SearchPath) -> None:
+        """Send what others need not answer; half a message would leave them waiting."""
+        with held_interrupts():
+            self._channel.tell(message)
+
     def _check_connection(self) -> None:
         if self._left:
             raise RunError(
@@ -175,16 +181,17 @@ class Ranks:
                 return
             self._engines.pop(number, None)
             if self._channel is not None:
-                self._channel.tell(Forget(number))
+                self._tell(Forget(number))
 
     def dismiss(self) -> None:
         """Rank 0 ends: the others may leave; if they wait amid a command, they must."""
         if self._channel is None or self.of_parent:
             return
-        if self._half_done:
-            self._channel.abort(FAILED)
-        self._left = True
-        self._channel.dismiss()
+        with held_interrupts():
+            if self._half_done:
+                self._channel.abort(FAILED)
+            self._left = True
+            self._channel.dismiss()
 
 
 class EngineOfAll:
@@ -280,7 +287,8 @@ def connected() -> Ranks | None:
 def world() -> Ranks:
     """The ranks of this job. A rank other than 0 never returns: it serves, and leaves when rank 0 ends."""
     if connected() is None:
-        _world.append(_connect())
+        with held_interrupts():
+            _world.append(_connect())
     return _world[0]
 
 

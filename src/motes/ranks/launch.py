@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from motes.core.cores import usable_cores
+from motes.core.interrupts import held_interrupts, ignore_interrupts
 from motes.core.streams import flush, warn
 
 RANK_AND_SIZE = (
@@ -174,10 +175,15 @@ def _release() -> None:
     if joined is not None:
         joined.dismiss()
         return
-    from motes.decomposition.mpi import Channel, connect
-    from motes.errors import InputError
-
-    with contextlib.suppress(InputError):  # without MPI, or with fewer ranks than expected, they have left already
+    try:
+        from motes.decomposition.mpi import Channel, connect
+        from motes.errors import InputError
+    except ImportError:  # an interrupt amid the import of a library, which then cannot be imported again
+        flush()
+        os.kill(os.getpid(), signal.SIGTERM)  # launchers end a job at a signal, and not at any exit status
+        raise
+    # Without MPI, or with fewer ranks than expected, they have left already.
+    with held_interrupts(), contextlib.suppress(InputError):
         Channel(connect(expected)[0]).dismiss()
 
 
@@ -185,6 +191,7 @@ def _become_server() -> None:
     """Turn this process into a server, which finds modules where this program does."""
     os.environ[SERVING] = ",".join(map(str, sorted(usable_cores())))
     flush()
+    ignore_interrupts()  # what is ignored stays so in the new program: else a Ctrl-C before it has joined would end it
     server = Path(__file__).with_name("serve.py")
     path = [entry for entry in sys.path if isinstance(entry, str)]
     os.execv(sys.executable, [sys.executable, str(server), *path])  # noqa: S606  # ourselves, by our own path

@@ -86,5 +86,6 @@ class Rescue:
         return step - 1
 
     def return_to_before(self) -> int:
-        """To the step before the failing one; return which that is."""
-        return self._engine.call(Engine.go_back)
+        """To the step before the failing one, from which the run may go on in another way; return which that is."""
+        self._widened = None
+        return self._engine.call(Engine.give_up)

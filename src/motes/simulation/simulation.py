@@ -54,6 +54,9 @@ from motes.storage.folder import new_checkpoint, place_of
 from motes.storage.manifest import BoxRecord, InputRecord, InteractionRecord, Manifest, write_manifest
 
 ASSIGNABLE = "what can be assigned are integrator, positions, velocities, mass and attributes[name], each as a whole"
+MOST_STEPS = 2**47
+"""Noise counts 2**48 steps: a run that begins here or before has more left than anyone can take."""
+
 THE_INTEGRATORS = "it is that of the integrator; go on with another one: simulation.integrator = ..."
 
 
@@ -92,7 +95,7 @@ class Simulation(Readings):
         if first_step is None:
             step, begun = first_moment(particles, integrator)
         else:
-            step = whole_number("first_step", first_step, minimum=0)
+            step = whole_number("first_step", first_step, minimum=0, maximum=MOST_STEPS)
             begun = step * integrator.dt
         timeline, start, ranks = Timeline(integrator.dt, step, begun), start_of(particles), ranks_of(communicator)
         self._communicator = communicator
