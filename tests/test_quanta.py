@@ -201,7 +201,9 @@ def test_a_quantum_fits_with_room_and_follows_only_what_leaves_it(kind):
         assert kind.follow(quantum, limit, look) == kind.fit(limit) > quantum
         assert kind.follow(quantum, 0.0, look) == quantum
     assert kind.follow(quantum, limit / 5, look=False) == quantum < kind.follow(quantum, limit / 5, look=True)
-    assert kind.follow(quantum, 1e-7, look=False) == kind.follow(quantum, 1e-7, look=True) < quantum
+    low, lost = limit / 2.0**25, limit / 2.0**33
+    assert kind.follow(quantum, low, look=False) == quantum > kind.follow(quantum, low, look=True)
+    assert kind.follow(quantum, lost, look=False) == kind.follow(quantum, lost, look=True) < quantum
     assert kind.fit(0.0) == FINEST
 
 

@@ -1,20 +1,21 @@
 """The grids of forces and velocities, and how they follow the run.
 
 Algorithm: a quantum is a power of two, fine enough for the numbers that are there and with room above the largest of
-them. At every step the ranks tell each other the largest speed, and the largest force if it nears the end of its range;
-then all go over to a coarser quantum before the next forces, and to a finer one if the numbers have become far smaller.
-Every LOOK_EVERY steps they go over to a coarser one while there is still much room, too. A number that outgrows its
-range within one step stops that step: it is taken again from the state before it, with the quantum that fits
-(rescue.py). So does a particle that goes far beyond an open side, where the fine grid of positions ends.
+them. At every step the ranks tell each other the largest speed, and the largest force if it nears an end of its range;
+then all go over to a quantum that fits before the next forces. Every LOOK_EVERY steps they do so while it is still far
+from an end. A number that outgrows its range within one step stops that step: it is taken again from the state before
+it, with the quantum that fits (rescue.py). So does a particle that goes far beyond an open side, where the fine grid of
+positions ends.
 
 Invariant: a quantum depends on the step and on exact largest numbers over all ranks, and on nothing else. So it is the
 same for any number of ranks and threads, any lists, and after a checkpoint, which keeps it.
 
 Disadvantages: where a quantum changes, numbers are rounded to another grid, so a run is exactly reversible only between
 two such steps. The room makes them rare: forces may grow 512-fold and fall 256-fold, speeds grow 64-fold and fall
-2,000-fold. And all particles share a quantum: a force is known to 2**-30 of the largest one at this step or the one
-before, or better (2**-38 of it when the quantum was chosen), so what is weaker than that beside a much stronger one is
-lost for these steps.
+2,000-fold. And all particles share a quantum: a force is known to 2**-38 of the largest one when the quantum was
+chosen, to 2**-30 of it or better after each look, and between looks to 2**-18 of the largest one of this step or the
+one before. What is weaker than that beside a much stronger one is lost for these steps. To follow what falls more
+closely would cost reversibility: where all swing together, forces vanish for a moment again and again.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ AMPLE = 8.0
 NEAR = 2.0
 
 LOOSE = 2.0**20
-"""Numbers below this part of their range go over to a finer quantum."""
+"""At a look, numbers below this part of their range go over to a finer quantum; at any step, those below LOST."""
+
+LOST = 2.0**32
 
 
 def power_above(value: float) -> float:
@@ -61,13 +64,14 @@ class Range:
         """The quantum to go on with, when this is the largest number at a step, or at a step of a look."""
         limit = self.limit(quantum)
         grown = largest > limit / (AMPLE if look else NEAR)
-        fallen = 0.0 < largest < limit / LOOSE
+        fallen = 0.0 < largest < limit / (LOOSE if look else LOST)
         return self.fit(largest) if grown or fallen else quantum
 
     def decided(self, quantum: float, least: float, most: float, look: bool) -> bool:
         """Whether the largest number cannot matter, if it lies between these two."""
         limit = self.limit(quantum)
-        return most <= limit / (AMPLE if look else NEAR) and (least >= limit / LOOSE or most == 0.0)
+        enough = least >= limit / (LOOSE if look else LOST) or most == 0.0
+        return enough and most <= limit / (AMPLE if look else NEAR)
 
 
 FORCES = Range(50, room=2.0**12)
