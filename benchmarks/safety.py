@@ -44,19 +44,19 @@ def made(data: str, checked: bool) -> Any:
     from ours import simulation
 
     import motes
-    from motes.forces import kernel, plan
+    from motes.forces import cluster_kernel, clusters
 
     if checked:
         return simulation(motes.read(data))
-    written, key = kernel._Writer._pair, plan.pair_key
+    written, key = cluster_kernel._Writer._pair, clusters.cluster_key
 
-    def without_checks(self: Any, m: int) -> Any:
-        return (line for line in written(self, m) if not line.startswith(("bits =", "big", "squares =")))
+    def without_checks(self: Any, member: Any) -> Any:
+        return (line for line in written(self, member) if not line.startswith(("bits =", "big", "squares =")))
 
-    kernel._Writer._pair = without_checks
-    plan.pair_key = lambda *arguments: key(*arguments) + "\nwithout checks"
+    cluster_kernel._Writer._pair = without_checks
+    clusters.cluster_key = lambda *arguments: key(*arguments) + "\nwithout checks"
     sim = simulation(motes.read(data))
-    kernel._Writer._pair, plan.pair_key = written, key
+    cluster_kernel._Writer._pair, clusters.cluster_key = written, key
     sim._rescue.keep_now_and_then = lambda: None
     return sim
 

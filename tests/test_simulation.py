@@ -232,13 +232,13 @@ def spied(monkeypatch):
     """A simulation, and a list of (step, with energy) for every computation of forces."""
     simulation = fluid()
     engine, calls = simulation._engine.here, []
-    compute = engine.forces.compute
+    compute = engine.stages[0].compute
 
     def spy(state, pairs, energy):
         calls.append((state.step, energy is not None))
         return compute(state, pairs, energy)
 
-    monkeypatch.setattr(engine.forces, "compute", spy)
+    monkeypatch.setattr(engine.stages[0], "compute", spy)
     return simulation, calls
 
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from motes.errors import RunError as RunError
     from motes.forces import potentials as potentials
     from motes.forces.field import Field as Field
-    from motes.forces.interaction import Pair as Pair
-    from motes.forces.interaction import mix as mix
+    from motes.forces.pair import Pair as Pair
+    from motes.forces.parameters import mix as mix
     from motes.formulas.elementwise import elementwise as elementwise
     from motes.formulas.table import Table as Table
     from motes.formulas.trace import erf as erf
@@ -47,7 +47,7 @@ _HOMES = {
     "Flow": "motes.integrators",
     "InputError": "motes.errors",
     "Langevin": "motes.integrators",
-    "Pair": "motes.forces.interaction",
+    "Pair": "motes.forces.pair",
     "Particles": "motes.particles.particles",
     "RunError": "motes.errors",
     "Simulation": "motes.simulation.simulation",
@@ -59,7 +59,7 @@ _HOMES = {
     "erf": "motes.formulas.trace",
     "erfc": "motes.formulas.trace",
     "fcc": "motes.particles.builders",
-    "mix": "motes.forces.interaction",
+    "mix": "motes.forces.parameters",
     "potentials": "motes.forces",
     "random": "motes.particles.builders",
     "read": "motes.particles.readers",

@@ -5,6 +5,7 @@ import pytest
 
 from motes.errors import InputError
 from motes.inputs.build import check_outputs, read_job
+from naming import named
 
 REST = """
 [[interactions]]
@@ -103,7 +104,7 @@ def test_a_missing_file_of_particles(write):
 def test_tables_by_type_also_of_types_with_dashes(write):
     table = '{"Na-1-Na-1" = 1, "B-Na-1" = 2, B-B = 3}'
     (pair,) = build(write, READ + REST.replace("epsilon = 1.0", f"epsilon = {table}")).interactions
-    bound = pair.bind(("B", "Na-1"), {})
+    bound = pair.bind(named(("B", "Na-1")))
     np.testing.assert_array_equal(bound.tables["epsilon"], [[3, 2], [2, 1]])
 
 
@@ -111,7 +112,7 @@ def test_tables_by_type_also_of_types_with_dashes(write):
 def test_integer_types_and_square_arrays(write):
     write(XYZ.replace("Na-1", "A"), "four.xyz")
     (pair,) = build(write, READ + REST.replace("epsilon = 1.0", "epsilon = [[1, 2], [2, 5]]")).interactions
-    np.testing.assert_array_equal(pair.bind(("A", "B"), {}).tables["epsilon"], [[1, 2], [2, 5]])
+    np.testing.assert_array_equal(pair.bind(named(("A", "B"))).tables["epsilon"], [[1, 2], [2, 5]])
 
 
 @pytest.mark.usefixtures("four")
@@ -126,7 +127,7 @@ def test_keys_that_are_no_types(write, key):
 def test_mixed_attributes(write):
     mixed = 'epsilon = {mix = "width", rule = "arithmetic"}'
     job = build(write, READ + REST.replace("epsilon = 1.0", mixed))
-    bound = job.interactions[0].bind(job.particles.type_names, job.particles.attributes)
+    bound = job.interactions[0].bind(named(job.particles.type_names, job.particles.attributes))
     assert bound.attributes == ("width",)
 
 
@@ -134,7 +135,7 @@ def test_a_function_of_a_file_beside_the_input_file(write):
     write("def spring(r, epsilon):\n    return epsilon * r**2 / 2\n", "energies.py")
     text = RANDOM + "density = 1.0\n" + REST.replace('energy = "epsilon*r"', 'function = "energies.py:spring"')
     (pair,) = build(write, text).interactions
-    assert pair.bind(("A",), {}).name.startswith("spring")
+    assert pair.bind(named()).name.startswith("spring")
 
 
 @pytest.mark.parametrize(

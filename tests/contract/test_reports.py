@@ -31,7 +31,8 @@ motes.Simulation(particles, *given, threads=1)
 STARTS = {
     "pair": (24, "verlet, [pair]", "particles 75 and 76 are 0 apart, at [37.0, 4.0, 4.0] and at [37.0, 4.0, 4.0]"),
     "field": (
-        25, "verlet, [motes.Field(lambda x: np.sqrt(36.0 - x))]", "is not finite for particle 75 at [38.5, 4.0, 4.0]",
+        25, "verlet, [motes.Field(lambda x: np.sqrt(36.0 - x))]",
+        "particle 75 at [38.5, 4.0, 4.0] feels a force or energy of the field",
     ),
     "flow": (
         25, "motes.Flow(lambda x, y, z: (np.sqrt(38.0 - x), 0 * y, 0 * z), dt=0.01)",

@@ -58,6 +58,7 @@ def state_of(box: motes.Box, ids: Any, positions: Any) -> State:
         forces=np.zeros((dimensions, count), np.int64),
         ghost_axes=np.zeros(count, np.int8),
         attributes={"charge": ids * 0.25},
+        force_velocities=np.zeros((0, count)),
     )
 
 
@@ -218,7 +219,7 @@ def move(world: Regional, random: Any, longest: float) -> None:
     def move(region: Region) -> None:
         state = region.state
         state.positions[:, : state.owned] += displacements[:, np.searchsorted(ids, state.ids[: state.owned])]
-        region.domain.refresh_halo(state)
+        region.domain.refresh(state)
 
     world.all(move)
 
@@ -240,7 +241,7 @@ def check_folding(world: Regional, distance: float) -> None:
             push = np.rint(apart / world.box.spacing).astype(np.int64)
             state.forces[:, i] += push
             state.forces[:, j] -= push
-        region.domain.fold_forces(state)
+        region.domain.fold(state)
 
     world.all(feel)
     for region in world.regions:

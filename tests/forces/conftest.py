@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from motes.forces.interaction import Pair
+from motes.forces.pair import Pair
 from motes.formulas.derive import FUNCTIONS, PairCode, derive_pair
 from motes.formulas.formula import COLUMNS, compute
+from naming import named
 
 NUMPY = {name: name for name in ("sqrt", *FUNCTIONS)} | {"signed_power": "power"}
 
@@ -45,7 +46,7 @@ def force_and_energy() -> Callable[[Pair, float], tuple[float, float]]:
     """The force (positive where it pushes apart) and the energy of a pair of one type at a distance."""
 
     def measure(pair: Pair, r: float) -> tuple[float, float]:
-        bound = pair.bind(("A",), {})
+        bound = pair.bind(named())
         assert isinstance(bound.cutoff, float)
         code = derive_pair(bound.energy, frozenset({*bound.uniform, "cutoff"}), bound.shift)
         force, energy = run(code, bound.uniform | {"cutoff": bound.cutoff}, r)

@@ -15,10 +15,12 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from motes.errors import InputError
-from motes.forces.interaction import Pair, mix
+from motes.forces.pair import Pair
+from motes.forces.parameters import mix
 from motes.formulas.derive import PairCode, derive_pair, evaluate
 from motes.formulas.expression import expression_parameters, parse
 from motes.formulas.formula import Expression
+from naming import named
 
 Run = Callable[..., tuple[float, float]]
 ALL = frozenset({"a", "b", "cutoff"})
@@ -211,8 +213,9 @@ def test_every_process_generates_the_same_lines() -> None:
 
 def test_tracing_and_binding_do_not_import_sympy() -> None:
     program = (
-        "import sys; from motes.forces.interaction import Pair; from motes.forces.potentials import BUILT_IN;"
-        "Pair(BUILT_IN['yukawa'], 2.5, epsilon=1, kappa=1).bind(('A',), {}); print('sympy' in sys.modules)"
+        "import sys; from naming import named; from motes.forces.pair import Pair;"
+        "from motes.forces.potentials import BUILT_IN;"
+        "Pair(BUILT_IN['yukawa'], 2.5, epsilon=1, kappa=1).bind(named()); print('sympy' in sys.modules)"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     answer = subprocess.run(
@@ -234,7 +237,7 @@ def test_force_has_the_same_bits_whichever_particle_is_first(run_code: Run) -> N
     generator = np.random.default_rng(5)
     for rule in rules:
         pair = Pair(energy, 2.5, charge=mix("q", rule), sigma=mix("d", rule), depth=mix("e", lambda a, b: a + b))
-        bound = pair.bind(("A",), {name: np.array([0.5, 1.5]) for name in "qde"})
+        bound = pair.bind(named(("A",), {name: np.array([0.5, 1.5]) for name in "qde"}))
         code = derive_pair(bound.energy, frozenset(bound.uniform), "force")
         for _ in range(20):
             x = {f"{name}_{side}": float(generator.uniform(0.5, 1.5)) for name in "qde" for side in "ij"}

@@ -9,26 +9,28 @@ import numpy as np
 import pytest
 
 from motes.errors import InputError
-from motes.forces.interaction import BoundPair, Pair, mix
+from motes.forces.pair import BoundPair, Pair
+from motes.forces.parameters import mix
 from motes.forces.potentials import lennard_jones, mie, soft_cosine
 from motes.formulas.derive import evaluate
+from naming import named
 
 TYPES = ("A", "B")
 ATTRIBUTES = {"sigma": np.array([1.0, 1.5, 2.0]), "charge": np.array([1.0, -1.0, 2.0])}
 
 
 def bind(pair: Pair, types: tuple[Any, ...] = TYPES) -> BoundPair:
-    return pair.bind(types, ATTRIBUTES)
+    return pair.bind(named(types, ATTRIBUTES))
 
 
 def value(bound: BoundPair, r: float, **values: float) -> float:
-    return float(evaluate(bound.energy, bound.uniform | {"r": r, "cutoff": bound.max_cutoff} | values))
+    return float(evaluate(bound.energy, bound.uniform | {"r": r, "cutoff": bound.reach} | values))
 
 
 def test_numbers_are_uniform() -> None:
     bound = bind(Pair(lennard_jones, 2.5, epsilon=2, sigma=np.float64(1.1)))
     assert bound.uniform == {"epsilon": 2.0, "sigma": 1.1}
-    assert (bound.tables, bound.attributes, bound.cutoff, bound.max_cutoff) == ({}, (), 2.5, 2.5)
+    assert (bound.tables, bound.attributes, bound.cutoff, bound.reach) == ({}, (), 2.5, 2.5)
     assert bound.name.startswith("lennard_jones (")
     assert value(bound, 1.3) == pytest.approx(lennard_jones(1.3, 2.0, 1.1))
 
@@ -46,12 +48,12 @@ def test_tables_by_type(table: Any) -> None:
     bound = bind(Pair(lennard_jones, table, epsilon=1.0, sigma=table))
     np.testing.assert_array_equal(bound.tables["sigma"], [[1.0, 1.2], [1.2, 1.5]])
     np.testing.assert_array_equal(bound.cutoff, [[1.0, 1.2], [1.2, 1.5]])
-    assert bound.max_cutoff == 1.5
+    assert bound.reach == 1.5
     assert set(bound.uniform) == {"epsilon"}
 
 
 def test_a_table_that_is_the_same_everywhere_is_a_number() -> None:
-    bound = Pair(lennard_jones, [[2.5]], epsilon=1.0, sigma={(1, 1): 1.1}).bind((1,), {})
+    bound = Pair(lennard_jones, [[2.5]], epsilon=1.0, sigma={(1, 1): 1.1}).bind(named((1,)))
     assert bound.uniform == {"epsilon": 1.0, "sigma": 1.1}
     assert bound.cutoff == 2.5
 

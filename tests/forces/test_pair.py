@@ -13,11 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import motes
-import motes.forces.pair
+import motes.forces.slots
 from motes.core.state import Chunk
-from motes.forces.pair import share
+from motes.forces.slots import share
 from motes.formulas.derive import evaluate
 from motes.neighbors.brute import brute_pairs
+from naming import named
 
 pytestmark = pytest.mark.usefixtures("small_parts")
 
@@ -168,7 +169,7 @@ def test_the_formula_of_a_pair_agrees_with_the_sum(shift: Any) -> None:
     positions = box.snap(random.random((40, 3)) * box.lengths)
     pair = motes.Pair(gaussian, cutoff, shift, epsilon=1.5, width=0.4)
     sim = motes.Simulation(motes.Particles(positions, box), VERLET, [pair])
-    formula = pair.bind(("A",), {}).energy
+    formula = pair.bind(named()).energy
     _, _, apart = brute_pairs(positions, box, cutoff)
     r = np.sqrt((apart**2).sum(axis=1))
 
@@ -204,7 +205,7 @@ def test_overlaps_are_handed_on_through_threads_that_meet_no_one(threads: int, m
         edges = np.linspace(0, len(chunks), threads + 1).astype(int)
         return [chunks[begin:end] for begin, end in pairwise(edges) if end > begin]
 
-    monkeypatch.setattr(motes.forces.pair, "share", one_part_each)
+    monkeypatch.setattr(motes.forces.slots, "share", one_part_each)
     box = motes.Box([0.25, 2.0], ["periodic", "open"])
     positions = box.snap(np.random.default_rng(4).random((150, 2)) * box.lengths)
     types = np.zeros(150, np.int64)
@@ -232,7 +233,7 @@ def test_forces_are_out_of_range_from_the_very_limit_on(threads: int) -> None:
     pair = motes.Pair(motes.potentials.lennard_jones, cutoff=2.5, epsilon=1.0, sigma=1.0)
     engine = motes.Simulation(particles, motes.VelocityVerlet(0.001), [pair], threads=threads)._engine.here
     engine.run(20, energy=False)
-    compute = engine.forces.compute
+    compute = engine.stages[0].compute
     exact = compute(engine.state, engine.neighbors.pairs, energy=1.0)
     bound = compute(engine.state, engine.neighbors.pairs, energy=None)
     assert exact.least_force == exact.most_force

@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 
 import motes.forces.potentials as potentials
-from motes.forces.interaction import Pair
+from motes.forces.pair import Pair
 from motes.formulas.derive import derive_pair
 from motes.formulas.trace import erfc
+from naming import named
 
 Measure = Callable[[Pair, float], tuple[float, float]]
 
@@ -185,7 +186,7 @@ def test_every_built_in_says_where_it_comes_from() -> None:
 
 
 def test_lennard_jones_takes_one_division_and_five_operations_for_the_force() -> None:
-    bound = Pair(potentials.lennard_jones, CUTOFF, epsilon=1.0, sigma=1.0).bind(("A",), {})
+    bound = Pair(potentials.lennard_jones, CUTOFF, epsilon=1.0, sigma=1.0).bind(named())
     code = derive_pair(bound.energy, frozenset(bound.uniform), None)
     assert len(code.body_force) == 6
     assert sum("/" in line for line in code.body_force) == 1
@@ -194,7 +195,7 @@ def test_lennard_jones_takes_one_division_and_five_operations_for_the_force() ->
 
 @pytest.mark.parametrize("name", ["morse", "yukawa", "gaussian", "buckingham"])
 def test_an_exponential_is_evaluated_once_for_force_and_energy(name: str) -> None:
-    bound = Pair(potentials.BUILT_IN[name], CUTOFF, **BUILT_IN_PARAMETERS[name]).bind(("A",), {})
+    bound = Pair(potentials.BUILT_IN[name], CUTOFF, **BUILT_IN_PARAMETERS[name]).bind(named())
     code = derive_pair(bound.energy, frozenset(bound.uniform), None)
     for word, most in (("exp(", 1), ("/", 1), ("sqrt(", 1)):
         assert sum(word in line for line in code.body_both) <= most

@@ -9,8 +9,9 @@ import pytest
 
 import motes
 from motes.errors import InputError
-from motes.forces.interaction import Pair
+from motes.forces.pair import Pair
 from motes.formulas.derive import derive_pair
+from naming import named
 
 CHARGES = {"charge": np.array([0.5, -1.5, 2.0]), "d": np.array([1.0, 1.2, 0.7])}
 
@@ -20,7 +21,7 @@ def coulomb(r: Any, charge_i: Any, charge_j: Any, d_i: Any, d_j: Any, k: Any) ->
 
 
 def test_which_particle_is_first_cannot_be_seen_in_the_bits(run_code: Any) -> None:
-    bound = Pair(coulomb, 2.5, k=0.3).bind(("A",), CHARGES)
+    bound = Pair(coulomb, 2.5, k=0.3).bind(named(("A",), CHARGES))
     assert bound.attributes == ("charge", "d")
     code = derive_pair(bound.energy, frozenset({"k"}), None)
     generator = np.random.default_rng(3)
@@ -33,9 +34,9 @@ def test_which_particle_is_first_cannot_be_seen_in_the_bits(run_code: Any) -> No
 
 
 def test_from_text_and_by_keyword() -> None:
-    bound = Pair.from_expression("k*charge_i*charge_j/r", 2.5, k=1.0).bind(("A",), CHARGES)
+    bound = Pair.from_expression("k*charge_i*charge_j/r", 2.5, k=1.0).bind(named(("A",), CHARGES))
     assert bound.attributes == ("charge",)
-    given = Pair(lambda r, charge_i: charge_i / r, 2.5, charge_i=2.0).bind(("A",), {"charge": np.ones(2)})
+    given = Pair(lambda r, charge_i: charge_i / r, 2.5, charge_i=2.0).bind(named(("A",), {"charge": np.ones(2)}))
     assert given.attributes == ()
     assert list(given.uniform.values()) == [2.0]
 
@@ -54,7 +55,7 @@ def test_from_text_and_by_keyword() -> None:
 )
 def test_what_is_refused(energy: Any, message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
-        Pair(energy, 2.5).bind(("A",), CHARGES)
+        Pair(energy, 2.5).bind(named(("A",), CHARGES))
     assert "\n" not in str(caught.value)
 
 

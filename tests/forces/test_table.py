@@ -11,8 +11,9 @@ from scipy.interpolate import CubicSpline
 
 import motes
 from motes.errors import InputError
-from motes.forces.interaction import Pair
+from motes.forces.pair import Pair
 from motes.formulas.derive import derive_pair
+from naming import named
 
 EVEN = np.linspace(0.8, 2.6, 61)
 UNEVEN = np.geomspace(0.8, 2.6, 61)
@@ -35,7 +36,7 @@ def test_a_table_is_a_cubic_spline(points: Any) -> None:
 def test_forces_of_a_table_are_its_slopes(run_code: Any, points: Any) -> None:
     table, spline = motes.Table(points, energy(points)), CubicSpline(points, energy(points))
     for shift in (None, "energy", "force"):
-        bound = Pair(table, 2.5, shift=shift).bind(("A",), {})
+        bound = Pair(table, 2.5, shift=shift).bind(named())
         code = derive_pair(bound.energy, frozenset({"cutoff"}), shift)
         for r in (0.81, 0.97, 1.3, *points[20:23], 2.49):
             force, value = run_code(code, {"cutoff": 2.5}, float(r))
@@ -66,7 +67,7 @@ def test_whole_arrays() -> None:
 
 def test_straight_lines_have_their_slopes(run_code: Any) -> None:
     pair = Pair(lambda r: np.interp(r, [1.0, 1.5, 2.0], [3.0, 1.0, 0.5]), 2.5)
-    code = derive_pair(pair.bind(("A",), {}).energy, frozenset(), None)
+    code = derive_pair(pair.bind(named()).energy, frozenset(), None)
     for r, value, slope in ((0.7, 3.0, 0.0), (1.25, 2.0, -4.0), (1.75, 0.75, -1.0), (2.3, 0.5, 0.0)):
         force, found = run_code(code, {}, r)
         assert (found, force * r) == pytest.approx((value, -slope), rel=1e-13)
@@ -98,4 +99,4 @@ def test_points_that_are_none_are_refused(r: Any, u: Any, message: str) -> None:
 
 def test_a_cutoff_beyond_the_table_is_refused() -> None:
     with pytest.raises(InputError, match=r"cutoff 3 lies beyond the table's last point, 2\.6"):
-        Pair(motes.Table(EVEN, energy(EVEN)), 3.0).bind(("A",), {})
+        Pair(motes.Table(EVEN, energy(EVEN)), 3.0).bind(named())

@@ -10,16 +10,17 @@ import pytest
 
 import motes
 from motes.errors import InputError
-from motes.forces.interaction import BoundPair, Pair
-from motes.forces.kernel import pair_source
+from motes.forces.cluster_kernel import cluster_source
+from motes.forces.pair import BoundPair, Pair
 from motes.forces.potentials import lennard_jones
 from motes.forces.verify import require_right_pair
 from motes.formulas.derive import PairCode, derive_pair
+from naming import named
 
 
 def of_lennard_jones(shift: Any = None) -> tuple[BoundPair, PairCode]:
     pair = Pair(lennard_jones, 2.5, shift=shift, epsilon={("A", "A"): 1, ("A", "B"): 2, ("B", "B"): 3}, sigma=1.0)
-    bound = pair.bind(("A", "B"), {})
+    bound = pair.bind(named(("A", "B")))
     return bound, derive_pair(bound.energy, frozenset({"sigma", "cutoff"}), shift)
 
 
@@ -62,7 +63,7 @@ def test_formulas_that_are_hard_to_compute_pass() -> None:
         lambda r: np.exp(-715.0 - r) * np.exp(-r),
     ):
         for shift in (None, "energy", "force"):
-            pair_source([Pair(energy, 2.0, shift=shift).bind(("A",), {})], 1, 3)
+            cluster_source([Pair(energy, 2.0, shift=shift).bind(named()).term], 1, 3, sums=False)
 
 
 BOX = motes.Box([10.0] * 3, boundary="open")

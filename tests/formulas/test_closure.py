@@ -11,10 +11,11 @@ import pytest
 
 import motes
 from motes.errors import InputError
-from motes.forces.interaction import Pair
-from motes.forces.kernel import pair_key
+from motes.forces.cluster_kernel import cluster_key
+from motes.forces.pair import Pair
 from motes.formulas.bind import Names, bind, names_of, trace_named
 from motes.formulas.derive import evaluate
+from naming import named
 
 
 def well(a: float, n: int = 12) -> Callable[..., Any]:
@@ -25,7 +26,7 @@ def well(a: float, n: int = 12) -> Callable[..., Any]:
 
 
 def bound(function: Callable[..., Any], **given: Any) -> Any:
-    return Pair(function, 2.5, **given).bind(("A",), {})
+    return Pair(function, 2.5, **given).bind(named())
 
 
 def value(pair: Any, r: float) -> float:
@@ -36,14 +37,16 @@ def test_numbers_in_a_closure_and_defaults_are_parameters() -> None:
     pair = bound(well(0.9))
     assert pair.uniform == {"a": 0.9, "b": 0.5, "depth": 3.0}
     assert value(pair, 1.3) == pytest.approx(float(well(0.9)(1.3)), rel=1e-15)
-    assert pair_key([pair], 1, 3) == pair_key([bound(well(1.1))], 1, 3)
-    assert pair_key([pair], 1, 3) == pair_key([bound(well(0.9), depth=2.0)], 1, 3)
+    assert cluster_key([pair.term], 1, 3, False) == cluster_key([bound(well(1.1)).term], 1, 3, False)
+    assert cluster_key([pair.term], 1, 3, False) == cluster_key([bound(well(0.9), depth=2.0).term], 1, 3, False)
     assert bound(well(0.9), depth=2.0).uniform["depth"] == 2.0
 
 
 def test_numbers_in_exponents_stay_numbers() -> None:
     assert "n" not in bound(well(0.9)).uniform
-    assert pair_key([bound(well(0.9, 12))], 1, 3) != pair_key([bound(well(0.9, 10))], 1, 3)
+    assert cluster_key([bound(well(0.9, 12)).term], 1, 3, False) != cluster_key(
+        [bound(well(0.9, 10)).term], 1, 3, False
+    )
 
 
 def series(terms: int, scale: float) -> Callable[..., Any]:
@@ -79,7 +82,7 @@ def test_names_that_mean_something_else() -> None:
     cutoff, exp, x = 2.0, 3.0, 5.0
     pair = bound(lambda r: exp * r + cutoff)
     assert value(pair, 1.0) == 5.0
-    world = Names(("periodic", "periodic"), ("A",), ("mu",))
+    world = Names(("periodic", "periodic"), ("A",), {"mu": np.ones(1)})
     mu = 7.0
 
     def energy(y: Any) -> Any:

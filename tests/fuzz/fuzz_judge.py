@@ -17,15 +17,16 @@ from unittest import mock
 
 import fuzz_mutate
 import fuzz_seeds
+import motes.forces.plan
 import numpy as np
 
 import motes
-import motes.forces.plan
-from motes.forces.kernel import pair_source
+from motes.forces.cluster_kernel import cluster_source
 from motes.formulas.expression import LONGEST_TEXT, expression_parameters
 from motes.formulas.formula import walk
 from motes.inputs.build import Job, read_job
 from motes.inputs.config import Config, LatticeParticles, RandomParticles, load
+from naming import named
 
 SECONDS = 10.0
 ROOM = 2 << 30
@@ -207,9 +208,9 @@ class Fuzzer:
 def derive(text: str) -> None:
     """From a formula to the source of its kernel, with the energy and the slope taken off at the cutoff."""
     given = dict.fromkeys((name for name in expression_parameters(text) if name != "cutoff"), 1.5)
-    bound = motes.Pair.from_expression(text, 2.5, "force", **given).bind(("A",), {})
+    bound = motes.Pair.from_expression(text, 2.5, "force", **given).bind(named())
     assert len(walk(bound.energy)) < 20 * LONGEST_TEXT
-    compile(pair_source([bound], 1, 3), "generated", "exec")
+    compile(cluster_source([bound.term], 1, 3, sums=False), "generated", "exec")
 
 
 def _count(config: Config) -> float:
@@ -223,7 +224,7 @@ def _count(config: Config) -> float:
 def _images(job: Job) -> float:
     """How many images of the box are within the cutoff: a run with very many is slow, but no mistake."""
     box = job.particles.box
-    reach = max((pair.max_cutoff for pair in job.bound.values()), default=0.0) + (job.config.run.skin or 0.0)
+    reach = max((one.reach for one in job.bound), default=0.0) + (job.config.run.skin or 0.0)
     return math.prod(reach / edge + 1.0 for edge in box.lengths[box.periodic].tolist())
 
 

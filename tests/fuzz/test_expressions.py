@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import motes
 from motes.formulas.expression import FUNCTIONS
 from motes.formulas.limits import MOST_BITS, MOST_OPERATIONS
+from naming import named
 
 
 def nest(function: str, depth: int, inner: str = "r") -> str:
@@ -89,9 +90,9 @@ def test_limits_hold_for_python_functions_too(judge):
             r = r * r + r
         return r
 
-    bound = motes.Pair(doubled, 2.0).bind(("A",), {})
+    bound = motes.Pair(doubled, 2.0).bind(named())
     with judge.time_limit(), pytest.raises(motes.InputError, match=f"{MOST_OPERATIONS} are allowed"):
-        judge.pair_source([bound], 1, 3)
+        judge.cluster_source([bound.term], 1, 3, sums=False)
 
 
 NUMBERS = st.sampled_from(["0", "1", "2", "0.5", "1.1", "12", "200", "1e-300", "1e300", "-3", "pi"])

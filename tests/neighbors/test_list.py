@@ -43,6 +43,7 @@ def state_of(box: motes.Box, positions: Any) -> State:
         forces=np.zeros((dimensions, count), np.int64),
         ghost_axes=np.zeros(count, np.int8),
         attributes={},
+        force_velocities=np.zeros((0, count)),
     )
 
 
@@ -67,7 +68,7 @@ class Listed:
         state = self.state
         steps = np.rint(displacements / state.box.spacing) * state.box.spacing
         state.positions[:, : state.owned] += steps.T[:, state.ids[: state.owned]]
-        self.domain.refresh_halo(state)
+        self.domain.refresh(state)
         self.neighbors.place(state)
 
     def places(self) -> Any:

@@ -27,8 +27,9 @@ from motes.cli.script import first_run
 from motes.cli.survey import can_be_counted, closest_pair, mean_neighbours, sphere
 from motes.core.progress import show_nothing
 from motes.core.state import CLUSTER, Floats
+from motes.engine.starts import Outline
 from motes.errors import InputError
-from motes.forces.interaction import BoundPair
+from motes.forces import BoundInteraction, BoundPair, energies_of_pairs
 from motes.forces.oracle import pair_energy, pair_slope, parameters_of
 from motes.formulas.bind import MASS
 from motes.inputs.build import check_outputs, read_job
@@ -49,7 +50,7 @@ def check(path: Path, threads: int | None = None, settings: tuple[str, ...] = ()
     job = read_job(path, settings)
     check_outputs(job)
     require_places(job)
-    reach = max((pair.max_cutoff for pair in job.bound.values()), default=0.0)
+    reach = max((one.reach for one in job.bound), default=0.0)
     rows = {"input": str(path), **particle_rows(job.particles), **neighbour_rows(job.particles, reach)}
     simulation = job.simulation(threads)
     rows |= interaction_rows(job)
@@ -58,8 +59,7 @@ def check(path: Path, threads: int | None = None, settings: tuple[str, ...] = ()
         rows |= {"minimize": f"before the run, {minimized['minimized']}"}
     rows |= {"memory": memory(job.particles, reach + simulation.skin), **outputs(job)}
     rows |= {"time": trial(simulation, job.config.run.steps)}
-    names = list(interaction_rows(job))
-    lines = interaction_lines(job.particles, {names[number]: pair for number, pair in job.bound.items()})
+    lines = interaction_lines(job.particles, dict(zip(interaction_rows(job), job.bound, strict=False)))
     notes = [f"warning: {warning}" for warning in warnings(job, simulation)]
     return "\n".join([table(rows), *lines, *([""] if notes else []), *notes])
 
@@ -77,12 +77,12 @@ def check_script(path: Path, arguments: Sequence[str], threads: int | None) -> s
         simulation.positions, simulation.box, simulation.velocities, simulation.mass,
         np.asarray(simulation.type_names)[simulation.types], simulation.ids, **simulation.attributes,
     )  # fmt: skip
+    outline = Outline.of(particles)
     bound = {
-        name: one.bind(particles.type_names, particles.attributes)
+        name: one.bind(outline.names)
         for name, one in zip(object_rows(simulation.interactions), simulation.interactions, strict=False)
-        if isinstance(one, motes.Pair)
     }
-    reach = max((pair.max_cutoff for pair in bound.values()), default=0.0)
+    reach = max((one.reach for one in bound.values()), default=0.0)
     rows = {"script": f"{path}, up to its first run in line {line}", **particle_rows(particles)}
     rows |= {**neighbour_rows(particles, reach), **object_rows(simulation.interactions)}
     rows |= {"integrator": str(simulation.integrator), "threads": str(simulation.threads), **written}
@@ -143,14 +143,15 @@ def trial(simulation: motes.Simulation, steps: int) -> str:
     return f"about {duration(steps / rate)} for {count(steps, 'step')}, at {rate:.3g} a second"
 
 
-def interaction_lines(particles: motes.Particles, bound: Mapping[str, BoundPair]) -> Iterator[str]:
+def interaction_lines(particles: motes.Particles, bound: Mapping[str, BoundInteraction]) -> Iterator[str]:
     """What happens at the cutoffs: a row for each interaction and each two types."""
-    if not bound:
+    pairs = {name: pair for name, one in bound.items() for pair in energies_of_pairs([one])}
+    if not pairs:
         return
     yield ""
     columns = ("types", "cutoff", "energy", "slope", "energy jump", "force jump")
     yield f"{'at the cutoff':<16}{columns[0]:<12}" + "".join(f"{column:>14}" for column in columns[1:])
-    for name, pair in bound.items():
+    for name, pair in pairs.items():
         for first, second in itertools.combinations_with_replacement(range(len(particles.type_names)), 2):
             types = f"{particles.type_names[first]}-{particles.type_names[second]}"
             numbers = at_cutoff(pair, first, second, particles)

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 import motes
 from motes.cli.survey import Surroundings, can_be_counted
-from motes.forces.interaction import BoundPair
+from motes.forces import BoundPair, energies_of_pairs
 from motes.forces.oracle import by_name, pair_energy, parameters_of
-from motes.formulas.bind import MASS
+from motes.formulas.bind import MASS, Names
 
 LARGEST = 50_000
 """Of more particles pairs are not counted: it would take seconds."""
@@ -47,23 +47,25 @@ class Energy:
 
 def energy_at_cutoffs(simulation: motes.Simulation) -> float | None:
     """What all pairs within their cutoffs would have at them, of those interactions whose energy jumps there."""
-    jumping = [one for one in simulation.interactions if isinstance(one, motes.Pair) and one.shift is None]
-    if not jumping:
+    if not simulation.interactions:
         return 0.0
     if len(simulation) > LARGEST:
         return None
-    attributes = simulation.attributes
-    pairs = [one.bind(simulation.type_names, attributes) for one in jumping]
-    if not can_be_counted(len(simulation), simulation.box, max(pair.max_cutoff for pair in pairs)):
+    names = Names(simulation.box.boundary, simulation.type_names, dict(simulation.attributes))
+    bound = energies_of_pairs(one.bind(names) for one in simulation.interactions)
+    pairs = [pair for pair in bound if pair.shift is None]
+    if not pairs:
+        return 0.0
+    if not can_be_counted(len(simulation), simulation.box, max(pair.reach for pair in pairs)):
         return None
-    columns = {**attributes, MASS: simulation.mass}
+    columns = {**simulation.attributes, MASS: simulation.mass}
     return sum(_at_cutoff(pair, simulation, columns) for pair in pairs)
 
 
 def _at_cutoff(pair: BoundPair, simulation: motes.Simulation, columns: Mapping[str, Floats]) -> float:
     types, kinds = simulation.types, len(simulation.type_names)
     cutoffs = np.broadcast_to(pair.cutoff, (kinds, kinds))
-    surroundings = Surroundings(simulation.positions, simulation.box, pair.max_cutoff)
+    surroundings = Surroundings(simulation.positions, simulation.box, pair.reach)
     total = 0.0
     for first, second, squared in surroundings.pairs(surroundings.rows_by_cell()):
         near = squared < cutoffs[types[first], types[second]] ** 2

@@ -14,7 +14,7 @@ import numpy as np
 import motes
 from motes.cli.report import size
 from motes.errors import InputError
-from motes.forces.interaction import BoundPair
+from motes.forces import BoundInteraction, BoundPair, energies_of_pairs
 from motes.forces.oracle import pair_energy, parameters_of
 from motes.formulas.bind import MASS
 from motes.inputs.build import NewJob, blame
@@ -51,15 +51,15 @@ def warnings(job: NewJob, simulation: motes.Simulation) -> Iterator[str]:
     """One line for each thing that may go wrong."""
     yield from _existing(job)
     yield from _room(job)
-    yield from warnings_of_motion(job.bound.values(), job.particles, simulation)
+    yield from warnings_of_motion(job.bound, job.particles, simulation)
 
 
 def warnings_of_motion(
-    bound: Collection[BoundPair], particles: motes.Particles, simulation: motes.Simulation
+    bound: Collection[BoundInteraction], particles: motes.Particles, simulation: motes.Simulation
 ) -> Iterator[str]:
     """One line for each thing that may go wrong on the way of the particles."""
     yield from _long_moves(bound, simulation)
-    for pair in bound:
+    for pair in energies_of_pairs(bound):
         yield from _gaps(pair, particles)
 
 
@@ -92,9 +92,9 @@ def _room(job: NewJob) -> Iterator[str]:
             yield f"[{name}]: {table.path} will take about {size(needed)}, and the disk has {size(free)} left"
 
 
-def _long_moves(bound: Collection[BoundPair], simulation: motes.Simulation) -> Iterator[str]:
+def _long_moves(bound: Collection[BoundInteraction], simulation: motes.Simulation) -> Iterator[str]:
     """How far the fastest particle moves in a step, now or at the temperature of the bath."""
-    reach = max((pair.max_cutoff for pair in bound), default=0.0)
+    reach = max((one.reach for one in bound), default=0.0)
     if not (reach and simulation.integrator.has_velocities):
         return
     speed = float(np.sqrt((simulation.velocities**2).sum(axis=1).max()))
@@ -111,7 +111,7 @@ def _long_moves(bound: Collection[BoundPair], simulation: motes.Simulation) -> I
 def _gaps(pair: BoundPair, particles: motes.Particles) -> Iterator[str]:
     """Distances that particles may come to where the energy is no finite number."""
     usual = particles.density ** (-1 / particles.box.dimensions)
-    r = np.linspace(min(NEAREST * usual, pair.max_cutoff / 2), pair.max_cutoff, RADII)
+    r = np.linspace(min(NEAREST * usual, pair.reach / 2), pair.reach, RADII)
     kinds = np.arange(len(particles.type_names))
     columns = {MASS: particles.mass, **particles.attributes}
     means = {name: float(columns[name].mean()) for name in pair.attributes}

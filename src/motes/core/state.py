@@ -27,6 +27,12 @@ FINEST = 2.0**-590
 """The quantum of numbers of which none but 0 has been seen: up to 2**50 of it their squares may vanish in float64."""
 
 
+COLUMNS = (
+    "ids", "types", "mass", "positions", "images", "velocities", "force_velocities", "forces", "ghost_axes"
+)  # fmt: skip
+"""Arrays that every state has, besides attributes."""
+
+
 @dataclass(frozen=True)
 class Quanta:
     """The grids on which positions (along each axis), velocities and forces lie, each a power of two; they follow the
@@ -65,7 +71,8 @@ class State:
     were wrapped; forces count quanta; ghost_axes tells by its bits along which axes a particle lies beyond the upper
     side of the region (0 for all that are owned). stride is the farthest that a step may take a particle along an axis,
     and fastest the largest component of a velocity after the last kick. memory is what the integrator remembers from
-    step to step, the same on all ranks.
+    step to step, the same on all ranks. force_velocities are those of which the forces are a function: in the middle of
+    the step, and without rows if no force depends on velocities.
     """
 
     box: Box
@@ -81,6 +88,7 @@ class State:
     forces: Integers
     ghost_axes: npt.NDArray[np.int8]
     attributes: dict[str, Floats]
+    force_velocities: Floats
     ghosts: int = 0
     timeline: Timeline = Timeline(1.0)
     memory: dict[str, float] = field(default_factory=dict)
@@ -125,6 +133,7 @@ class State:
             forces=np.zeros((box.dimensions, len(ids)), np.int64),
             ghost_axes=np.zeros(len(ids), np.int8),
             attributes=attributes,
+            force_velocities=np.zeros((0, len(ids))),
         )
 
     @property
@@ -163,15 +172,14 @@ class State:
             grown[..., : self.owned + self.ghosts] = values[..., : self.owned + self.ghosts]
             return grown
 
-        for name in ("ids", "types", "mass", "positions", "images", "velocities", "forces", "ghost_axes"):
+        for name in COLUMNS:
             setattr(self, name, grow(getattr(self, name)))
         self.attributes = {name: grow(values) for name, values in self.attributes.items()}
 
     def emptied(self) -> State:
         """The same kinds of columns without a particle."""
-        nothing = np.zeros(0, np.int64)
-        empty = replace(self, ids=nothing.copy(), types=nothing.copy(), owned=0, ghosts=0)
-        for name in ("mass", "positions", "images", "velocities", "forces", "ghost_axes"):
+        empty = replace(self, owned=0, ghosts=0)
+        for name in COLUMNS:
             setattr(empty, name, getattr(self, name)[..., :0].copy())
         empty.attributes = {name: values[:0].copy() for name, values in self.attributes.items()}
         return empty
@@ -214,10 +222,15 @@ class State:
         self.ghost_axes[begin : begin + count] = arriving[-1] | (1 << axis)
         self.ghosts += count
 
+    def column(self, name: str) -> Array:
+        """What the particles have by this name: an attribute, or a column of every state."""
+        found: Array = self.attributes[name] if name in self.attributes else getattr(self, name)
+        return found
+
     @property
     def column_names(self) -> list[str]:
         """What the rows are that take gives."""
-        return column_names(self.dimensions, self.attributes)
+        return column_names(self.dimensions, self.attributes, len(self.force_velocities) > 0)
 
     def columns(self) -> list[Array]:
         """The columns of the owned particles, in this order."""
@@ -232,13 +245,14 @@ class State:
             *self.positions,
             *self.velocities,
             *self.images,
+            *self.force_velocities,
         ]
 
     def _ghost_columns(self) -> list[Array]:
         return [self.ids, self.types, self.mass, *self.attributes.values()]
 
 
-def column_names(dimensions: int, attributes: Iterable[str]) -> list[str]:
+def column_names(dimensions: int, attributes: Iterable[str], force_velocities: bool = False) -> list[str]:
     """What a particle takes along from region to region and into checkpoints, in this order."""
     axes = AXES[:dimensions]
     return [
@@ -249,6 +263,7 @@ def column_names(dimensions: int, attributes: Iterable[str]) -> list[str]:
         *axes,
         *(f"v{axis}" for axis in axes),
         *(f"image_{axis}" for axis in axes),
+        *(f"force_v{axis}" for axis in axes if force_velocities),
     ]
 
 

@@ -1,9 +1,9 @@
 """One region of the box: which particles it owns, which ghosts it sees, and how both stay true.
 
-Four verbs serve the step: migrate hands particles over to their owners, build_halo makes the ghosts, refresh_halo
-lets them follow, fold_forces brings home what they felt. Each works axis by axis with the two neighbours along that
-axis, so edges and corners need no messages of their own. Whoever the neighbour is, the region itself (one region
-along a periodic axis) or another rank reached through the link, the steps are the same.
+Four verbs serve the step: migrate hands particles over to their owners, build_halo makes the ghosts, refresh lets them
+follow in some columns, fold brings home what they gathered in one. Each works axis by axis with the two neighbours
+along that axis, so edges and corners need no messages of their own. Whoever the neighbour is, the region itself (one
+region along a periodic axis) or another rank reached through the link, the steps are the same.
 
 Invariant: ghosts stand where their particles stand, shifted by whole edges of the box, so distances to them are the
 same numbers in every region.
@@ -14,6 +14,7 @@ as many for each axis.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -181,25 +182,33 @@ class Domain:
         found = find_below(state.positions, axis, first, last, limit, self._places)
         return self._places[:found].copy()
 
-    def refresh_halo(self, state: State) -> None:
-        """Ghosts follow their particles."""
+    def refresh(self, state: State, columns: Sequence[str] = ("positions",)) -> None:
+        """Ghosts take over what their particles have in these columns; positions are shifted."""
         for shell in self.shells:
-            if shell.to == self.link.rank:
-                self.team.split(
-                    copy_shell, shell.count, state.positions, shell.source, shell.begin, shell.axis, shell.shift
-                )
-                continue
-            leaving = np.empty((state.dimensions, len(shell.source)))
-            self.team.split(pack, len(shell.source), state.positions, shell.source, shell.axis, shell.shift, leaving)
-            arriving = self.link.exchange(leaving, shell.to, (state.dimensions, shell.count), shell.origin)
-            state.positions[:, shell.begin : shell.begin + shell.count] = arriving
+            for name in columns:
+                self._refresh(shell, _rows(state.column(name)), shell.shift if name == "positions" else 0.0)
 
-    def fold_forces(self, state: State) -> None:
-        """What ghosts felt goes home, the last shell first."""
+    def _refresh(self, shell: Shell, rows: Floats, shift: float) -> None:
+        if shell.to == self.link.rank:
+            self.team.split(copy_shell, shell.count, rows, shell.source, shell.begin, shell.axis, shift)
+            return
+        leaving = np.empty((len(rows), len(shell.source)))
+        self.team.split(pack, len(shell.source), rows, shell.source, shell.axis, shift, leaving)
+        arriving = self.link.exchange(leaving, shell.to, (len(rows), shell.count), shell.origin)
+        rows[:, shell.begin : shell.begin + shell.count] = arriving
+
+    def fold(self, state: State, column: str = "forces") -> None:
+        """What ghosts gathered in a column of whole numbers goes home, the last shell first."""
+        rows = _rows(state.column(column))
         for shell in reversed(self.shells):
             if shell.to == self.link.rank:
-                self.team.split(fold_shell, shell.count, state.forces, shell.source, shell.begin)
+                self.team.split(fold_shell, shell.count, rows, shell.source, shell.begin)
                 continue
-            leaving = np.ascontiguousarray(state.forces[:, shell.begin : shell.begin + shell.count])
-            arriving = self.link.exchange(leaving, shell.origin, (state.dimensions, len(shell.source)), shell.to)
-            self.team.split(unpack_add, len(shell.source), arriving, shell.source, state.forces)
+            leaving = np.ascontiguousarray(rows[:, shell.begin : shell.begin + shell.count])
+            arriving = self.link.exchange(leaving, shell.origin, (len(rows), len(shell.source)), shell.to)
+            self.team.split(unpack_add, len(shell.source), arriving, shell.source, rows)
+
+
+def _rows(column: Array) -> Array:
+    """A column as rows, of which a number a particle is one."""
+    return column if column.ndim == 2 else column[None, :]

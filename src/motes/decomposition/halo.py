@@ -34,20 +34,20 @@ def count_beyond(begin: int, end: int, positions: Floats, axis: int, lower: floa
 
 
 @njit(cache=True, nogil=True)
-def copy_shell(begin: int, end: int, positions: Floats, source: Integers, offset: int, axis: int, shift: float) -> None:
-    """Ghosts take the positions of their particles."""
-    for a in range(positions.shape[0]):
+def copy_shell(begin: int, end: int, rows: Floats, source: Integers, offset: int, axis: int, shift: float) -> None:
+    """Ghosts take over what their particles have, shifted along axis if it is a position."""
+    for a in range(rows.shape[0]):
         moved = shift if a == axis else 0.0
-        x, places, ghosts = positions[a], source[begin:end], positions[a, offset + begin : offset + end]
+        x, places, ghosts = rows[a], source[begin:end], rows[a, offset + begin : offset + end]
         for k in range(len(places)):
             ghosts[k] = x[np.uint64(places[k])] + moved
 
 
 @njit(cache=True, nogil=True)
-def fold_shell(begin: int, end: int, forces: Integers, source: Integers, offset: int) -> None:
-    """Particles receive what their ghosts felt."""
-    for a in range(forces.shape[0]):
-        f, places, ghosts = forces[a], source[begin:end], forces[a, offset + begin : offset + end]
+def fold_shell(begin: int, end: int, rows: Integers, source: Integers, offset: int) -> None:
+    """Particles receive what their ghosts gathered."""
+    for a in range(rows.shape[0]):
+        f, places, ghosts = rows[a], source[begin:end], rows[a, offset + begin : offset + end]
         for k in range(len(places)):
             f[np.uint64(places[k])] += ghosts[k]
 
@@ -73,21 +73,21 @@ def wrap(begin: int, end: int, positions: Floats, images: Integers, lengths: Flo
 
 
 @njit(cache=True, nogil=True)
-def pack(begin: int, end: int, positions: Floats, source: Integers, axis: int, shift: float, leaving: Floats) -> None:
-    """Positions of particles as their ghosts elsewhere will have them."""
+def pack(begin: int, end: int, rows: Floats, source: Integers, axis: int, shift: float, leaving: Floats) -> None:
+    """What particles have, as their ghosts elsewhere will have it."""
     places = source[begin:end]
-    for a in range(positions.shape[0]):
+    for a in range(rows.shape[0]):
         moved = shift if a == axis else 0.0
-        x, ghosts = positions[a], leaving[a, begin:end]
+        x, ghosts = rows[a], leaving[a, begin:end]
         for k in range(len(places)):
             ghosts[k] = x[np.uint64(places[k])] + moved
 
 
 @njit(cache=True, nogil=True)
-def unpack_add(begin: int, end: int, arriving: Integers, source: Integers, forces: Integers) -> None:
-    """Particles receive what their ghosts elsewhere felt."""
+def unpack_add(begin: int, end: int, arriving: Integers, source: Integers, rows: Integers) -> None:
+    """Particles receive what their ghosts elsewhere gathered."""
     places = source[begin:end]
-    for a in range(forces.shape[0]):
-        f, felt = forces[a], arriving[a, begin:end]
+    for a in range(rows.shape[0]):
+        f, gathered = rows[a], arriving[a, begin:end]
         for k in range(len(places)):
-            f[np.uint64(places[k])] += felt[k]
+            f[np.uint64(places[k])] += gathered[k]

@@ -59,22 +59,16 @@ def _follow(engine: Engine) -> None:
     if engine.link.most(int(neighbors.moved_too_far(state))):
         engine.rebuild()
     else:
-        engine.domain.refresh_halo(state)
+        engine.domain.refresh(state)
         neighbors.place(state)
 
 
 def _fit_forces(engine: Engine, descent: Descent) -> None:
     """What every particle feels, on a grid that fits the largest force, however large it is."""
     state = engine.state
-    fields = engine.fields.largest(state)  # first, since it overwrites the forces
     quantum = 0.0
     while quantum != state.quanta.force:
         quantum = state.quanta.force
-        sums = engine.forces.compute(state, engine.neighbors.pairs, energy=1.0)
-        found = engine.link.maximum(np.array([sums.most_force, *fields]))
-        if not np.isfinite(found).all():
-            raise StoppedError(Failure(0, state.step, np.inf, -1, "feels a force that is not finite", []))
-        descent.strongest = float(max(found[:2]))
+        descent.strongest = max(engine.measure_forces()[:2])
         state.quanta = replace(state.quanta, force=FORCES.follow(quantum, descent.strongest, look=True))
-    engine.fields.add(state, sums, None)
-    engine.domain.fold_forces(state)
+    engine.domain.fold(state)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from motes.errors import RunError
 
-NOT_FINITE = "is in a pair whose force or energy is not finite"
 FAILED = 2
 """What a rank says, instead of 0 or 1, if it has a particle that it cannot take further."""
 

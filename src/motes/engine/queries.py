@@ -16,7 +16,6 @@ from motes.core.box import AXES, Box
 from motes.core.state import Array, Floats, Integers
 from motes.engine.step import Engine
 from motes.exact.sums import total_of
-from motes.formulas.bind import MASS
 from motes.formulas.elementwise import Work
 from motes.storage.columns import file_name, write_columns
 
@@ -33,9 +32,7 @@ def save(engine: Engine, folder: Path) -> list[tuple[int, int, int, int]]:
 
 def gather(engine: Engine, name: str) -> Array:
     """An array or attribute over all particles: those of rank 0 first, in the order they lie."""
-    attributes = engine.state.attributes
-    values = attributes[name] if name in attributes else getattr(engine.state, name)
-    parts = engine.link.gather(np.asarray(values[..., : engine.state.owned]))
+    parts = engine.link.gather(np.asarray(engine.state.column(name)[..., : engine.state.owned]))
     return np.concatenate(parts, axis=-1) if parts else np.empty(0)
 
 
@@ -57,7 +54,7 @@ def _column(engine: Engine, name: str) -> Array:
         x = state.positions[axis, : state.owned]
         inside: Floats = np.mod(x, state.box.lengths[axis]) if state.box.periodic[axis] else x
         return inside + float(state.box.origin[axis])
-    return (state.mass if name == MASS else state.attributes[name])[: state.owned]
+    return state.column(name)[: state.owned]
 
 
 def find(engine: Engine, ids: Sequence[int] | Integers) -> Integers:

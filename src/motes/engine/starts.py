@@ -50,7 +50,7 @@ class Outline:
     @property
     def names(self) -> Names:
         """What functions can be about."""
-        return Names(self.box.boundary, self.type_names, tuple(self.attributes))
+        return Names(self.box.boundary, self.type_names, self.attributes)
 
     @property
     def density(self) -> float:

@@ -7,7 +7,7 @@ the same time; what they answer is for rank 0.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from time import perf_counter, process_time
 from typing import Any
@@ -20,14 +20,14 @@ from motes.core.threads import Team
 from motes.decomposition.balance import Balancer
 from motes.decomposition.domain import Domain, Link
 from motes.decomposition.grid import Regions
-from motes.engine.failures import ELSEWHERE, FAILED, NOT_FINITE, Failure, StoppedError
+from motes.engine.failures import ELSEWHERE, FAILED, Failure, StoppedError
 from motes.engine.starts import Start, own_share
 from motes.errors import OutgrownError, ParticleError
 from motes.exact.quanta import FORCES, energy_quantum, followed, looked_at
 from motes.exact.sums import total_of
-from motes.forces.field import FieldForces, FieldPlan
-from motes.forces.pair import CROWDED, PairForces, PairSums
-from motes.forces.plan import PairPlan
+from motes.forces import law
+from motes.forces.law import Stage, Sums
+from motes.forces.slots import SlotForces
 from motes.integrators.fire import Descent
 from motes.integrators.motion import Integrator
 from motes.integrators.world import World
@@ -43,8 +43,7 @@ class Plan:
 
     box: Box
     integrator: Integrator
-    forces: PairPlan
-    fields: tuple[FieldPlan, ...]
+    laws: tuple[law.Plan, ...]
     skin: float
     threads: int
     step: int
@@ -56,31 +55,31 @@ class Plan:
     """Degrees of freedom."""
 
     @property
+    def cutoff(self) -> float:
+        """Within which distance particles must see each other; 0 if none do."""
+        return max((one.cutoff for one in self.laws), default=0.0)
+
+    @property
     def stride(self) -> float:
         """The farthest that a step may take a particle along an axis: farther, it would jump over its neighbours."""
-        return self.forces.cutoff or float(self.box.lengths.max())
+        return self.cutoff or float(self.box.lengths.max())
 
 
 @dataclass(frozen=True)
 class Extremes:
-    """The largest numbers of all ranks at the start; NaN or infinite if one is.
+    """The largest numbers of all ranks at the start.
 
     Attributes:
-        pair: force, and energy or virial, between two particles.
-        field: force and energy of a field on a particle.
+        inside: force between particles.
+        outside: force of a field on a particle.
         speed: component of a velocity.
-        push: component of the force on a particle, over its mass; 0 if a force is not finite.
+        push: component of the force on a particle, over its mass.
     """
 
-    pair: tuple[float, float]
-    field: tuple[float, float]
+    inside: float
+    outside: float
     speed: float
     push: float
-
-    @property
-    def finite(self) -> bool:
-        """Whether all forces and energies are numbers."""
-        return bool(np.isfinite([*self.pair, *self.field]).all())
 
 
 @dataclass(frozen=True)
@@ -92,8 +91,15 @@ class Needs:
     speed: float = 0.0
 
 
-UNKNOWN = PairSums(None, None, 0.0, 0.0, 0.0)
+UNKNOWN = Sums(None, None)
 """Sums that are not computed yet."""
+
+
+def in_order(laws: Sequence[law.Plan], slots: SlotForces, team: Team) -> list[Stage]:
+    """The stages of all laws: first what goes into the slots of the pair list, then their way home, then the rest."""
+    stages = [stage for one in laws for stage in one.stages(slots, team)]
+    within = [stage for stage in stages if stage.in_slots]
+    return [*within, slots, *(stage for stage in stages if not stage.in_slots)]
 
 
 class Clock:
@@ -128,10 +134,10 @@ class Engine:
         self.team = Team(plan.threads)
         self.integrator = plan.integrator
         self.world = World(self.state, self.team, link.maximum, link.sum, plan.freedom)
-        self.forces = PairForces(plan.forces, self.team)
-        self.fields = FieldForces(plan.fields, self.team)
-        self.neighbors = NeighborList(plan.forces.cutoff, plan.skin, self.team)
-        halo = self.neighbors.radius if plan.forces.cutoff else 0.0
+        self.slots = SlotForces(plan.box.dimensions, self.team)
+        self.stages = in_order(plan.laws, self.slots, self.team)
+        self.neighbors = NeighborList(plan.cutoff, plan.skin, self.team)
+        halo = self.neighbors.radius if plan.cutoff else 0.0
         self.domain = Domain(Regions.even(plan.box, link.size, halo), halo, link, self.team)
         self.balancer = Balancer(self.domain)
         self.work = 0.0
@@ -171,7 +177,7 @@ class Engine:
         if self._follow_range(force, wish=neighbors.moved_too_far(state)):
             self.rebuild()
         else:
-            domain.refresh_halo(state)
+            domain.refresh(state)
             lap("halo")
             neighbors.place(state)
             lap("neighbors")
@@ -199,30 +205,27 @@ class Engine:
 
     def compute_forces(self, energy: bool) -> None:
         """What every particle feels, and what its ghosts felt."""
-        self._attempt(self._feel, energy)
+        begun = process_time()
+        self.slots.begin()
+        self.sums = Sums.none(energy)
+        for stage in self.stages:
+            self._attempt(self._compute, stage, self._energy_quantum if energy else None)
+        self._attempt(self._check_range)
+        self.work += process_time() - begun
         self.clock.lap("pair")
-        self.domain.fold_forces(self.state)
+        self.domain.fold(self.state)
         self.clock.lap("halo")
 
-    def _feel(self, energy: bool) -> None:
-        """What is felt on this rank. A number beyond its range would be a wrong number."""
-        state, pairs, quantum = self.state, self.neighbors.pairs, self.state.quanta.force
-        begun = process_time()
-        sums = self.forces.compute(state, pairs, self._energy_quantum if energy else None)
-        if not (energy or FORCES.decided(quantum, sums.least_force, sums.most_force, looked_at(state.step))):
-            exact = self.forces.compute(state, pairs, self._energy_quantum)  # the bound does not do
-            # Which ranks compute energies here depends on their lists, so nothing but the force may come of it.
-            sums = replace(exact, energy=None, virial=None, largest_energy=0.0)
-        self.work += process_time() - begun
-        if self.forces.crowded >= 0:
-            raise ParticleError(CROWDED, self.forces.crowded)
-        if not (sums.most_force < np.inf and sums.largest_energy < np.inf):
-            worst = self.forces.worst_pairs(state, pairs, energy=sums.most_force < np.inf)
-            raise ParticleError(NOT_FINITE, size=np.inf, pairs=worst)
-        sums = self.fields.add(state, sums, self._energy_quantum if energy else None)
-        if sums.most_force > FORCES.limit(quantum):
-            raise OutgrownError("force", sums.most_force)
-        self.sums = sums
+    def _compute(self, stage: Stage, energy_quantum: float | None) -> None:
+        sums = stage.compute(self.state, self.neighbors.pairs, energy_quantum)
+        if not sums.finite:
+            raise stage.blame(self.state, self.neighbors.pairs, sums)
+        self.sums = self.sums.plus(sums)
+
+    def _check_range(self) -> None:
+        """A number beyond its range would be a wrong number."""
+        if self.sums.most_force > FORCES.limit(self.state.quanta.force):
+            raise OutgrownError("force", self.sums.most_force)
 
     # What a rank cannot do. No rank may leave while others wait for its messages, so a failure is noted where it
     # happens, and the ranks talk of it when they meet the next time: that costs no message of its own.
@@ -323,15 +326,10 @@ class Engine:
         self.take(replace(Quanta(position, FINEST, FINEST) if anew else state.quanta, position=position))
         self._lay_out()
         owned = state.owned
-        sums = self.forces.compute(state, self.neighbors.pairs, self._energy_quantum)
-        speed = np.abs(state.velocities[:, :owned]).max(initial=0.0)
-        said = [sums.most_force, sums.largest_energy, *self.fields.largest(state), speed]
-        *numbers, speed = self.link.maximum(np.array(said)).tolist()
-        extremes = Extremes((numbers[0], numbers[1]), (numbers[2], numbers[3]), speed, 0.0)
-        if not extremes.finite:
-            return extremes
-        self._energy_quantum = energy_quantum(max(numbers[1], numbers[3]))
-        self.take(followed(state.quanta, max(numbers[0], numbers[2]), 0.0, look=True))
+        inside, outside, energy = self.measure_forces()
+        speed = float(self.link.maximum(np.array([np.abs(state.velocities[:, :owned]).max(initial=0.0)]))[0])
+        self._energy_quantum = energy_quantum(energy)
+        self.take(followed(state.quanta, max(inside, outside), 0.0, look=True))
         self._attempt(self.integrator.start, state, self.team)
         self.compute_forces(energy=False)
         self._agree()
@@ -342,7 +340,27 @@ class Engine:
         self._round_velocities()
         if anew:
             self._restart_clock()
-        return replace(extremes, push=push)
+        return Extremes(inside, outside, speed, push)
+
+    def measure_forces(self) -> tuple[float, float, float]:
+        """The largest force between particles and that from outside, and the largest energy, of all ranks; whatever
+        the quantum of force is, so the forces themselves may be out of range."""
+        inside = outside = energy = 0.0
+        self.slots.begin()
+        for stage in self.stages:
+            self.sums = Sums.none(energy=True)
+            self._attempt(self._compute, stage, self._energy_quantum)
+            force = self.sums.most_force
+            inside, outside = (inside, max(outside, force)) if stage.outside else (max(inside, force), outside)
+            energy = max(energy, self.sums.largest_energy)
+        self.sums = UNKNOWN
+        try:
+            self._agree()
+        except StoppedError:
+            self._failure = None
+            raise
+        found = self.link.maximum(np.array([inside, outside, energy])).tolist()
+        return found[0], found[1], found[2]
 
     def go_on(self) -> None:
         """From a checkpoint."""
@@ -395,8 +413,7 @@ class Engine:
         state = self.state
         places = np.searchsorted(ids, state.ids[: state.owned])
         for name, values in columns.items():
-            column = state.attributes[name] if name in state.attributes else getattr(state, name)
-            column[..., : state.owned] = values[..., places]
+            state.column(name)[..., : state.owned] = values[..., places]
 
     def energies(self) -> tuple[float, float]:
         """Energy and virial of this moment, computed now if no one asked for them before.

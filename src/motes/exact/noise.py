@@ -20,7 +20,7 @@ from motes.core.state import Floats, Integers
 from motes.errors import InputError
 from motes.exact.functions import cos, log, sin
 
-LANGEVIN, BROWNIAN, THERMAL, PLACES, BUSSI = 1, 2, 3, 4, 5
+LANGEVIN, BROWNIAN, THERMAL, PLACES, BUSSI, PAIRS = 1, 2, 3, 4, 5, 6
 """Purposes: noise for one never repeats that for another."""
 
 MASK = 0xFFFFFFFF
@@ -51,6 +51,23 @@ def normals(seed: int, purpose: int, step: int, particle: int) -> tuple[float, f
     second = np.sqrt(-2.0 * log((c + 0.5) * UNIT))
     angle = TURN * ((b + 0.5) * UNIT - 0.5)
     return first * cos(angle), first * sin(angle), second * cos(TURN * ((d + 0.5) * UNIT - 0.5))
+
+
+@njit(inline="always")
+def normal_of_pair(key0: int, key1: int, one: int, other: int) -> float:
+    """A standard normal number for two particles, the same whichever is named first; see key_of_step."""
+    i, j = min(one, other), max(one, other)
+    a, b, _, _ = philox(i & MASK, i >> 32 & MASK, j & MASK, j >> 32 & MASK, key0, key1)
+    normal: float = np.sqrt(-2.0 * log((a + 0.5) * UNIT)) * cos(TURN * ((b + 0.5) * UNIT - 0.5))
+    return normal
+
+
+@njit(cache=True, nogil=True)
+def key_of_step(seed: int, purpose: int, step: int) -> Integers:
+    """The two words of a key for one step, where the counter is full of ids."""
+    counter = step >> 32 & 0xFFFF | purpose << 16
+    words = philox(step & MASK, counter, MASK, MASK, seed & MASK, seed >> 32 & MASK)
+    return np.array([words[0], words[1]])
 
 
 @njit(cache=True, nogil=True)

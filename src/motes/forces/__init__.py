@@ -1,1 +1,28 @@
-"""What particles feel: energies written by users, traced, differentiated and compiled."""
+"""What particles feel: energies written by users, traced, differentiated and compiled.
+
+LAWS is the one table of the kinds there are.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from motes.forces.field import Field
+from motes.forces.law import BoundInteraction, Interaction, Plan
+from motes.forces.pair import BoundPair, Pair
+from motes.formulas.bind import Names
+
+__all__ = [
+    "LAWS", "BoundInteraction", "BoundPair", "Field", "Interaction", "Pair", "Plan", "energies_of_pairs", "plans_of"
+]  # fmt: skip
+
+LAWS: tuple[type[Interaction], ...] = (Pair, Field)
+
+
+def plans_of(bound: Sequence[BoundInteraction], names: Names) -> tuple[Plan, ...]:
+    """What ranks must know of these interactions, those of one kind together."""
+    kinds: dict[type[BoundInteraction], None] = dict.fromkeys(type(one) for one in bound)
+    return tuple(kind.plan([one for one in bound if type(one) is kind], names) for kind in kinds)
+
+
+def energies_of_pairs(bound: Iterable[BoundInteraction]) -> list[BoundPair]:
+    """Those of which two particles have an energy that depends on their distance alone, and ends at a cutoff."""
+    return [one for one in bound if isinstance(one, BoundPair)]

@@ -10,26 +10,26 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
-from motes.core.frozen import Frozen, FrozenMapping, shown
-from motes.core.state import ROUND, Floats, Integers, State
+from motes.core.frozen import FrozenMapping, shown
+from motes.core.state import ROUND, Floats, Integers, PairList, State
 from motes.core.threads import Team
 from motes.core.words import known_keywords, shortened
 from motes.errors import InputError, ParticleError
 from motes.exact.sums import whole
 from motes.forces.field_kernel import field_key, field_source
-from motes.forces.interaction import INSTEAD
-from motes.forces.pair import PairSums
-from motes.formulas.bind import MASS, Bound, Names, Traced, bind, check_given, names_of, trace_named
+from motes.forces.law import BoundInteraction, Interaction, Stage, Sums, Surroundings
+from motes.forces.oracle import field_force
+from motes.formulas.bind import Bound, Names, Traced, bind, check_given, names_of, trace_named
 from motes.formulas.compile import load, source_of
 from motes.formulas.expression import expression_parameters, parse
 from motes.formulas.trace import describe
 
 
-class Field(Frozen):
+class Field(Interaction):
     """A field that acts on every particle, from its energy as a function of the place. It does not change once made.
 
     Args:
@@ -48,7 +48,7 @@ class Field(Frozen):
     Field(<lambda>, g=9.81)
     """
 
-    _instead: ClassVar[str] = INSTEAD
+    kind = "field"
 
     @known_keywords
     def __init__(self, function: Callable[..., Any], **parameters: Any) -> None:
@@ -90,15 +90,17 @@ class Field(Frozen):
     def __repr__(self) -> str:
         return shown(self, self._short, **self.parameters)
 
+    @property
+    def conserves_momentum(self) -> bool:
+        """It pulls from outside."""
+        return False
+
     def bind(self, names: Names) -> BoundField:
-        """The field in this names: every name resolved, and compiled."""
+        """The field with every name resolved."""
         bound = bind(self.name, self._needed, self._formulas, self.parameters, names)
         if len(bound.formulas) != 1:
             raise InputError(f"{self.name} must return one energy, but returns {len(bound.formulas)} numbers")
-        key = field_key(bound, names.boundary)
-        module = load(key, lambda: field_source(bound, names.boundary))
-        plan = FieldPlan(self.name, key, source_of(module), *bound.rows, bound.attributes)
-        return BoundField(bound, plan)
+        return BoundField(self.name, bound)
 
 
 def _parsed(text: str, known: Sequence[str], _taken: Collection[str]) -> Traced:
@@ -125,78 +127,96 @@ class FieldPlan:
 
 
 @dataclass(frozen=True)
-class BoundField:
-    """A field with every name resolved and what travels."""
-
-    bound: Bound
-    plan: FieldPlan
-
-
-class FieldForces:
+class FieldsPlan:
     """All fields of a run."""
 
-    def __init__(self, plans: Sequence[FieldPlan], team: Team) -> None:
-        self.plans = tuple(plans)
+    fields: tuple[FieldPlan, ...]
+    cutoff: float = 0.0
+
+    def stages(self, slots: Any, team: Team) -> Sequence[Stage]:
+        """One for each."""
+        return [FieldForces(plan, team) for plan in self.fields]
+
+
+@dataclass(frozen=True)
+class BoundField(BoundInteraction):
+    """A field with every name resolved."""
+
+    name: str
+    bound: Bound
+
+    @property
+    def label(self) -> str:
+        """So that nobody takes it for an interaction of two."""
+        return f"the field {self.name}"
+
+    @property
+    def reach(self) -> float:
+        """No particle feels another one."""
+        return 0.0
+
+    def record(self) -> tuple[Any, ...]:
+        """Formula and numbers."""
+        return "field", self.bound.key, [row.tolist() for row in self.bound.rows]
+
+    def force_on(self, surroundings: Surroundings) -> Floats:
+        """Where the particle is."""
+        particle, place = surroundings.particle, surroundings.position
+        return field_force(self.bound, int(particle["type"]), particle, place, surroundings.time, surroundings.edges)
+
+    @classmethod
+    def plan(cls, bound: Sequence[BoundField], names: Names) -> FieldsPlan:
+        """A kernel for each."""
+        return FieldsPlan(tuple(_planned(one, names) for one in bound))
+
+
+def _planned(field: BoundField, names: Names) -> FieldPlan:
+    key = field_key(field.bound, names.boundary)
+    module = load(key, lambda: field_source(field.bound, names.boundary))
+    return FieldPlan(field.name, key, source_of(module), *field.bound.rows, field.bound.attributes)
+
+
+class FieldForces(Stage):
+    """A field, on the owned particles."""
+
+    outside = True
+
+    def __init__(self, plan: FieldPlan, team: Team) -> None:
+        self.plan = plan
         self.team = team
-        self._modules = [plan.load() for plan in plans]
+        self._module = plan.load()
 
-    def add(self, state: State, sums: PairSums, energy: float | None) -> PairSums:
-        """Add the forces of the fields to those of the owned particles, and their energies, if there is a quantum for
-        them, to the sums."""
-        for index in range(len(self.plans)):
-            results = self._feel(index, state, state.quanta.force, energy or 1.0)
-            force, height = _largest(results)
-            if not (force < np.inf and height < np.inf):
-                raise ParticleError(self.not_finite_in(index), self._find(index, state))
-            sums = replace(
-                sums,
-                least_force=max(sums.least_force, force),
-                most_force=max(sums.most_force, force),
-                largest_energy=max(sums.largest_energy, height),
-            )
-            if energy is not None and sums.energy is not None:
-                total = sum(whole(high, low) for _, _, high, low in results)
-                sums = replace(sums, energy=sums.energy + total)
-        return sums
+    def compute(self, state: State, pairs: PairList, energy: float | None) -> Sums:
+        """Add the forces to those of the owned particles. It has no virial."""
+        results = self._feel(state, state.quanta.force, energy or 1.0)
+        force, height = _largest(results)
+        total = None if energy is None else sum(whole(high, low) for _, _, high, low in results)
+        return Sums(total, None if energy is None else 0, force, force, height)
 
-    def largest(self, state: State) -> tuple[float, float]:
-        """The largest force component and energy of any field here, NaN if one is. Overwrites the forces."""
-        found = [_largest(self._feel(index, state, 1.0, 1.0)) for index in range(len(self.plans))]
-        force, energy = np.max([(0.0, 0.0), *found], axis=0).tolist()
-        return force, energy
-
-    def not_finite_in(self, index: int) -> str:
-        """What is wrong with a particle of which a field makes no number."""
-        return f"feels a force or energy of the field {self.plans[index].name} that is not finite"
-
-    def not_finite(self, state: State) -> list[tuple[int, int]]:
-        """Of each field whose force or energy is not finite somewhere, its number and a particle there."""
-        found = []
-        for index in range(len(self.plans)):
-            force, energy = _largest(self._feel(index, state, 1.0, 1.0))
-            if not (force < np.inf and energy < np.inf):
-                found.append((index, self._find(index, state)))
-        return found
+    def blame(self, state: State, pairs: PairList, sums: Sums) -> ParticleError:
+        """The particle of the lowest id for which it is not finite."""
+        cause = f"feels a force or energy of the field {self.plan.name} that is not finite"
+        return ParticleError(cause, self._find(state), size=np.inf)
 
     def _feel(
-        self, index: int, state: State, quantum: float, energy_quantum: float, only: tuple[int, int] | None = None
+        self, state: State, quantum: float, energy_quantum: float, only: tuple[int, int] | None = None
     ) -> list[Any]:
-        plan, kernel = self.plans[index], self._modules[index].feel
-        columns = tuple(state.mass if name == MASS else state.attributes[name] for name in plan.attributes)
+        plan, kernel = self.plan, self._module.feel
+        columns = tuple(map(state.column, plan.attributes))
         what = (
             state.positions, state.box.origin, state.box.lengths, plan.numbers, plan.tables, state.types,
             columns or (state.mass,), state.time, ROUND * quantum, ROUND * energy_quantum, state.forces,
         )  # fmt: skip
         return [kernel(*only, *what)] if only else self.team.split(kernel, state.owned, *what)
 
-    def _find(self, index: int, state: State) -> int:
+    def _find(self, state: State) -> int:
         """Of the particles whose force or energy is not finite, that of the lowest id, by halving: so ranks agree."""
         order = np.argsort(state.ids[: state.owned])
         state = _arranged(state, order)
         first, last = 0, len(order)
         while last - first > 1:
             middle = (first + last) // 2
-            force, energy = _largest(self._feel(index, state, 1.0, 1.0, (first, middle)))
+            force, energy = _largest(self._feel(state, 1.0, 1.0, (first, middle)))
             finite = force < np.inf and energy < np.inf
             first, last = (middle, last) if finite else (first, middle)
         return int(order[first])
@@ -211,5 +231,6 @@ def _arranged(state: State, order: Integers) -> State:
 
 
 def _largest(results: Sequence[tuple[int, ...]]) -> tuple[float, float]:
+    """Of the force along an axis, and of the energy."""
     force, energy = (np.int64(max(row[column] for row in results)).view(np.float64) for column in (0, 1))
     return float(force), float(energy)

@@ -9,15 +9,17 @@ Disadvantage: it is slow, and a slope has some nine digits.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from motes.core.state import Array, Floats
-from motes.forces.interaction import BoundPair
 from motes.formulas.bind import PREFIX, Bound
 from motes.formulas.derive import evaluate
+
+if TYPE_CHECKING:
+    from motes.forces.pair import BoundPair
 
 STEP = 1e-5
 """Of central differences, as a part of the distance, or of an edge of the box."""
@@ -68,6 +70,15 @@ def pair_force(pair: BoundPair, parameters: Mapping[str, Any], distances: ArrayL
     if pair.shift == "force":
         slope = slope - pair_slope(pair, parameters, np.broadcast_to(parameters["cutoff"], r.shape))
     return np.where(r < parameters["cutoff"], -slope, 0.0)
+
+
+def force_between(
+    pair: BoundPair, ones: tuple[Mapping[str, Array], Any], others: tuple[Mapping[str, Array], Any], distances: Floats
+) -> Floats:
+    """The same between particles: columns by name and the rows of each first, and of each second, of a pair."""
+    ends = by_name(pair.attributes, *ones), by_name(pair.attributes, *others)
+    types = ones[0]["type"][ones[1]], others[0]["type"][others[1]]
+    return pair_force(pair, parameters_of(pair, types, ends), distances)
 
 
 def field_force(

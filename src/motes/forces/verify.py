@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from motes.forces.interaction import BoundPair
 from motes.forces.oracle import parameters_of
 from motes.formulas import verify
 from motes.formulas.derive import PairCode
 from motes.formulas.formula import Expression, symbol
+
+if TYPE_CHECKING:
+    from motes.forces.pair import BoundPair
 
 FRACTIONS = (0.98137, 0.87319, 0.74123, 0.61741, 0.52837, 0.43917, 0.33713)
 """Of the cutoff."""

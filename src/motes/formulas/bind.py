@@ -33,11 +33,14 @@ MASS = "mass"
 
 @dataclass(frozen=True)
 class Names:
-    """What a function can be about: the boundary along each axis, types, the names of the particles' attributes."""
+    """What a function can be about: the boundary along each axis, the types, and the particles' attributes.
+
+    Of each attribute there are some values at least, among them the smallest and the largest.
+    """
 
     boundary: tuple[Boundary, ...]
     type_names: tuple[Label, ...]
-    attributes: tuple[str, ...]
+    attributes: Mapping[str, Array]
 
     @property
     def dimensions(self) -> int:

@@ -20,8 +20,8 @@ from motes.core.progress import no_progress_bar
 from motes.core.words import did_you_mean
 from motes.engine.starts import Outline
 from motes.errors import InputError
-from motes.forces.field import Field
-from motes.forces.interaction import BoundPair, Pair, mix
+from motes.forces import BoundInteraction, Field, Interaction, Pair
+from motes.forces.parameters import mix
 from motes.forces.potentials import BUILT_IN
 from motes.inputs.config import (
     BoxTable,
@@ -55,9 +55,9 @@ class Job:
     tables: dict[str, Any]
     config: Config
     outline: Outline
-    interactions: list[Pair | Field] = field(default_factory=list)
-    bound: dict[int, BoundPair] = field(default_factory=dict)
-    """The pairs with all their names resolved, by their number in the file, counted from 0."""
+    interactions: list[Interaction] = field(default_factory=list)
+    bound: list[BoundInteraction] = field(default_factory=list)
+    """The same with all their names resolved."""
     minimized: Minimized | None = None
     """How the minimization before the run ended, if there was one."""
 
@@ -65,7 +65,7 @@ class Job:
         """Build those of the file."""
         for number, table in enumerate(self.config.interactions):
             with blame(self.path, f"[[interactions]] number {number + 1}"):
-                self.interactions.append(build_interaction(self, number, table))
+                self.interactions.append(build_interaction(self, table))
 
 
 @dataclass
@@ -171,16 +171,14 @@ def _boundary(box: BoxTable) -> Boundary | list[Boundary]:
     return words[0] if len(words) == 1 else words
 
 
-def build_interaction(job: Job, number: int, table: PairTable | FieldTable) -> Pair | Field:
+def build_interaction(job: Job, table: PairTable | FieldTable) -> Interaction:
     """The interaction of one [[interactions]], whose names must all have a meaning."""
     outline, folder = job.outline, job.path.parent
-    if isinstance(table, FieldTable):
-        field = build_field(table, outline, folder)
-        field.bind(outline.names)
-        return field
-    pair = build_pair(table, outline, folder)
-    job.bound[number] = pair.bind(outline.type_names, outline.attributes)
-    return pair
+    built: Interaction = (
+        build_field(table, outline, folder) if isinstance(table, FieldTable) else build_pair(table, outline, folder)
+    )
+    job.bound.append(built.bind(outline.names))
+    return built
 
 
 def build_pair(table: PairTable, outline: Outline, folder: Path) -> Pair:

@@ -11,11 +11,12 @@ import numpy as np
 from motes.core.box import Box
 from motes.engine.step import Extremes
 from motes.errors import InputError
-from motes.forces.field import Field
-from motes.forces.interaction import Pair
+from motes.forces import LAWS, Interaction
 from motes.integrators import Integrator
 from motes.particles.particles import Particles
 from motes.simulation.noise_trail import ROWS, marked, noise_of
+
+KINDS = ", ".join(f"motes.{kind.__name__}" for kind in LAWS)
 
 SKIN = 0.14
 """The skin in cutoffs, unless it is given."""
@@ -30,11 +31,11 @@ def check_types(integrator: object, interactions: object) -> None:
         raise InputError(
             f"the integrator is {type(integrator).__name__}; give for example motes.VelocityVerlet(dt=0.005)"
         )
-    if isinstance(interactions, Pair | Field) or not isinstance(interactions, Sequence):
+    if isinstance(interactions, Interaction) or not isinstance(interactions, Sequence):
         raise InputError("interactions must be a list, for example [motes.Pair(...)]")
     for interaction in interactions:
-        if not isinstance(interaction, Pair | Field):
-            raise InputError(f"an interaction is {type(interaction).__name__}; it must be motes.Pair or motes.Field")
+        if not isinstance(interaction, Interaction):
+            raise InputError(f"an interaction is {type(interaction).__name__}; it must be one of {KINDS}")
     if integrator.independent and interactions:
         raise InputError(
             f"{integrator!r} moves particles that never meet, so interactions would be without effect: leave them out, "
@@ -74,7 +75,7 @@ def check_speed(speed: float, integrator: Integrator, stride: float) -> None:
 def overlap(extremes: Extremes, dt: float, cutoff: float) -> str | None:
     """Why no run can follow the forces between these particles, if that is so."""
     move = 0.5 * extremes.push * dt * dt
-    if extremes.pair[0] < extremes.field[0] or move <= FIRST_MOVE * cutoff:
+    if extremes.inside < extremes.outside or move <= FIRST_MOVE * cutoff:
         return None
     return (
         f"the forces at the start would move a particle by {move:.3g} in the first step, {move / cutoff:.0%} of the "

@@ -18,11 +18,10 @@ from motes.core.box import AXES
 from motes.core.state import Array, Floats, Integers, Timeline, column_names
 from motes.decomposition.domain import TOO_FAR
 from motes.engine import queries
-from motes.engine.failures import NOT_FINITE, Failure
+from motes.engine.failures import Failure
 from motes.engine.starts import Outline
-from motes.forces.field import BoundField
-from motes.forces.interaction import BoundPair
-from motes.forces.oracle import by_name, field_force, pair_force, parameters_of
+from motes.forces.clusters import NOT_FINITE
+from motes.forces.law import BoundInteraction, Surroundings
 from motes.integrators import Integrator
 from motes.ranks.conductor import EngineOfAll
 
@@ -45,16 +44,12 @@ class Witness:
     Attributes:
         engine: of all ranks, at the moment of the failure.
         outline: what is known of the particles.
-        pairs: the pair interactions.
-        fields: the fields.
-        numbers: of the pairs and then of the fields, as the user counts interactions.
+        interactions: with all names resolved.
     """
 
     engine: EngineOfAll
     outline: Outline
-    pairs: Sequence[BoundPair]
-    fields: Sequence[BoundField]
-    numbers: Sequence[int]
+    interactions: Sequence[BoundInteraction]
 
     def report(self, failure: Failure) -> str:
         """Several lines about the failure; the first says all that matters."""
@@ -64,7 +59,7 @@ class Witness:
             return f"step {failure.step}: a particle {failure.cause}"
         particle = {name: values[0] for name, values in rows.items()}
         around = self._around(particle)
-        felt = {**self._felt_from(particle, around), **self._felt_in_fields(particle, failure.step)}
+        felt = self._felt(particle, around, failure.step)
         lines = [f"step {failure.step}: particle {particle['id']} {failure.cause}", *self._facts(particle, felt)]
         lines.append(_line("neighbours", self._neighbors(around)))
         return "\n".join([*lines, _line("advice", self._advice(failure, particle, around, felt))])
@@ -76,7 +71,7 @@ class Witness:
         known = sorted({tuple(sorted(pair)) for pair in pairs if all(number in places for number in pair)})
         one, other = (np.array([places[pair[side]] for pair in known], int) for side in (0, 1))
         distances = self._distances(rows, one, other)
-        forces = sum(abs(self._pair_force(pair, rows, one, rows, other, distances)) for pair in self.pairs)
+        forces = sum(abs(law.forces_between(rows, one, other, distances)) for law in self.interactions)
         sizes = np.nan_to_num(np.asarray(forces, float), nan=np.inf)
         # Ids decide between equals, so that all numbers of ranks blame the same.
         worst = min(range(len(known)), key=lambda k: (-sizes[k], distances[k], known[k]))
@@ -105,36 +100,11 @@ class Witness:
 
     # What a particle feels
 
-    def _felt_from(self, particle: Mapping[str, Any], around: Mapping[str, Array]) -> dict[str, Floats]:
-        """The force of each pair interaction on the particle."""
-        alone = {name: np.array([value]) for name, value in particle.items()}
-        apart = self._positions(around)
-        distances = np.sqrt((apart**2).sum(axis=0))
-        felt = {}
-        for number, pair in zip(self.numbers, self.pairs, strict=False):
-            zero, every = np.zeros(len(distances), int), np.arange(len(distances))
-            force = self._pair_force(pair, alone, zero, around, every, distances)
-            with np.errstate(all="ignore"):
-                felt[f"{number}, {pair.name}"] = -(force / distances * apart).sum(axis=1)
-        return felt
-
-    def _pair_force(
-        self, pair: BoundPair, rows: Mapping[str, Array], one: Integers, others: Mapping[str, Array], other: Integers,
-        distances: Floats,
-    ) -> Floats:  # fmt: skip
-        """The force between pairs, positive if they push each other away; 0 beyond the cutoff."""
-        ends = by_name(pair.attributes, rows, one), by_name(pair.attributes, others, other)
-        return pair_force(pair, parameters_of(pair, (rows["type"][one], others["type"][other]), ends), distances)
-
-    def _felt_in_fields(self, particle: Mapping[str, Any], step: int) -> dict[str, Floats]:
-        """The force of each field on the particle, at the place where it is."""
-        position, time, edges = self._inside(particle), self._timeline.at(step), self.outline.box.lengths.tolist()
-        return {
-            f"{number}, the field {field.bound.name}": field_force(
-                field.bound, int(particle["type"]), particle, position, time, edges
-            )
-            for number, field in zip(self.numbers[len(self.pairs) :], self.fields, strict=True)
-        }
+    def _felt(self, particle: Mapping[str, Any], around: Mapping[str, Array], step: int) -> dict[str, Floats]:
+        """The force of each interaction on the particle, at the place where it is."""
+        edges = self.outline.box.lengths.tolist()
+        where = Surroundings(particle, around, self._inside(particle), self._timeline.at(step), edges)
+        return {f"{number}, {law.label}": law.force_on(where) for number, law in enumerate(self.interactions, 1)}
 
     # Words
 
@@ -156,7 +126,7 @@ class Witness:
         return lines
 
     def _neighbors(self, around: Mapping[str, Array]) -> str:
-        if not self.pairs:
+        if not self._cutoff:
             return "are not felt"
         apart = self._positions(around)
         distances = np.sqrt((apart**2).sum(axis=0))
@@ -168,7 +138,7 @@ class Witness:
         self, failure: Failure, particle: Mapping[str, Any], around: Mapping[str, Array], felt: Mapping[str, Floats]
     ) -> str:
         """One line about what is likely wrong."""
-        cutoff = max((pair.max_cutoff for pair in self.pairs), default=0.0)
+        cutoff = self._cutoff
         velocity = np.array([particle[f"v{axis}"] for axis in self._axes], float)
         move = float(np.sqrt((velocity**2).sum())) * self._timeline.dt
         nearest = float(np.sqrt((self._positions(around) ** 2).sum(axis=0)).min(initial=math.inf))
@@ -176,7 +146,7 @@ class Witness:
         undefined = [name for name, force in felt.items() if np.isnan(force).any()]
         if undefined and nearest > 0:
             return f"interaction {undefined[0]}, has no finite force here: make the function finite at all distances"
-        if not (self.pairs or self.fields) and failure.cause != TOO_FAR:
+        if not self.interactions and failure.cause != TOO_FAR:
             return _advice_without_forces(self.engine.here.integrator)
         if failure.cause == TOO_FAR:
             return "give a larger box or walls, or a smaller dt if the particle was thrown out"
@@ -195,6 +165,11 @@ class Witness:
         return self.engine.here.state.timeline
 
     @property
+    def _cutoff(self) -> float:
+        """The largest of all interactions."""
+        return max((law.reach for law in self.interactions), default=0.0)
+
+    @property
     def _axes(self) -> tuple[str, ...]:
         return tuple(AXES[: self.outline.box.dimensions])
 
@@ -209,9 +184,8 @@ class Witness:
 
     def _around(self, particle: Mapping[str, Any]) -> dict[str, Array]:
         """Everyone within the largest cutoff of the particle, by positions relative to it."""
-        cutoff = max((pair.max_cutoff for pair in self.pairs), default=0.0)
         position = [float(particle[axis]) for axis in self._axes]
-        found = self._columns(self.engine.ask(queries.near, position, cutoff))
+        found = self._columns(self.engine.ask(queries.near, position, self._cutoff))
         apart = self._positions(found)
         others = (found["id"] != particle["id"]) | (apart != 0).any(axis=0)
         return {name: values[others] for name, values in found.items()}

@@ -17,8 +17,7 @@ from motes.engine.failures import StoppedError
 from motes.engine.starts import Outline
 from motes.engine.step import PHASES, Engine, Plan
 from motes.errors import InputError, RunError
-from motes.forces.field import Field
-from motes.forces.interaction import Pair
+from motes.forces import Interaction
 from motes.formulas.elementwise import record_named
 from motes.integrators import Integrator
 from motes.integrators.bussi import HEAT
@@ -28,11 +27,11 @@ from motes.simulation.noise_trail import leave_mark, noise_of
 
 
 def degrees_of_freedom(
-    outline: Outline, integrator: Integrator, interactions: Sequence[Pair | Field]
+    outline: Outline, integrator: Integrator, interactions: Sequence[Interaction]
 ) -> int:  # fmt: skip
     """d (N - 1) where total momentum is conserved, d N elsewhere."""
-    outside = bool(outline.box.walls) or any(isinstance(one, Field) for one in interactions)
-    return outline.box.dimensions * (outline.count - (integrator.conserves_momentum and not outside))
+    inside = not outline.box.walls and all(one.conserves_momentum for one in interactions)
+    return outline.box.dimensions * (outline.count - (inside and integrator.conserves_momentum))
 
 
 class Readings:
@@ -50,7 +49,7 @@ class Readings:
     """
 
     def __init__(
-        self, outline: Outline, integrator: Integrator, interactions: Sequence[Pair | Field], plan: Plan,
+        self, outline: Outline, integrator: Integrator, interactions: Sequence[Interaction], plan: Plan,
         engine: EngineOfAll, ranks: int, witness: Witness, step: int,
     ) -> None:  # fmt: skip
         self._outline = outline
@@ -112,7 +111,7 @@ class Readings:
         return self._integrator
 
     @property
-    def interactions(self) -> tuple[Pair | Field, ...]:
+    def interactions(self) -> tuple[Interaction, ...]:
         """What the particles feel."""
         return self._interactions
 
@@ -303,7 +302,7 @@ class Readings:
             "ranks": self._ranks,
             "regions": self._engine.here.domain.regions.shape,
             "threads": self.threads,
-            "cutoff": self._plan.forces.cutoff,
+            "cutoff": self._plan.cutoff,
             "skin": self._plan.skin,
             "quanta": None if self._refusal else self._quanta,
             "list_builds": builds,

@@ -12,12 +12,9 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
-import numpy as np
-
 from motes.engine.starts import Outline
 from motes.errors import InputError
-from motes.forces.field import BoundField, Field
-from motes.forces.interaction import BoundPair, Pair
+from motes.forces import Interaction
 from motes.integrators import KINDS, Integrator
 from motes.integrators.flow import BoundFlow
 from motes.storage.manifest import InteractionRecord
@@ -31,27 +28,10 @@ def own_version() -> str:
     return version("motes")
 
 
-def records_of(interactions: Sequence[Pair | Field], outline: Outline) -> tuple[InteractionRecord, ...]:
+def records_of(interactions: Sequence[Interaction], outline: Outline) -> tuple[InteractionRecord, ...]:
     """What is kept of interactions, between these particles."""
-    return tuple(
-        record_of_pair(one.bind(outline.type_names, outline.attributes))
-        if isinstance(one, Pair)
-        else record_of_field(one.bind(outline.names))
-        for one in interactions
-    )
-
-
-def record_of_pair(pair: BoundPair) -> InteractionRecord:
-    """What is kept of a pair interaction."""
-    cutoff = np.asarray(pair.cutoff).tolist()
-    numbers = sorted(pair.uniform.items()), sorted((name, table.tolist()) for name, table in pair.tables.items())
-    return _record(pair.name, "pair", pair.energy.key, numbers, pair.attributes, cutoff, pair.shift)
-
-
-def record_of_field(field: BoundField) -> InteractionRecord:
-    """What is kept of a field."""
-    bound = field.bound
-    return _record(bound.name, "field", bound.key, [row.tolist() for row in bound.rows])
+    bound = [one.bind(outline.names) for one in interactions]
+    return tuple(_record(one.name, *one.record()) for one in bound)
 
 
 def record_of_integrator(integrator: Integrator, outline: Outline) -> dict[str, Any]:

@@ -11,8 +11,7 @@ import numpy as np
 from motes.core.words import known_keywords
 from motes.engine.starts import Outline, Saved
 from motes.errors import InputError
-from motes.forces.field import Field
-from motes.forces.interaction import Pair
+from motes.forces import Interaction
 from motes.integrators import Integrator
 from motes.observers.recall import recall
 from motes.simulation.admission import check_types
@@ -31,7 +30,7 @@ from motes.storage.manifest import Manifest
 @known_keywords
 def resume(
     path: str | Path,
-    interactions: Sequence[Pair | Field] = (),
+    interactions: Sequence[Interaction] = (),
     integrator: Integrator | None = None,
     threads: int | None = None,
     skin: float | None = None,
@@ -72,7 +71,7 @@ def outline_of(manifest: Manifest) -> Outline:
 def from_manifest(
     place: Path,
     manifest: Manifest,
-    interactions: Sequence[Pair | Field],
+    interactions: Sequence[Interaction],
     integrator: Integrator | None,
     threads: int | None,
     skin: float | None,

@@ -27,14 +27,12 @@ from motes.core.threads import Team
 from motes.core.words import known_keywords
 from motes.decomposition.grid import check_images
 from motes.engine import queries
-from motes.engine.blame import fields_not_finite, worst_pairs
 from motes.engine.failures import Failure, StoppedError
 from motes.engine.starts import Outline, Saved, Start, start_of
-from motes.engine.step import Engine, Extremes, Plan
+from motes.engine.step import Engine, Plan
 from motes.errors import InputError, RunError
-from motes.forces.field import Field
-from motes.forces.interaction import Pair
-from motes.forces.plan import plan_pairs
+from motes.forces import Interaction, plans_of
+from motes.forces.clusters import NOT_FINITE
 from motes.integrators import Integrator
 from motes.observers.checkpoint import Checkpoint
 from motes.observers.frame import Frame
@@ -83,7 +81,7 @@ class Simulation(Readings):
         self,
         particles: Particles,
         integrator: Integrator,
-        interactions: Sequence[Pair | Field] = (),
+        interactions: Sequence[Interaction] = (),
         threads: int | None = None,
         skin: float | None = None,
         first_step: int | None = None,
@@ -107,7 +105,7 @@ class Simulation(Readings):
 
     @classmethod
     def going_on(
-        cls, saved: Saved | State, outline: Outline, integrator: Integrator, interactions: Sequence[Pair | Field],
+        cls, saved: Saved | State, outline: Outline, integrator: Integrator, interactions: Sequence[Interaction],
         threads: int | None, skin: float | None, communicator: Any = None,
     ) -> Simulation:  # fmt: skip
         """From where another one is, or was stopped; `copy` and `motes.resume` are the ways to call it."""
@@ -127,26 +125,24 @@ class Simulation(Readings):
         super().__setattr__(name, value)
 
     def _set_up(
-        self, outline: Outline, integrator: Integrator, interactions: Sequence[Pair | Field], threads: int | None,
+        self, outline: Outline, integrator: Integrator, interactions: Sequence[Interaction], threads: int | None,
         skin: float | None, start: Start, step: int, timeline: Timeline, memory: dict[str, float], ranks: Ranks,
     ) -> None:  # fmt: skip
         """Resolve all names, compile, and hand the particles to their owners."""
-        pairs = [one.bind(outline.type_names, outline.attributes) for one in interactions if isinstance(one, Pair)]
-        forces = plan_pairs(pairs, max(1, len(outline.type_names)), outline.box.dimensions)
-        width = chosen_skin(skin, forces.cutoff, outline.box)
-        check_images(outline.box, forces.cutoff + width if forces.cutoff else 0.0, outline.count)
-        fields = [one.bind(outline.names) for one in interactions if isinstance(one, Field)]
-        plans = tuple(field.plan for field in fields)
+        bound = [one.bind(outline.names) for one in interactions]
+        laws = plans_of(bound, outline.names)
+        cutoff = max((one.cutoff for one in laws), default=0.0)
+        width = chosen_skin(skin, cutoff, outline.box)
+        check_images(outline.box, cutoff + width if cutoff else 0.0, outline.count)
         threads = Team(threads, ranks.cores).threads
         if threads > ranks.cores:
             warn_of_more(f"{threads} threads of a rank", ranks.cores, "fewer threads are faster")
         plan = Plan(
-            outline.box, integrator.bind(outline.names), forces, plans, width, threads, step, timeline, memory,
+            outline.box, integrator.bind(outline.names), laws, width, threads, step, timeline, memory,
             degrees_of_freedom(outline, integrator, interactions),
         )  # fmt: skip
         engine, known = ranks.build(plan, start), outline.brief()
-        numbers = sorted(range(1, len(interactions) + 1), key=lambda n: isinstance(interactions[n - 1], Field))
-        witness = Witness(engine, known, pairs, fields, numbers)
+        witness = Witness(engine, known, bound)
         Readings.__init__(self, known, integrator, interactions, plan, engine, ranks.size, witness, step)
         self._skin_given = skin
         self._schedule = Schedule()
@@ -163,27 +159,24 @@ class Simulation(Readings):
         try:
             extremes = self._engine.call(Engine.begin, anew)
         except StoppedError as stopped:
-            raise InputError(self._witness.complaint(stopped.failure)) from None
-        if not extremes.finite:
-            raise InputError(self._infinite(extremes))
+            raise InputError(self._unfit(stopped.failure)) from None
         check_speed(extremes.speed, self._integrator, self._plan.stride)
-        self._refusal = overlap(extremes, self._integrator.dt, self._plan.forces.cutoff)
+        self._refusal = overlap(extremes, self._integrator.dt, self._plan.cutoff)
 
-    def _infinite(self, extremes: Extremes) -> str:
-        """What to say of a force or an energy that is no number."""
-        if all(map(math.isfinite, extremes.field)):
-            return (
-                f"a force or an energy at the start is not finite{self._blamed()}; "
-                "give particles places of their own, and a function that is finite there"
-            )
-        number, who = min(self._engine.call(fields_not_finite))
-        name = self._plan.fields[number].name
-        return f"the force or energy of the field {name} is not finite for {self._witness.describe(who)}"
+    def _unfit(self, failure: Failure) -> str:
+        """What to say of particles that cannot begin."""
+        if failure.cause != NOT_FINITE:
+            return self._witness.complaint(failure)
+        return (
+            f"a force or an energy at the start is not finite{self._blamed(failure)}; "
+            "give particles places of their own, and a function that is finite there"
+        )
 
-    def _blamed(self) -> str:
+    def _blamed(self, failure: Failure) -> str:
         """The pair of particles with the largest force, as the ending of a message."""
-        pairs = self._engine.call(worst_pairs)
-        return f": {self._witness.describe_pair(self._witness.worst_pair(pairs))}" if pairs else ""
+        if not failure.pairs:
+            return ""
+        return f": {self._witness.describe_pair(self._witness.worst_pair(failure.pairs))}"
 
     def minimize(self, force_tolerance: float, max_steps: int = 10_000) -> Minimized:
         """Move the particles downhill until no component of a force is above force_tolerance, by FIRE (see fire.py).
@@ -202,11 +195,12 @@ class Simulation(Readings):
         self._forget_moments()
         self._begin()
         self._refusal = INTERRUPTED
-        length = min(self._plan.forces.cutoff or math.inf, self._outline.density ** (-1 / self.box.dimensions))
+        length = min(self._plan.cutoff or math.inf, self._outline.density ** (-1 / self.box.dimensions))
         try:
             taken, largest = minimize(self._engine, length, tolerance, steps)
         except StoppedError as stopped:
-            raise RunError(f"on the way downhill a particle {stopped.failure.cause}{self._blamed()}") from None
+            failure = stopped.failure
+            raise RunError(f"on the way downhill a particle {failure.cause}{self._blamed(failure)}") from None
         self._begin()
         energy = self.potential_energy if self._refusal is None else math.inf
         return Minimized(largest <= tolerance, taken, largest, energy)
@@ -482,8 +476,8 @@ class Simulation(Readings):
         outline = self._outline
         if name in outline.attributes:
             outline = replace(outline, attributes={**outline.attributes, name: columns[name]})
-            for pair in (one for one in self._interactions if isinstance(one, Pair)):
-                pair.bind(outline.type_names, outline.attributes)  # a rule may not like these values
+            for one in self._interactions:
+                one.bind(outline.names)  # a rule may not like these values
         refusal = self._refusal
         before = {column: np.ascontiguousarray(self._sorted(column).T) for column in columns}
         try:

@@ -1,0 +1,254 @@
+"""Terms of pairs over the clusters of the list: what travels of them, and the stage that runs their kernel.
+
+The forces go into the slots of the list (slots.py). When a number is not finite, the pair is found by halving.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from motes.core.state import CLUSTER, ROUND, Array, Chunk, Floats, Integers, PairList, State
+from motes.core.threads import Team
+from motes.errors import ParticleError
+from motes.exact.noise import PAIRS, key_of_step
+from motes.exact.quanta import FORCES, looked_at
+from motes.exact.sums import whole
+from motes.forces.cluster_kernel import Layout, Term, cluster_key, cluster_source
+from motes.forces.law import Stage, Sums
+from motes.forces.slots import SlotForces, gather_slots
+from motes.formulas.bind import Names
+from motes.formulas.compile import load, source_of
+
+NOT_FINITE = "is in a pair whose force or energy is not finite"
+
+NOWHERE: Integers = np.zeros((3, 0), np.int64)
+"""For forces that no pair has."""
+
+
+@dataclass(frozen=True)
+class ClusterPlan:
+    """Terms as a compiled loop and its parameters; can travel to another rank.
+
+    numbers (n,), tables (n, T, T) and attributes stand in the order in which the source reads them. reads and seeds are
+    those of the terms; live are attributes that change with every step.
+    """
+
+    key: str
+    source: str
+    numbers: Floats
+    tables: Floats
+    attributes: tuple[str, ...]
+    cutoff: float
+    dimensions: int
+    reads: frozenset[str]
+    seeds: tuple[int, ...]
+    live: frozenset[str] = frozenset()
+
+    def load(self) -> ModuleType:
+        """The module of the kernels."""
+        return load(self.key, lambda: self.source)
+
+    def stages(self, slots: SlotForces, team: Team) -> Sequence[Stage]:
+        """One."""
+        return (ClusterForces(self, slots, team),)
+
+
+def plan_clusters(terms: Sequence[Term], names: Names, sums: bool = False) -> ClusterPlan:
+    """Generate (or find in the cache) the kernel for these terms."""
+    types = max(1, len(names.type_names))
+    key = cluster_key(terms, types, names.dimensions, sums)
+    module = load(key, lambda: cluster_source(terms, types, names.dimensions, sums))
+    rows = Layout.of(terms)
+    return ClusterPlan(
+        key=key,
+        source=source_of(module),
+        numbers=np.array(list(rows.numbers.values()) or [0.0], float),
+        tables=np.array(list(rows.tables.values()), float).reshape(len(rows.tables), types, types),
+        attributes=rows.attributes,
+        cutoff=max(float(np.max(term.cutoff)) for term in terms),
+        dimensions=names.dimensions,
+        reads=frozenset().union(*(term.reads for term in terms)),
+        seeds=tuple(term.seed for term in terms),
+    )
+
+
+class ClusterForces(Stage):
+    """Forces of all terms of a kind, in one kernel."""
+
+    in_slots = True
+
+    def __init__(self, plan: ClusterPlan, slots: SlotForces, team: Team) -> None:
+        self.team = team
+        self._plan = plan
+        self._slots = slots
+        self._module = plan.load()
+        self._built = -1
+        self._types: Integers = np.zeros(0, np.int64)
+        self._attributes: Floats = np.zeros((len(plan.attributes), 0))
+        self._velocities: Floats = np.zeros((3, 0))
+        self._ids: Integers = np.zeros(0, np.int64)
+        self._time = 0.0
+        self._keys: Integers = np.zeros(2 * len(plan.seeds), np.int64)
+        for kernel in (self._module.force, self._module.both):  # compiled (or loaded) before the clock runs
+            self._call(kernel, Chunk(0, 0), PairList(), (1.0, 1.0), NOWHERE)
+
+    def compute(self, state: State, pairs: PairList, energy: float | None) -> Sums:
+        """Forces into the slots; where a bound of the largest one does not do, that is computed exactly."""
+        self._follow(state, pairs)
+        self._bring(state, pairs)
+        kernel = self._module.force if energy is None else self._module.both
+        magic = ROUND * state.quanta.force, ROUND * (energy or 1.0)
+
+        def work(chunk: Chunk, forces: Integers, kernel: Any = kernel) -> Any:
+            return self._call(kernel, chunk, pairs, magic, forces)
+
+        sums = _total(self._slots.run(state, pairs, work), energy is not None)
+        looked = looked_at(state.step)
+        if energy is not None or FORCES.decided(state.quanta.force, sums.least_force, sums.most_force, looked):
+            return sums
+        # Which ranks come here depends on their lists, so nothing but the largest force may come of it.
+        exact = _total(self._slots.try_out(lambda chunk, forces: work(chunk, forces, self._module.both)), True)
+        return Sums(None, None, exact.least_force, exact.most_force)
+
+    def blame(self, state: State, pairs: PairList, sums: Sums) -> ParticleError:
+        """The pairs with the largest force, or energy, of each chunk."""
+        worst = self.worst_pairs(state, pairs, energy=sums.most_force < np.inf)
+        return ParticleError(NOT_FINITE, size=np.inf, pairs=worst)
+
+    def worst_pairs(self, state: State, pairs: PairList, energy: bool) -> list[tuple[int, int]]:
+        """Places of the two particles with the largest force, or energy, as the kernel computes it; nothing without
+        pairs.
+
+        Slow: for a message, when something has gone wrong.
+        """
+        self._follow(state, pairs)
+        column = 1 if energy else 0
+        nowhere = np.zeros_like(pairs.positions, np.int64)
+        work = [(chunk, chunk.first, chunk.last) for chunk in pairs.chunks]
+        while work:
+            bits = [self._largest(chunk, first, last, pairs, nowhere)[column] for chunk, first, last in work]
+            chunk, first, last = work[int(np.argmax(bits))]
+            if last == first:
+                return []
+            if last - first == 1:
+                return self._worst_of(within_cutoff(pairs, chunk, first, self._plan.cutoff), pairs, column)
+            middle = (first + last) // 2
+            work = [(chunk, first, middle), (chunk, middle, last)]
+        return []
+
+    def _largest(self, chunk: Chunk, first: int, last: int, pairs: PairList, nowhere: Integers) -> tuple[int, ...]:
+        """What the kernel says of some clusters of a chunk."""
+        begin, count = chunk.begin[first - chunk.first :], chunk.count[first - chunk.first :]
+        part = Chunk(first, last, begin=begin, count=count, partners=chunk.partners)
+        return self._call(self._module.both, part, pairs, (ROUND, ROUND), nowhere)
+
+    def _worst_of(self, slots: Sequence[tuple[int, int]], pairs: PairList, column: int) -> list[tuple[int, int]]:
+        """Of pairs of slots that for which the kernel, called for two particles alone, says the most."""
+        if not slots:
+            return []
+        bits = [self._alone(pair, pairs)[column] for pair in slots]
+        one, other = slots[int(np.argmax(bits))]
+        return [(int(pairs.particle[one]), int(pairs.particle[other]))]
+
+    def _alone(self, pair: tuple[int, int], pairs: PairList) -> tuple[int, ...]:
+        """What the kernel says of a cluster with two particles, and no partners."""
+        slots = [*pair, *[pairs.slots + k for k in range(CLUSTER - 2)], *[pairs.slots] * CLUSTER]
+        own = [column[..., slots] if column.shape[-1] else column for column in self._columns]
+        result: tuple[int, ...] = self._module.both(
+            0, 1, np.ascontiguousarray(pairs.positions[:, slots]), np.zeros(2, np.int8), CLUSTER,
+            np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros(0, np.int32), 2 * CLUSTER, ROUND, ROUND,
+            self._plan.numbers, self._plan.tables, *own, self._time, self._keys, np.zeros((3, 2 * CLUSTER), np.int64),
+        )  # fmt: skip
+        return result
+
+    def _call(
+        self, kernel: Any, chunk: Chunk, pairs: PairList, magic: tuple[float, float], forces: Integers
+    ) -> tuple[int, ...]:
+        result: tuple[int, ...] = kernel(
+            chunk.first, chunk.last, pairs.positions, pairs.axes, pairs.slots, *chunk.arrays, self._slots.room,
+            *magic, self._plan.numbers, self._plan.tables, *self._columns, self._time, self._keys, forces,
+        )  # fmt: skip
+        return result
+
+    @property
+    def _columns(self) -> tuple[Array, ...]:
+        """What the slots have besides positions."""
+        return self._types, self._attributes, self._velocities, self._ids
+
+    def _follow(self, state: State, pairs: PairList) -> None:
+        """Bring what does not change between two lists into the slots."""
+        if self._built == pairs.builds:
+            return
+        plan, room = self._plan, len(pairs.particle)
+        if self._attributes.shape[1] < room:
+            self._attributes = np.empty((len(plan.attributes), room))
+            self._types = np.empty(room if len(plan.tables) else 0, np.int64)
+            self._velocities = np.empty((3, room if "v" in plan.reads else 0))
+            self._ids = np.empty(room if "noise" in plan.reads else 0, np.int64)
+        if len(plan.tables):
+            self._gather(state.types, pairs, self._types)
+        if "noise" in plan.reads:
+            self._gather(state.ids, pairs, self._ids)
+        for row, name in enumerate(plan.attributes):
+            if name not in plan.live:
+                self._gather(state.column(name), pairs, self._attributes[row])
+        self._built = pairs.builds
+
+    def _bring(self, state: State, pairs: PairList) -> None:
+        """Bring what changes with every step into the slots."""
+        plan = self._plan
+        self._time = state.time
+        for row, name in enumerate(plan.attributes):
+            if name in plan.live:
+                self._gather(state.column(name), pairs, self._attributes[row])
+        if "v" in plan.reads:
+            for values, row in zip(state.force_velocities, (0, 1, 2) if plan.dimensions == 3 else (0, 2), strict=True):
+                self._gather(values, pairs, self._velocities[row])
+        if "noise" in plan.reads:
+            self._keys[:] = np.concatenate([key_of_step(seed, PAIRS, state.step) for seed in plan.seeds])
+
+    def _gather(self, values: Array, pairs: PairList, slots: Array) -> None:
+        self.team.split(gather_slots, pairs.slots + CLUSTER, pairs.particle, values, slots)
+
+
+def within_cutoff(pairs: PairList, chunk: Chunk, cluster: int, cutoff: float) -> list[tuple[int, int]]:
+    """Slots of the pairs of one cluster, with its own members and those it lists, that are within the cutoff."""
+    members = np.arange(CLUSTER * cluster, CLUSTER * (cluster + 1))
+    begin, count = chunk.begin[cluster - chunk.first], chunk.count[cluster - chunk.first]
+    partners = chunk.partners[begin : begin + count].astype(np.int64)
+    if pairs.axes[cluster] == 0:
+        partners = np.concatenate([members, partners])
+    apart = pairs.positions[:, members, None] - pairs.positions[:, None, partners]
+    near = (apart**2).sum(axis=0) < cutoff**2
+    near &= (members[:, None] < partners[None, :]) & (pairs.particle[members] >= 0)[:, None]
+    near &= (pairs.particle[partners] >= 0)[None, :]
+    return [(int(members[m]), int(partners[k])) for m, k in np.argwhere(near)]
+
+
+SPREAD = math.sqrt(CLUSTER) * (1.0 + 1e-9)
+"""The bound of a kernel is at most so many times the largest force: it adds the squares of the members of a cluster."""
+
+
+def _total(results: Sequence[tuple[int, ...]], energy: bool) -> Sums:
+    table = [list(row) for row in zip(*results, strict=True)] or [[0]] * 6
+    square_bits, energy_bits, energy_high, energy_low, virial_high, virial_low = table
+    force = math.sqrt(_from_bits(max(square_bits)))
+    if not energy:
+        return Sums(None, None, force / SPREAD, force)
+    return Sums(
+        whole(sum(energy_high), sum(energy_low)),
+        whole(sum(virial_high), sum(virial_low)),
+        force,
+        force,
+        _from_bits(max(energy_bits)),
+    )
+
+
+def _from_bits(bits: int) -> float:
+    return float(np.int64(bits).view(np.float64))

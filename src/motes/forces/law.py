@@ -1,0 +1,175 @@
+"""What every interaction answers, so that nobody who runs one needs to know which it is.
+
+What a user writes is an `Interaction`. It is bound to the particles of a run: every name becomes a value. Those of one
+kind together make a `Plan`, source and numbers that can travel to other ranks, and a rank makes `Stage`s of it, which
+the engine runs one after the other in every step.
+
+A further kind is one file with these classes, and its entry in `LAWS` (forces/__init__.py).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, Self
+
+import numpy as np
+
+from motes.core.frozen import Frozen
+from motes.core.state import Array, Floats, Integers, PairList, State
+from motes.core.threads import Team
+from motes.errors import ParticleError
+from motes.formulas.bind import Names
+
+INSTEAD = (
+    "an interaction does not change once made; make a new one, and go on with it: "
+    "motes.Simulation(simulation.snapshot(), ...)"
+)
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What a stage found: energy and virial in quanta, None where they were not asked for, and the largest numbers.
+
+    The largest force lies between least_force and most_force: without energies a pair kernel knows only a bound.
+    largest_energy is that of an energy or virial of one pair, or an energy in one field.
+    """
+
+    energy: int | None
+    virial: int | None
+    least_force: float = 0.0
+    most_force: float = 0.0
+    largest_energy: float = 0.0
+
+    @classmethod
+    def none(cls, energy: bool) -> Sums:
+        """Of nothing at all."""
+        return cls(0, 0) if energy else cls(None, None)
+
+    @property
+    def finite(self) -> bool:
+        """Whether all of it are numbers."""
+        return self.most_force < np.inf and self.largest_energy < np.inf
+
+    def plus(self, other: Sums) -> Sums:
+        """Of both together."""
+        return Sums(
+            None if self.energy is None or other.energy is None else self.energy + other.energy,
+            None if self.virial is None or other.virial is None else self.virial + other.virial,
+            max(self.least_force, other.least_force),
+            max(self.most_force, other.most_force),
+            max(self.largest_energy, other.largest_energy),
+        )
+
+
+class Stage(ABC):
+    """A part of a law that a rank can do without a message. It adds to the forces of particles and ghosts."""
+
+    in_slots: ClassVar[bool] = False
+    """Whether its forces go into the slots of the pair list, from which they are gathered together."""
+    outside: ClassVar[bool] = False
+    """Whether it pulls from outside, so that its forces say nothing of particles that overlap."""
+
+    @abstractmethod
+    def compute(self, state: State, pairs: PairList, energy: float | None) -> Sums:
+        """Add the forces; energy and virial only if a quantum for them is given.
+
+        A number that is not finite is said by the sums. Raises a ParticleError for a particle that cannot be taken
+        further.
+        """
+
+    @abstractmethod
+    def blame(self, state: State, pairs: PairList, sums: Sums) -> ParticleError:
+        """Who it is of whom these sums are not finite. Slow, and the forces are overwritten."""
+
+
+class Plan(Protocol):
+    """All interactions of one kind as source and numbers, which can travel to another rank."""
+
+    @property
+    def cutoff(self) -> float:
+        """Within which distance two particles must see each other; 0 if they need not."""
+
+    def stages(self, slots: Any, team: Team) -> Sequence[Stage]:
+        """What a rank does of it, in this order."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """A particle and who is around it, for the slow evaluation by NumPy.
+
+    Attributes:
+        particle: its columns by name: id, type, mass, attributes, x, y, z.
+        around: those of its neighbours, arrays; their positions are relative to the particle.
+        position: of the particle inside the box, by axis.
+        time: of the moment.
+        edges: of the box.
+    """
+
+    particle: Mapping[str, Any]
+    around: Mapping[str, Array]
+    position: Mapping[str, float]
+    time: float
+    edges: Sequence[float]
+
+    @property
+    def apart(self) -> Floats:
+        """From the particle to its neighbours, (d, n)."""
+        apart: Floats = np.array([self.around[axis] for axis in self.position], float)
+        return apart
+
+
+class BoundInteraction(ABC):
+    """An interaction with every name resolved."""
+
+    name: str
+
+    @property
+    def label(self) -> str:
+        """Its name in a report."""
+        return self.name
+
+    @property
+    @abstractmethod
+    def reach(self) -> float:
+        """The largest distance of two particles that feel each other; 0 if none do."""
+
+    @abstractmethod
+    def record(self) -> tuple[Any, ...]:
+        """What checkpoints compare, to know it again: the formula and all numbers in it."""
+
+    @abstractmethod
+    def force_on(self, surroundings: Surroundings) -> Floats:
+        """The force on a particle, (d,), from the formula alone (see oracle.py)."""
+
+    def forces_between(self, rows: Mapping[str, Array], one: Integers, other: Integers, distances: Floats) -> Floats:
+        """How strong the force between particles of these rows is, for those that feel each other in pairs."""
+        return np.zeros(len(distances))
+
+    @classmethod
+    @abstractmethod
+    def plan(cls, bound: Sequence[Self], names: Names) -> Plan:
+        """All of this kind together, compiled."""
+
+
+class Interaction(Frozen):
+    """What a user writes. It does not change once made."""
+
+    _instead: ClassVar[str] = INSTEAD
+    kind: ClassVar[str]
+    """Its word in an input file."""
+    name: str
+
+    @property
+    def conserves_momentum(self) -> bool:
+        """Whether it cannot change the total momentum."""
+        return True
+
+    def bind(self, names: Names) -> BoundInteraction:
+        """The interaction between particles of these types with these attributes.
+
+        Raises:
+            InputError: for a name that nothing is known of, or a parameter that does not fit the particles.
+        """
+        raise NotImplementedError

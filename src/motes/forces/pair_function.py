@@ -1,0 +1,159 @@
+"""A user's function of two particles: which names it takes, and what they stand for in a run.
+
+A name is a coordinate (r, and for forces also v, noise and t), a parameter that was given, the cutoff, or an attribute
+of one of the two particles, as charge_i and charge_j.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motes.core.checks import number
+from motes.core.words import did_you_mean
+from motes.errors import InputError
+from motes.forces.parameters import RESERVED, SOME_MASSES, Mix, by_types
+from motes.forces.sides import in_order
+from motes.formulas.bind import MASS, Names, Traced, numbers_as_exponents
+from motes.formulas.closure import free_name, record_with_numbers
+from motes.formulas.expression import parse
+from motes.formulas.formula import Expression, symbol
+from motes.formulas.trace import trace
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PairFormula:
+    """A formula of two particles with every name resolved.
+
+    Attributes:
+        formula: in the coordinates, "cutoff", and the symbols below.
+        uniform: the symbols that are one number for all pairs.
+        tables: the symbols that depend on the two types, shape (T, T).
+        attributes: the particle attributes a whose values a_i and a_j occur, sorted.
+    """
+
+    formula: Expression
+    uniform: dict[str, float]
+    tables: dict[str, Array]
+    attributes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PairFunction:
+    """What a user wrote, and what was given for its parameters.
+
+    Attributes:
+        name: for messages.
+        coordinates: the names that need no value.
+        needed: the parameters it takes, and whether they need a value.
+        formula: traces the function with these symbols for its parameters; the second are names not to be used.
+        given: numbers, tables by two types, or mixing rules, by name.
+        symmetric: whether it must be the same if the two particles change places.
+    """
+
+    name: str
+    coordinates: tuple[str, ...]
+    needed: Mapping[str, bool]
+    formula: Callable[[Mapping[str, Expression], Collection[str]], Traced]
+    given: Mapping[str, Any]
+    symmetric: bool = True
+
+    def __post_init__(self) -> None:
+        for name in self.given:
+            if name not in self.needed:
+                hint = did_you_mean(name, self.needed)
+                raise InputError(f"{self.name}: the parameter {name!r} is not used; {hint}")
+
+    def bind(self, names: Names, cutoff: float | Array) -> PairFormula:
+        """The formula between particles of these types with these attributes."""
+        attributes = {MASS: SOME_MASSES, **names.attributes}
+        sides = self._sides(attributes)
+        self._require_all([name for name in self._missing if name not in sides], attributes)
+        symbols: dict[str, Expression] = {name: symbol(name) for name in sides}
+        symbols |= {"cutoff": symbol("cutoff")} if "cutoff" in self.needed else {}
+        values: dict[str, float | Array] = {}
+        taken = RESERVED | set(self.coordinates) | {f"{name}_{side}" for name in attributes for side in "ij"}
+        for name, value in self.given.items():
+            if isinstance(value, Mix):
+                symbols[name] = self._mixed(name, value, attributes)
+                continue
+            variable = free_name(name, taken | (set(self.given) - {name}))
+            symbols[name] = symbol(variable)
+            values[variable] = by_types(f"{self.name}: {name}", value, names.type_names, self.symmetric)
+        (formula,), held = self.formula(symbols, taken | set(values))
+        values |= held
+        single = {name: value for name, value in values.items() if isinstance(value, float)}
+        formula = numbers_as_exponents(formula, single)
+        if sides and self.symmetric:
+            of = sorted(set(sides.values()))
+            formula = in_order(self.name, formula, of, attributes, values, float(np.max(cutoff)))
+        used = formula.symbols
+        return PairFormula(
+            formula=formula,
+            uniform={name: value for name, value in single.items() if name in used},
+            tables={name: np.asarray(value) for name, value in values.items() if name in used and name not in single},
+            attributes=tuple(sorted(name for name in attributes if {f"{name}_i", f"{name}_j"} & used)),
+        )
+
+    @property
+    def _missing(self) -> list[str]:
+        return [name for name, needs in self.needed.items() if needs and name not in (*self.given, "cutoff")]
+
+    def _sides(self, attributes: Mapping[str, Array]) -> dict[str, str]:
+        """Of the parameters that are named like an attribute of one of the two particles, that attribute."""
+        return {name: name[:-2] for name in self._missing if name[-2:] in ("_i", "_j") and name[:-2] in attributes}
+
+    def _require_all(self, missing: Sequence[str], attributes: Mapping[str, Array]) -> None:
+        for name in missing:
+            hint = f" (motes.mix({name!r}, 'arithmetic') takes the particles' own)" if name in attributes else ""
+            if name[-2:] in ("_i", "_j"):
+                hint = f", or the particles an attribute {name[:-2]!r}"
+            raise InputError(f"{self.name}: the parameter {name!r} is missing: give {name}=...{hint}")
+
+    def _mixed(self, name: str, value: Mix, attributes: Mapping[str, Array]) -> Expression:
+        if value.attribute not in attributes:
+            raise InputError(
+                f"{self.name}: {name}: the particles have no attribute {value.attribute!r}; "
+                f"{did_you_mean(value.attribute, attributes)}"
+            )
+        value.check(attributes[value.attribute])
+        return value.expression()
+
+
+def traced(function: Callable[..., Any], coordinates: tuple[str, ...]) -> Callable[..., Traced]:
+    """How to trace a function that takes these coordinates first."""
+    return partial(_traced, function, coordinates)
+
+
+def parsed(text: str, coordinates: tuple[str, ...], names: tuple[str, ...]) -> Callable[..., Traced]:
+    """How to read the formula of a text; none of it is ever executed."""
+    return partial(_parsed, text, coordinates, names)
+
+
+def _traced(
+    function: Callable[..., Any], first: tuple[str, ...], given: Mapping[str, Expression], taken: Collection[str]
+) -> Traced:
+    return record_with_numbers(function, lambda one: (trace(one, first, given),), given, taken)
+
+
+def _parsed(
+    text: str, first: tuple[str, ...], names: tuple[str, ...], given: Mapping[str, Expression], _taken: Collection[str]
+) -> Traced:
+    return (parse(text, (*first, *names)).substitute(given),), {}
+
+
+def checked_cutoff(name: str, cutoff: Any, names: Names) -> float | Array:
+    """A cutoff above 0, or one for each two types."""
+    found = by_types(f"{name}: cutoff", cutoff, names.type_names)
+    if np.min(found) <= 0:
+        raise InputError(f"{name}: cutoff: expected more than 0 for all types, got {np.min(found)}")
+    for extreme in (np.min(found), np.max(found)):
+        number(f"{name}: cutoff", float(extreme), above=0.0)
+    return found
