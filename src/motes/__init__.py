@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from motes.forces import potentials as potentials
     from motes.forces.field import Field as Field
     from motes.forces.pair import Pair as Pair
+    from motes.forces.pair_force import PairForce as PairForce
     from motes.forces.parameters import mix as mix
     from motes.formulas.elementwise import elementwise as elementwise
     from motes.formulas.table import Table as Table
@@ -48,6 +49,7 @@ _HOMES = {
     "InputError": "motes.errors",
     "Langevin": "motes.integrators",
     "Pair": "motes.forces.pair",
+    "PairForce": "motes.forces.pair_force",
     "Particles": "motes.particles.particles",
     "RunError": "motes.errors",
     "Simulation": "motes.simulation.simulation",

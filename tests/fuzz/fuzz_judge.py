@@ -17,10 +17,10 @@ from unittest import mock
 
 import fuzz_mutate
 import fuzz_seeds
-import motes.forces.plan
 import numpy as np
 
 import motes
+import motes.forces.clusters
 from motes.forces.cluster_kernel import cluster_source
 from motes.formulas.expression import LONGEST_TEXT, expression_parameters
 from motes.formulas.formula import walk
@@ -190,9 +190,9 @@ class Fuzzer:
                 raise _NotCompiledError
             return load_module(key, generate)
 
-        load_module = motes.forces.plan.load
+        load_module = motes.forces.clusters.load
         with (
-            mock.patch("motes.forces.plan.load", compiled),
+            mock.patch("motes.forces.clusters.load", compiled),
             mock.patch("motes.forces.field.load", compiled),
             mock.patch("motes.simulation.simulation.minimize", return_value=(0, 0.0)),  # which may take long
         ):

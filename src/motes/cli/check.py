@@ -173,7 +173,7 @@ def at_cutoff(
         {name: float(_column(particles, name)[particles.types == code].mean()) for name in pair.attributes}
         for code in (first, second)
     ]
-    parameters = parameters_of(pair, (first, second), (ends[0], ends[1]))
+    parameters = parameters_of(pair, pair.cutoff, (first, second), (ends[0], ends[1]))
     cutoff = float(parameters["cutoff"])
     energy, slope = (float(found(pair, parameters, cutoff)) for found in (pair_energy, pair_slope))
     energy_jump = -energy if pair.shift is None else 0.0

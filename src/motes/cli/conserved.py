@@ -71,6 +71,6 @@ def _at_cutoff(pair: BoundPair, simulation: motes.Simulation, columns: Mapping[s
         near = squared < cutoffs[types[first], types[second]] ** 2
         i, j = first[near], second[near]
         ends = by_name(pair.attributes, columns, i), by_name(pair.attributes, columns, j)
-        parameters = parameters_of(pair, (types[i], types[j]), ends)
+        parameters = parameters_of(pair, pair.cutoff, (types[i], types[j]), ends)
         total += float(pair_energy(pair, parameters, np.broadcast_to(parameters["cutoff"], i.shape)).sum())
     return total / 2  # each pair was met from both of its ends

@@ -115,7 +115,7 @@ def _gaps(pair: BoundPair, particles: motes.Particles) -> Iterator[str]:
     kinds = np.arange(len(particles.type_names))
     columns = {MASS: particles.mass, **particles.attributes}
     means = {name: float(columns[name].mean()) for name in pair.attributes}
-    parameters = parameters_of(pair, (kinds[:, None], kinds), (means, means))
+    parameters = parameters_of(pair, pair.cutoff, (kinds[:, None], kinds), (means, means))
     energy = pair_energy(pair, parameters, r[:, None, None])
     bad = r[~np.isfinite(energy).all(axis=(1, 2))]
     if len(bad):

@@ -13,7 +13,7 @@ import motes
 from motes.cli.conserved import Energy
 from motes.cli.versions import version
 from motes.inputs.build import Job
-from motes.inputs.config import FieldTable, Mix, PairTable, Parameter
+from motes.inputs.config import InteractionTable, Mix
 
 
 @dataclass(frozen=True)
@@ -89,17 +89,17 @@ def interaction_rows(job: Job) -> dict[str, str]:
     return {name: _interaction_words(pair) for name, pair in zip(names, tables, strict=True)} or {"interaction": "none"}
 
 
-def _interaction_words(pair: PairTable | FieldTable) -> str:
-    if isinstance(pair, FieldTable):
-        given = [f"{key} = {_words(value)}" for key, value in pair.parameters.items()]
-        return ", ".join([f"field {pair.energy or pair.function}", *given])
-    settings = {"cutoff": pair.cutoff, **pair.parameters}
-    words = [str(pair.energy or pair.function or pair.name)]
-    words += [f"{key} = {_words(value)}" for key, value in settings.items()]
-    return ", ".join([*words, f"shift = {pair.shift}"] if pair.shift else words)
+def _interaction_words(one: InteractionTable) -> str:
+    name = str(one.text or one.function or getattr(one, "name", None))
+    words = [name if one.law is motes.Pair else f"{one.kind} {name}"]
+    options, unset = one.options, type(one).model_fields
+    cutoff = {key: value for key, value in options.items() if key == "cutoff"}
+    words += [f"{key} = {_words(value)}" for key, value in {**cutoff, **one.parameters}.items()]
+    others = {key: value for key, value in options.items() if key not in cutoff and value != unset[key].default}
+    return ", ".join([*words, *(f"{key} = {_words(value)}" for key, value in others.items())])
 
 
-def _words(value: Parameter) -> str:
+def _words(value: Any) -> str:
     if isinstance(value, Mix):
         return f"{value.rule} mean of {value.mix}"
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -252,6 +252,10 @@ class State:
         return [self.ids, self.types, self.mass, *self.attributes.values()]
 
 
+FORCE_VELOCITY = "force_vx"
+"""The first column of the velocities that forces depend on, where there are any."""
+
+
 def column_names(dimensions: int, attributes: Iterable[str], force_velocities: bool = False) -> list[str]:
     """What a particle takes along from region to region and into checkpoints, in this order."""
     axes = AXES[:dimensions]

@@ -68,6 +68,7 @@ class Saved:
     timeline: Timeline
     memory: dict[str, float]
     attributes: tuple[str, ...]
+    force_velocities: bool
     folder: Path
     files: tuple[ColumnFile, ...]
 
@@ -81,6 +82,7 @@ class Saved:
         nothing, nowhere = np.zeros(0, np.int64), np.zeros((0, self.box.dimensions))
         columns = {name: np.zeros(0) for name in self.attributes}
         state = State.of(self.box, nothing, nothing.copy(), np.zeros(0), nowhere, nowhere.copy(), columns)
+        state.force_velocities = np.zeros((self.box.dimensions if self.force_velocities else 0, 0))
         state.add(read_rows(self.folder, self.files, begin, end))
         state.quanta = self.quanta
         return state

@@ -60,6 +60,11 @@ class Plan:
         return max((one.cutoff for one in self.laws), default=0.0)
 
     @property
+    def needs_velocities(self) -> bool:
+        """Whether a force depends on velocities."""
+        return any(one.needs_velocities for one in self.laws)
+
+    @property
     def stride(self) -> float:
         """The farthest that a step may take a particle along an axis: farther, it would jump over its neighbours."""
         return self.cutoff or float(self.box.lengths.max())
@@ -129,6 +134,8 @@ class Engine:
     def __init__(self, plan: Plan, start: Start, link: Link) -> None:
         self.state = own_share(start, link)
         self.state.step, self.state.timeline, self.state.memory = plan.step, plan.timeline, dict(plan.memory)
+        if plan.needs_velocities and len(self.state.force_velocities) == 0:
+            self.state.force_velocities = np.zeros_like(self.state.velocities)
         self._recipe = start if isinstance(start, Recipe) else None
         self.link = link
         self.team = Team(plan.threads)
@@ -172,12 +179,13 @@ class Engine:
         force, self.sums = self.sums.most_force, UNKNOWN  # should the step fail, no energy of another moment is left
         self._attempt(self.integrator.first_half, state, self.team)
         self._attempt(domain.check_reach, state)
+        self._note_velocities()
         state.step += 1
         lap("integrate")
         if self._follow_range(force, wish=neighbors.moved_too_far(state)):
             self.rebuild()
         else:
-            domain.refresh(state)
+            domain.refresh(state, self._followed)
             lap("halo")
             neighbors.place(state)
             lap("neighbors")
@@ -197,11 +205,23 @@ class Engine:
         domain.migrate(state)
         lap("migrate")
         domain.build_halo(state)
+        domain.refresh(state, self._followed[1:])
         lap("halo")
         begun = process_time()
         self.neighbors.build(state, domain.region())
         self.work += process_time() - begun
         lap("neighbors")
+
+    @property
+    def _followed(self) -> tuple[str, ...]:
+        """The columns that ghosts must know of at every step."""
+        return ("positions", "force_velocities") if len(self.state.force_velocities) else ("positions",)
+
+    def _note_velocities(self) -> None:
+        """These velocities are those of which the next forces are a function."""
+        if len(self.state.force_velocities):
+            owned = self.state.owned
+            self.state.force_velocities[:, :owned] = self.state.velocities[:, :owned]
 
     def compute_forces(self, energy: bool) -> None:
         """What every particle feels, and what its ghosts felt."""
@@ -324,7 +344,7 @@ class Engine:
         farthest = self.link.maximum(np.abs(state.positions[:, : state.owned]).max(axis=1, initial=0.0))
         position = tuple(np.maximum(state.box.spacing_for(farthest), 0.0 if anew else state.spacing).tolist())
         self.take(replace(Quanta(position, FINEST, FINEST) if anew else state.quanta, position=position))
-        self._lay_out()
+        self._lay_out(anew=True)
         owned = state.owned
         inside, outside, energy = self.measure_forces()
         speed = float(self.link.maximum(np.array([np.abs(state.velocities[:, :owned]).max(initial=0.0)]))[0])
@@ -369,10 +389,12 @@ class Engine:
         self._agree()
         self._restart_clock()
 
-    def _lay_out(self) -> None:
+    def _lay_out(self, anew: bool = False) -> None:
         if self._recipe is not None:
             self.state.velocities[:] = self._recipe.velocities(self.state.ids, self.link.sum).T
             self._recipe = None  # not again, when particles are laid out once more
+        if anew:
+            self._note_velocities()
         self.rebuild()
 
     def _restart_clock(self) -> None:

@@ -71,6 +71,15 @@ def key_of_step(seed: int, purpose: int, step: int) -> Integers:
 
 
 @njit(cache=True, nogil=True)
+def draw_for_pairs(key: Integers, one: int, others: Integers) -> Floats:
+    """The normal numbers of a particle with each of these others."""
+    noise = np.empty(len(others))
+    for k in range(len(others)):
+        noise[k] = normal_of_pair(key[0], key[1], one, others[k])
+    return noise
+
+
+@njit(cache=True, nogil=True)
 def normal_and_squares(seed: int, purpose: int, step: int, count: int) -> tuple[float, float]:
     """A standard normal number, and the sum of the squares of `count` others.
 

@@ -8,13 +8,23 @@ from collections.abc import Iterable, Sequence
 from motes.forces.field import Field
 from motes.forces.law import BoundInteraction, Interaction, Plan
 from motes.forces.pair import BoundPair, Pair
+from motes.forces.pair_force import PairForce
 from motes.formulas.bind import Names
 
 __all__ = [
-    "LAWS", "BoundInteraction", "BoundPair", "Field", "Interaction", "Pair", "Plan", "energies_of_pairs", "plans_of"
-]  # fmt: skip
+    "LAWS",
+    "BoundInteraction",
+    "BoundPair",
+    "Field",
+    "Interaction",
+    "Pair",
+    "PairForce",
+    "Plan",
+    "energies_of_pairs",
+    "plans_of",
+]
 
-LAWS: tuple[type[Interaction], ...] = (Pair, Field)
+LAWS: tuple[type[Interaction], ...] = (Pair, PairForce, Field)
 
 
 def plans_of(bound: Sequence[BoundInteraction], names: Names) -> tuple[Plan, ...]:

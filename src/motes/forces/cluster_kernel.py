@@ -416,8 +416,8 @@ class _Writer:
         yield f"near = (s < {mine}cutoff_squared) & (k > {member.number})"
         for name, formula in (("on_i", term.on_i), ("on_j", term.on_j)):
             if name == "on_i" or self.sums or not self.mutual:
-                text = _rename(formula.replace("{i}", "0 ").replace("{j}", "1 "), mine)
-                text = text.replace("0 ", found["i"]).replace("1 ", found.get("j", ""))
+                text = _rename(formula.replace("{i}", "\0").replace("{j}", "\1"), mine)
+                text = text.replace("\0", found["i"]).replace("\1", found.get("j", ""))
                 yield f"{name}{index} = {text} if near else 0.0"
         if self.energy:
             yield f"energy{index} = {_rename(code.energy, mine)} if near else 0.0"

@@ -50,6 +50,11 @@ class ClusterPlan:
     seeds: tuple[int, ...]
     live: frozenset[str] = frozenset()
 
+    @property
+    def needs_velocities(self) -> bool:
+        """If a term reads the rate of a distance."""
+        return "v" in self.reads
+
     def load(self) -> ModuleType:
         """The module of the kernels."""
         return load(self.key, lambda: self.source)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from types import ModuleType
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -63,7 +63,7 @@ class Field(Interaction):
         )
 
     @classmethod
-    def from_expression(cls, text: str, **parameters: Any) -> Field:
+    def from_expression(cls, text: str, **parameters: Any) -> Self:
         """The same from text such as "k*(x**2 + y**2)/2", of which nothing is ever executed."""
         field = cls.__new__(cls)
         names = expression_parameters(text, ())
@@ -132,6 +132,7 @@ class FieldsPlan:
 
     fields: tuple[FieldPlan, ...]
     cutoff: float = 0.0
+    needs_velocities: bool = False
 
     def stages(self, slots: Any, team: Team) -> Sequence[Stage]:
         """One for each."""

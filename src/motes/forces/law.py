@@ -10,7 +10,7 @@ A further kind is one file with these classes, and its entry in `LAWS` (forces/_
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, Self
 
@@ -91,6 +91,10 @@ class Plan(Protocol):
     def cutoff(self) -> float:
         """Within which distance two particles must see each other; 0 if they need not."""
 
+    @property
+    def needs_velocities(self) -> bool:
+        """Whether forces depend on velocities, so that ghosts must know them at every step."""
+
     def stages(self, slots: Any, team: Team) -> Sequence[Stage]:
         """What a rank does of it, in this order."""
 
@@ -104,6 +108,7 @@ class Surroundings:
         around: those of its neighbours, arrays; their positions are relative to the particle.
         position: of the particle inside the box, by axis.
         time: of the moment.
+        step: that has been taken.
         edges: of the box.
     """
 
@@ -111,6 +116,7 @@ class Surroundings:
     around: Mapping[str, Array]
     position: Mapping[str, float]
     time: float
+    step: int
     edges: Sequence[float]
 
     @property
@@ -159,12 +165,30 @@ class Interaction(Frozen):
     _instead: ClassVar[str] = INSTEAD
     kind: ClassVar[str]
     """Its word in an input file."""
+    formula: ClassVar[str] = "energy"
+    """What its function gives, which is the key of a formula in an input file."""
+    of_pairs: ClassVar[bool] = False
+    """Whether parameters may be tables by two types, and mixing rules."""
     name: str
+    from_expression: ClassVar[Callable[..., Any]]
+    """Makes one from a formula as text, of which nothing is ever executed."""
+    seed: int | None = None
+    """Of its noise, if it has any."""
+
+    @property
+    def has_energy(self) -> bool:
+        """Whether its forces are those of an energy."""
+        return True
 
     @property
     def conserves_momentum(self) -> bool:
         """Whether it cannot change the total momentum."""
         return True
+
+    @property
+    def needs_velocities(self) -> bool:
+        """Whether its forces depend on velocities."""
+        return False
 
     def bind(self, names: Names) -> BoundInteraction:
         """The interaction between particles of these types with these attributes.

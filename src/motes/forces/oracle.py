@@ -20,24 +20,29 @@ from motes.formulas.derive import evaluate
 
 if TYPE_CHECKING:
     from motes.forces.pair import BoundPair
+    from motes.forces.pair_function import PairFormula
 
 STEP = 1e-5
 """Of central differences, as a part of the distance, or of an edge of the box."""
 
 
 def parameters_of(
-    pair: BoundPair, types: tuple[Any, Any], attributes: tuple[Mapping[str, Any], Mapping[str, Any]]
+    pair: BoundPair | PairFormula,
+    cutoff: float | Floats,
+    types: tuple[Any, Any],
+    attributes: tuple[Mapping[str, Any], Mapping[str, Any]],
 ) -> dict[str, Any]:
     """All that the formula of a pair depends on but r, for pairs of particles of these types.
 
     Args:
-        pair: the interaction.
+        pair: the interaction, or its formula.
+        cutoff: a number, or by types.
         types: the codes of the first and of the second particle, numbers or arrays of one shape.
         attributes: of the first and of the second, by name, of the same shape; one called mass is the mass.
     """
-    values: dict[str, Any] = {**pair.uniform, "cutoff": pair.cutoff}
-    if not isinstance(pair.cutoff, float):
-        values["cutoff"] = pair.cutoff[types]
+    values: dict[str, Any] = {**pair.uniform, "cutoff": cutoff}
+    if not isinstance(cutoff, float):
+        values["cutoff"] = cutoff[types]
     values |= {name: table[types] for name, table in pair.tables.items()}
     for side, known in zip("ij", attributes, strict=True):
         values |= {f"{name}_{side}": known[name] for name in pair.attributes}
@@ -78,7 +83,7 @@ def force_between(
     """The same between particles: columns by name and the rows of each first, and of each second, of a pair."""
     ends = by_name(pair.attributes, *ones), by_name(pair.attributes, *others)
     types = ones[0]["type"][ones[1]], others[0]["type"][others[1]]
-    return pair_force(pair, parameters_of(pair, types, ends), distances)
+    return pair_force(pair, parameters_of(pair, pair.cutoff, types, ends), distances)
 
 
 def field_force(

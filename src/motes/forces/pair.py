@@ -11,13 +11,13 @@ import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from motes.core.checks import number
-from motes.core.frozen import FrozenMapping, kept, shown
+from motes.core.checks import ByTypes
+from motes.core.frozen import FrozenMapping, shown
 from motes.core.state import Floats, Integers
 from motes.core.words import known_keywords, shortened
 from motes.errors import InputError
@@ -25,7 +25,7 @@ from motes.forces import oracle
 from motes.forces.cluster_kernel import Term
 from motes.forces.clusters import ClusterPlan, plan_clusters
 from motes.forces.law import BoundInteraction, Interaction, Surroundings
-from motes.forces.pair_function import PairFunction, checked_cutoff, parsed, traced
+from motes.forces.pair_function import PairFunction, checked_cutoff, kept_cutoff, parsed, traced
 from motes.forces.verify import require_right_pair
 from motes.formulas.bind import Names
 from motes.formulas.derive import PairCode, derive_pair
@@ -131,10 +131,11 @@ class Pair(Interaction):
     """
 
     kind = "pair"
+    of_pairs = True
 
     @known_keywords
     def __init__(
-        self, function: Callable[..., Any], cutoff: Any, shift: Shift | None = None, **parameters_given: Any
+        self, function: Callable[..., Any], cutoff: ByTypes, shift: Shift | None = None, **parameters_given: Any
     ) -> None:
         if isinstance(function, str):
             raise InputError(f"Pair takes a function; for the text {function!r} use Pair.from_expression")
@@ -148,7 +149,7 @@ class Pair(Interaction):
 
     @classmethod
     @known_keywords
-    def from_expression(cls, text: str, cutoff: Any, shift: Shift | None = None, **parameters_given: Any) -> Pair:
+    def from_expression(cls, text: str, cutoff: ByTypes, shift: Shift | None = None, **parameters_given: Any) -> Self:
         """The same from text such as "k*(r - a)**2/2", of which nothing is ever executed."""
         pair = cls.__new__(cls)
         names, short = expression_parameters(text), shortened(text)
@@ -166,10 +167,8 @@ class Pair(Interaction):
     ) -> None:
         if shift not in SHIFTS:
             raise InputError(f"{function.name}: shift must be None, 'energy' or 'force', not {shift!r}")
-        if not isinstance(cutoff, Mapping) and np.ndim(cutoff) == 0:
-            number(f"{function.name}: cutoff", cutoff, above=0.0)
         self.name = function.name
-        self.cutoff = kept(cutoff)
+        self.cutoff = kept_cutoff(function.name, cutoff)
         self.shift = shift
         self.parameters = FrozenMapping(function.given, self._instead)
         self._function = replace(function, given=self.parameters)

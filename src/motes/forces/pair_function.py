@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motes.core.checks import number
+from motes.core.frozen import kept
 from motes.core.words import did_you_mean
 from motes.errors import InputError
 from motes.forces.parameters import RESERVED, SOME_MASSES, Mix, by_types
@@ -56,6 +57,7 @@ class PairFunction:
         formula: traces the function with these symbols for its parameters; the second are names not to be used.
         given: numbers, tables by two types, or mixing rules, by name.
         symmetric: whether it must be the same if the two particles change places.
+        passed: whether the coordinates are symbols among the parameters, rather than arguments that come first.
     """
 
     name: str
@@ -64,6 +66,7 @@ class PairFunction:
     formula: Callable[[Mapping[str, Expression], Collection[str]], Traced]
     given: Mapping[str, Any]
     symmetric: bool = True
+    passed: bool = False
 
     def __post_init__(self) -> None:
         for name in self.given:
@@ -78,6 +81,7 @@ class PairFunction:
         self._require_all([name for name in self._missing if name not in sides], attributes)
         symbols: dict[str, Expression] = {name: symbol(name) for name in sides}
         symbols |= {"cutoff": symbol("cutoff")} if "cutoff" in self.needed else {}
+        symbols |= {name: symbol(name) for name in self.coordinates} if self.passed else {}
         values: dict[str, float | Array] = {}
         taken = RESERVED | set(self.coordinates) | {f"{name}_{side}" for name in attributes for side in "ij"}
         for name, value in self.given.items():
@@ -147,6 +151,13 @@ def _parsed(
     text: str, first: tuple[str, ...], names: tuple[str, ...], given: Mapping[str, Expression], _taken: Collection[str]
 ) -> Traced:
     return (parse(text, (*first, *names)).substitute(given),), {}
+
+
+def kept_cutoff(name: str, cutoff: Any) -> Any:
+    """A cutoff as it was given, if it can be one; a table is looked at when the types are known."""
+    if not isinstance(cutoff, Mapping) and np.ndim(cutoff) == 0:
+        number(f"{name}: cutoff", cutoff, above=0.0)
+    return kept(cutoff)
 
 
 def checked_cutoff(name: str, cutoff: Any, names: Names) -> float | Array:

@@ -17,6 +17,8 @@ from motes.formulas.derive import evaluate
 from motes.formulas.formula import HOLD, Expression, apply, symbol
 
 Array = NDArray[np.float64]
+OTHERS = {"v": 0.6173, "noise": -0.8337, "t": 1.3119}
+"""Some values of what a force may depend on."""
 
 
 def in_order(
@@ -63,12 +65,12 @@ def _require_symmetric(
         back |= {f"{attribute}_i": j, f"{attribute}_j": i}
     for r in np.array([0.33713, 0.61741, 0.87319]) * cutoff:
         with np.errstate(all="ignore"):
-            u, v = (evaluate(energy, {**side, "r": r, "cutoff": cutoff}) for side in (there, back))
+            u, v = (evaluate(energy, {**side, **OTHERS, "r": r, "cutoff": cutoff}) for side in (there, back))
             wrong = np.flatnonzero(~np.isclose(u, v, rtol=1e-9, atol=0.0, equal_nan=True) & np.ones(len(one), bool))
         if len(wrong):
             k = wrong[0]
             shown = ", ".join(f"{key} = {value[k]:g}" for key, value in there.items() if key[:-2] in names)
             raise InputError(
-                f"{name}: the energy must be the same if the two particles change places, but is not for {shown}: what "
-                "particle i feels from j, j feels from i"
+                f"{name}: the function must be the same if the two particles change places, but is not for {shown}: "
+                "what particle i feels from j, j feels from i"
             )

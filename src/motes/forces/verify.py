@@ -43,7 +43,7 @@ def _types(pair: BoundPair) -> Sequence[tuple[int, int]]:
 
 def _points(pair: BoundPair, types: tuple[int, int]) -> Iterator[dict[str, float]]:
     one, other = (dict.fromkeys(pair.attributes, value) for value in ATTRIBUTES)
-    values = parameters_of(pair, types, (one, other))
+    values = parameters_of(pair, pair.cutoff, types, (one, other))
     cutoff = float(values["cutoff"])
     for fraction in FRACTIONS:
         r = fraction * cutoff

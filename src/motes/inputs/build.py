@@ -13,24 +13,22 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from motes.core.box import Boundary, Box
 from motes.core.progress import no_progress_bar
 from motes.core.words import did_you_mean
 from motes.engine.starts import Outline
 from motes.errors import InputError
-from motes.forces import BoundInteraction, Field, Interaction, Pair
+from motes.forces import BoundInteraction, Interaction
 from motes.forces.parameters import mix
 from motes.forces.potentials import BUILT_IN
 from motes.inputs.config import (
     BoxTable,
     Config,
-    FieldTable,
+    InteractionTable,
     LatticeParticles,
     Mix,
-    PairTable,
-    Parameter,
     RandomParticles,
     ReadParticles,
     read_tables,
@@ -171,32 +169,22 @@ def _boundary(box: BoxTable) -> Boundary | list[Boundary]:
     return words[0] if len(words) == 1 else words
 
 
-def build_interaction(job: Job, table: PairTable | FieldTable) -> Interaction:
+def build_interaction(job: Job, table: InteractionTable) -> Interaction:
     """The interaction of one [[interactions]], whose names must all have a meaning."""
-    outline, folder = job.outline, job.path.parent
-    built: Interaction = (
-        build_field(table, outline, folder) if isinstance(table, FieldTable) else build_pair(table, outline, folder)
-    )
+    outline, law = job.outline, cast("Callable[..., Interaction]", table.law)
+    given: dict[str, Any] = {}
+    for name, value in table.parameters.items():
+        known = build_parameter(name, value, outline) if table.law.of_pairs else by_label(value, outline)
+        given[_as_python(name)] = known
+    given |= {name: build_parameter(name, option, outline) for name, option in table.options.items()}
+    if table.text is not None:
+        built: Interaction = table.law.from_expression(table.text, **given)
+    elif table.function is not None:
+        built = law(_function(table.function, job.path.parent), **given)
+    else:
+        built = law(_built_in(str(getattr(table, "name", None))), **given)
     job.bound.append(built.bind(outline.names))
     return built
-
-
-def build_pair(table: PairTable, outline: Outline, folder: Path) -> Pair:
-    """The pair interaction of one [[interactions]]."""
-    given = {_as_python(name): build_parameter(name, value, outline) for name, value in table.parameters.items()}
-    cutoff = build_parameter("cutoff", table.cutoff, outline)
-    if table.energy is not None:
-        return Pair.from_expression(table.energy, cutoff, shift=table.shift, **given)
-    function = _function(table.function, folder) if table.function is not None else _built_in(str(table.name))
-    return Pair(function, cutoff, shift=table.shift, **given)
-
-
-def build_field(table: FieldTable, outline: Outline, folder: Path) -> Field:
-    """The field of one [[interactions]]."""
-    given = {_as_python(name): by_label(value, outline) for name, value in table.parameters.items()}
-    if table.energy is not None:
-        return Field.from_expression(table.energy, **given)
-    return Field(_function(str(table.function), folder), **given)
 
 
 def _as_python(name: str) -> str:
@@ -210,8 +198,8 @@ def by_label(value: Any, outline: Outline) -> Any:
     return {labels.get(key, key): number for key, number in value.items()} if isinstance(value, dict) else value
 
 
-def build_parameter(name: str, value: Parameter, outline: Outline) -> Any:
-    """A parameter as Pair takes it."""
+def build_parameter(name: str, value: Any, outline: Outline) -> Any:
+    """A parameter of two particles; what is neither a rule nor a table by types, as it is."""
     if isinstance(value, Mix):
         return mix(value.mix, value.rule)
     if isinstance(value, dict):

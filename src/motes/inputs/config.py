@@ -6,10 +6,11 @@ is one line that names the file, the table and the key. Nothing here touches par
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from inspect import Parameter as Argument
 from inspect import signature
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_type_hints
+from typing import Annotated, Any, ClassVar, Literal, Union, get_type_hints
 
 from pydantic import (
     BaseModel,
@@ -28,6 +29,7 @@ from motes.core import checks
 from motes.core.checks import LARGEST, SMALLEST
 from motes.core.words import did_you_mean, nearest
 from motes.errors import InputError
+from motes.forces import LAWS, Interaction, Pair
 from motes.inputs.bounds import read_file
 from motes.inputs.complaints import complain, first_complaint, reject, shown
 from motes.inputs.settings import put, read_setting
@@ -205,12 +207,22 @@ def as_cutoff(value: Any) -> Parameter:
     return cutoff
 
 
+def as_own_parameter(value: Any) -> float | dict[str, float]:
+    """A number, or one for each type."""
+    if _is_number(value):
+        return float(value)
+    if isinstance(value, dict) and value and all(map(_is_number, value.values())):
+        return {key: float(number) for key, number in value.items()}
+    raise reject("is neither a number nor a table by type like {A = 1.0, B = 2.0}")
+
+
 class InteractionTable(Table):
     """One [[interactions]]; keys that are not listed here are parameters of the function."""
 
     model_config = ConfigDict(extra="allow")
 
-    energy: str | None = None
+    law: ClassVar[type[Interaction]]
+    kind: str
     function: str | None = None
 
     @model_validator(mode="before")
@@ -227,14 +239,27 @@ class InteractionTable(Table):
         return data
 
     @model_validator(mode="after")
-    def _one_energy(self) -> InteractionTable:
-        sources = [key for key in ("energy", "function", "name") if key in type(self).model_fields]
+    def _one_source(self) -> InteractionTable:
+        sources = {self.law.formula: "a formula", "function": '"file.py:name"', "name": ""}
+        sources = {key: what for key, what in sources.items() if key in type(self).model_fields}
         given = [key for key in sources if getattr(self, key) is not None]
         if len(given) == 1:
             return self
         found = "none of them is given" if not given else " and ".join(map(repr, given)) + " are given"
-        wanted = "'energy' (a formula), 'function' (\"file.py:name\")" + (" and 'name'" if "name" in sources else "")
-        raise complain(f"needs exactly one of {wanted}; {found}")
+        *first, last = [f"'{key}'" + (f" ({what})" if what else "") for key, what in sources.items()]
+        raise complain(f"needs exactly one of {', '.join(first)} and {last}; {found}")
+
+    @property
+    def text(self) -> str | None:
+        """The formula, if it is one."""
+        found: str | None = getattr(self, self.law.formula)
+        return found
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What the constructor takes besides the function and its parameters."""
+        others = {"kind", "function", "name", self.law.formula}
+        return {name: getattr(self, name) for name in type(self).model_fields if name not in others}
 
     @property
     def parameters(self) -> dict[str, Parameter]:
@@ -242,35 +267,12 @@ class InteractionTable(Table):
         return dict(self.__pydantic_extra__ or {})
 
 
-class PairTable(InteractionTable):
-    """Between any two particles within a cutoff."""
-
+class _OfPairs(InteractionTable):
     __pydantic_extra__: dict[str, Annotated[Any, BeforeValidator(as_parameter)]]
 
-    kind: Literal["pair"]
-    name: str | None = None
-    cutoff: Annotated[Any, BeforeValidator(as_cutoff)]
-    shift: Literal["energy", "force"] | None = None
 
-
-def as_field_parameter(value: Any) -> float | dict[str, float]:
-    """A number, or one for each type."""
-    if _is_number(value):
-        return float(value)
-    if isinstance(value, dict) and value and all(map(_is_number, value.values())):
-        return {key: float(number) for key, number in value.items()}
-    raise reject("is neither a number nor a table by type like {A = 1.0, B = 2.0}")
-
-
-class FieldTable(InteractionTable):
-    """On every particle by itself."""
-
-    __pydantic_extra__: dict[str, Annotated[Any, BeforeValidator(as_field_parameter)]]
-
-    kind: Literal["field"]
-
-
-InteractionTables = Annotated[PairTable | FieldTable, Discriminator("kind")]
+class _OfOne(InteractionTable):
+    __pydantic_extra__: dict[str, Annotated[Any, BeforeValidator(as_own_parameter)]]
 
 
 def as_friction(value: Any) -> float | dict[str, float] | str:
@@ -278,7 +280,7 @@ def as_friction(value: Any) -> float | dict[str, float] | str:
     if isinstance(value, str):
         return value
     try:
-        return as_field_parameter(value)
+        return as_own_parameter(value)
     except PydanticCustomError:
         raise reject("is no number, table by type like {A = 1.0, B = 2.0}, or name of an attribute") from None
 
@@ -288,8 +290,35 @@ _CHECKED = {
     checks.NotNegative: NotNegative,
     checks.Seed: Seed,
     checks.ByParticle: Annotated[Any, BeforeValidator(as_friction)],
+    checks.ByTypes: Annotated[Any, BeforeValidator(as_cutoff)],
 }
-"""How input files check what the annotations of a constructor ask for."""
+"""How input files check what the annotations of a constructor ask for; other types are checked as they are."""
+
+
+def _fields_of(constructor: Callable[..., Any]) -> dict[str, Any]:
+    """Of each argument by name, what it may be, and its default; one without is required."""
+    hints = get_type_hints(constructor, include_extras=True)
+    return {
+        name: (
+            _CHECKED.get(hints[name], hints[name]),
+            ... if parameter.default is Argument.empty else parameter.default,
+        )
+        for name, parameter in signature(constructor).parameters.items()
+        if parameter.kind is not Argument.VAR_KEYWORD and name not in ("self", "text")
+    }
+
+
+def _table_of_law(law: type[Interaction]) -> type[InteractionTable]:
+    fields = _fields_of(law.from_expression) | {"kind": (Literal[law.kind], ...), law.formula: (str | None, None)}
+    if law is Pair:
+        fields["name"] = (str | None, None)  # of a built-in energy
+    base = _OfPairs if law.of_pairs else _OfOne
+    made: type[InteractionTable] = create_model(law.__name__, __base__=base, __doc__=law.__doc__, **fields)
+    made.law = law
+    return made
+
+
+InteractionTables: Any = Annotated[Union[*map(_table_of_law, LAWS)], Discriminator("kind")]
 
 
 class IntegratorTable(Table):
@@ -304,9 +333,7 @@ class IntegratorTable(Table):
 
 
 def _table_of(word: str, kind: type[Integrator]) -> type[IntegratorTable]:
-    hints = get_type_hints(kind.__init__, include_extras=True)
-    fields: Any = {name: (_CHECKED[hints[name]], ...) for name in signature(kind).parameters}
-    fields["kind"] = (Literal[word], ...)
+    fields: Any = _fields_of(kind.__init__) | {"kind": (Literal[word], ...)}
     made: type[IntegratorTable] = create_model(kind.__name__, __base__=IntegratorTable, __doc__=kind.__doc__, **fields)
     return made
 

@@ -41,14 +41,22 @@ def check_types(integrator: object, interactions: object) -> None:
             f"{integrator!r} moves particles that never meet, so interactions would be without effect: leave them out, "
             "or take an integrator that follows forces"
         )
+    for interaction in interactions:
+        if interaction.needs_velocities and not integrator.has_velocities:
+            raise InputError(
+                f"{interaction!r} depends on velocities, which mean nothing under {integrator!r}: take an integrator "
+                "that has them, or a force without v"
+            )
 
 
-def first_moment(particles: Particles, integrator: Integrator) -> tuple[int, float]:
+def first_moment(
+    particles: Particles, integrator: Integrator, interactions: Sequence[Interaction]
+) -> tuple[int, float]:
     """The step and the time at which a simulation of these particles begins, if that is not said.
 
     It warns of particles to which the same noise has led before, and goes on from there.
     """
-    noises = noise_of(integrator)
+    noises = noise_of(integrator, *interactions)
     if particles.step or not noises or particles.recipe is not None:
         return particles.step, particles.time
     first = np.argsort(particles.ids)[:ROWS]
@@ -56,8 +64,8 @@ def first_moment(particles: Particles, integrator: Integrator) -> tuple[int, flo
     if moment is None:
         return 0, 0.0
     warnings.warn(
-        f"another simulation with seed={integrator.seed} has led to these positions, and the same noise would come "
-        "again, so this one goes on from the step of the other; give first_step=, or another seed",
+        f"another simulation with seed={min(seed for _, seed in noises)} has led to these positions, and the same "
+        "noise would come again, so this one goes on from the step of the other; give first_step=, or another seed",
         stacklevel=4,
     )
     return moment
@@ -72,14 +80,18 @@ def check_speed(speed: float, integrator: Integrator, stride: float) -> None:
         )
 
 
-def overlap(extremes: Extremes, dt: float, cutoff: float) -> str | None:
-    """Why no run can follow the forces between these particles, if that is so."""
+def overlap(extremes: Extremes, dt: float, cutoff: float, downhill: bool) -> str | None:
+    """Why no run can follow the forces between these particles, if that is so; downhill: whether forces have an energy,
+    so that there is a way to part the particles."""
     move = 0.5 * extremes.push * dt * dt
     if extremes.inside < extremes.outside or move <= FIRST_MOVE * cutoff:
         return None
+    part = f"{move / cutoff:.0%} of the cutoff"
+    far = f"the forces at the start would move a particle by {move:.3g} in the first step, {part}"
+    if not downhill:
+        return f"{far}: use a smaller dt, or weaker forces"
     return (
-        f"the forces at the start would move a particle by {move:.3g} in the first step, {move / cutoff:.0%} of the "
-        "cutoff: particles overlap; call simulation.minimize(force_tolerance) first ([minimize] in a TOML file), or "
+        f"{far}: particles overlap; call simulation.minimize(force_tolerance) first ([minimize] in a TOML file), or "
         "give them more room, for example motes.random(..., minimum_distance=...), or use a smaller dt"
     )
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from motes.core.box import AXES
-from motes.core.state import Array, Floats, Integers, Timeline, column_names
+from motes.core.state import Array, Floats, Integers, Timeline
 from motes.decomposition.domain import TOO_FAR
 from motes.engine import queries
 from motes.engine.failures import Failure
@@ -103,7 +103,7 @@ class Witness:
     def _felt(self, particle: Mapping[str, Any], around: Mapping[str, Array], step: int) -> dict[str, Floats]:
         """The force of each interaction on the particle, at the place where it is."""
         edges = self.outline.box.lengths.tolist()
-        where = Surroundings(particle, around, self._inside(particle), self._timeline.at(step), edges)
+        where = Surroundings(particle, around, self._inside(particle), self._timeline.at(step), step, edges)
         return {f"{number}, {law.label}": law.force_on(where) for number, law in enumerate(self.interactions, 1)}
 
     # Words
@@ -175,7 +175,7 @@ class Witness:
 
     def _columns(self, rows: Integers) -> dict[str, Array]:
         """Columns by name, each of its own kind."""
-        names = column_names(self.outline.box.dimensions, self.outline.attributes)
+        names = self.engine.here.state.column_names
         whole = {"id", "type", *(f"image_{axis}" for axis in self._axes)}
         return {
             name: row if name in whole else row.view(np.float64)

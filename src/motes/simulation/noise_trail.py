@@ -11,10 +11,11 @@ from collections import OrderedDict
 from collections.abc import Iterable
 
 from motes.core.state import Floats
+from motes.forces import Interaction
 from motes.integrators import Integrator
 
 Noise = tuple[str, int]
-"""Kind of the integrator, and seed."""
+"""Kind of the integrator or interaction, and seed."""
 
 ROWS = 16
 """Of positions, from which a mark is made: no two moments share so many coordinates by chance."""
@@ -25,9 +26,9 @@ MARKS = 10_000
 _marks: OrderedDict[tuple[Noise, bytes], tuple[int, float]] = OrderedDict()
 
 
-def noise_of(integrator: Integrator) -> set[Noise]:
-    """The noise of an integrator, if it has any."""
-    return set() if integrator.seed is None else {(type(integrator).__name__, integrator.seed)}
+def noise_of(*sources: Integrator | Interaction) -> set[Noise]:
+    """The noise of an integrator and of interactions, as far as they have any."""
+    return {(type(one).__name__, one.seed) for one in sources if one.seed is not None}
 
 
 def leave_mark(noises: Iterable[Noise], positions: Floats, step: int, time: float) -> None:

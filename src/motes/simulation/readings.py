@@ -62,7 +62,7 @@ class Readings:
         self._step = self._end = step
         self._refusal: str | None = None  # why there are no forces and energies
         self._order: tuple[int, Integers] | None = None  # with the layout of which it is
-        self._noises = noise_of(integrator)
+        self._noises = noise_of(integrator, *interactions)
         self._output = 0.0
         self._changes = 0
 
@@ -239,9 +239,10 @@ class Readings:
     def conserved_energy(self) -> float:
         """Potential and kinetic energy, less the heat that a bath has given since it took over.
 
-        It tells the error of the integration. NaN where nobody counts the heat: Langevin, Brownian motion and flows.
+        It tells the error of the integration. NaN where nobody counts the heat: Langevin, Brownian motion, flows, and
+        forces without an energy (PairForce).
         """
-        if not self._integrator.conserves_energy:
+        if not (self._integrator.conserves_energy and all(one.has_energy for one in self._interactions)):
             return math.nan
         return self.potential_energy + self.kinetic_energy - self._engine.here.state.memory.get(HEAT, 0.0)
 

@@ -93,6 +93,7 @@ def from_manifest(
         manifest.timeline,
         manifest.memory,
         tuple(outline.attributes),
+        manifest.force_velocities,
         place,
         manifest.files,
     )

@@ -64,7 +64,7 @@ class Simulation(Readings):
     Args:
         particles: where they start; they are copied.
         integrator: for example VelocityVerlet(dt=0.005).
-        interactions: Pair and Field objects; none means free particles.
+        interactions: Pair, PairForce and Field objects; none means free particles.
         threads: how many; None takes all cores.
         skin: width beyond the cutoff up to which neighbours are listed; it changes the speed, never a result.
         first_step: where steps, time (in steps of dt) and noise begin to count, to go on with what an earlier
@@ -91,7 +91,7 @@ class Simulation(Readings):
             raise InputError(f"the first argument is {type(particles).__name__}; it must be motes.Particles")
         check_types(integrator, interactions)
         if first_step is None:
-            step, begun = first_moment(particles, integrator)
+            step, begun = first_moment(particles, integrator, interactions)
         else:
             step = whole_number("first_step", first_step, minimum=0, maximum=MOST_STEPS)
             begun = step * integrator.dt
@@ -161,7 +161,8 @@ class Simulation(Readings):
         except StoppedError as stopped:
             raise InputError(self._unfit(stopped.failure)) from None
         check_speed(extremes.speed, self._integrator, self._plan.stride)
-        self._refusal = overlap(extremes, self._integrator.dt, self._plan.cutoff)
+        downhill = all(one.has_energy for one in self._interactions)
+        self._refusal = overlap(extremes, self._integrator.dt, self._plan.cutoff, downhill)
 
     def _unfit(self, failure: Failure) -> str:
         """What to say of particles that cannot begin."""
@@ -188,6 +189,9 @@ class Simulation(Readings):
         steps = whole_number("max_steps", max_steps, minimum=0)
         if not self._interactions:
             raise InputError("without interactions there is nothing to minimize")
+        for one in self._interactions:
+            if not one.has_energy:
+                raise InputError(f"{one!r} has no energy, so there is no way downhill: minimize without it, and go on")
         with self._alone():
             return self._minimize(tolerance, steps)
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from motes.core.box import Box
 from motes.core.durable import sync
-from motes.core.state import Quanta, Timeline, column_names
+from motes.core.state import FORCE_VELOCITY, Quanta, Timeline, column_names
 from motes.errors import InputError
 from motes.storage.columns import ColumnFile, file_name
 
@@ -106,6 +106,11 @@ class Manifest(BaseModel):
     input: InputRecord | None
     files: tuple[ColumnFile, ...]
 
+    @property
+    def force_velocities(self) -> bool:
+        """Whether there are columns of the velocities that forces depend on."""
+        return FORCE_VELOCITY in self.columns
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         """What is said twice must be the same: a program that wrote something else is not to be trusted."""
@@ -116,7 +121,7 @@ class Manifest(BaseModel):
             raise ValueError("the time is not one that was counted")
         if not all(map(math.isfinite, self.memory.values())):
             raise ValueError("what the integrator remembers is not finite")
-        if list(self.columns) != column_names(self.box.box().dimensions, self.attributes):
+        if list(self.columns) != column_names(self.box.box().dimensions, self.attributes, self.force_velocities):
             raise ValueError("the columns are not those of such particles")
         if not self.files or [file.name for file in self.files] != [file_name(rank) for rank in range(len(self.files))]:
             raise ValueError("the files are not those of ranks 0, 1 and so on")

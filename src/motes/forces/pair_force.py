@@ -1,0 +1,242 @@
+"""Forces along the line between two particles that need no energy: friction, noise, chasing.
+
+A force may depend on the distance r, its rate of change v, a normal random number, the time, and what the two
+particles have of their own. It is a term in a kernel of pairs like an energy's, but nothing is differentiated.
+
+Velocities are those in the middle of the step, between the two kicks, of which velocity Verlet has no better ones; so
+the temperature of a dissipative fluid errs by the order of dt, as R. D. Groot and P. B. Warren, J. Chem. Phys. 107,
+4423 (1997), discuss. State.force_velocities keeps them: forces are a function of what a checkpoint has.
+
+Disadvantage: ghosts must know velocities as well, one message more a step and neighbour; and the noise of a pair costs
+about as much as ten Lennard-Jones pairs, also where it lies beyond the cutoff.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motes.core.checks import ByTypes, Seed
+from motes.core.frozen import FrozenMapping, shown
+from motes.core.state import Array, Floats, Integers
+from motes.core.words import known_keywords, shortened
+from motes.errors import InputError
+from motes.exact.noise import PAIRS, check_seed, draw_for_pairs, key_of_step
+from motes.forces.cluster_kernel import OF_THE_PAIR, Term
+from motes.forces.clusters import ClusterPlan, plan_clusters
+from motes.forces.law import BoundInteraction, Interaction, Surroundings
+from motes.forces.oracle import by_name, parameters_of
+from motes.forces.pair_function import PairFormula, PairFunction, checked_cutoff, kept_cutoff, parsed, traced
+from motes.formulas.bind import Names, names_of
+from motes.formulas.derive import PairCode, derive_values, evaluate
+from motes.formulas.expression import expression_parameters
+from motes.formulas.trace import describe
+from motes.formulas.verify import require_right
+
+
+@dataclass(frozen=True)
+class BoundPairForce(BoundInteraction):
+    """A force between two particles with every name resolved.
+
+    Attributes:
+        name: of the function, for messages.
+        force: the formula, positive if the two are pushed apart.
+        cutoff: one number, or a table of shape (T, T).
+        mutual: whether what i feels from j, j feels from i.
+        seed: of the noise.
+    """
+
+    name: str
+    force: PairFormula
+    cutoff: float | NDArray[np.float64]
+    mutual: bool
+    seed: int
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """What of the pair the formula depends on."""
+        return self.force.formula.symbols & frozenset(OF_THE_PAIR)
+
+    @property
+    def reach(self) -> float:
+        """The largest cutoff of any two types."""
+        return float(np.max(self.cutoff))
+
+    def record(self) -> tuple[Any, ...]:
+        """Formula, numbers and seed."""
+        tables = sorted((name, table.tolist()) for name, table in self.force.tables.items())
+        numbers = sorted(self.force.uniform.items()), tables, np.asarray(self.cutoff).tolist()
+        return "pair-force", self.force.formula.key, numbers, self.force.attributes, self.mutual, self.seed
+
+    def force_on(self, surroundings: Surroundings) -> Floats:
+        """Of all neighbours together."""
+        here, around, apart = surroundings.particle, surroundings.around, surroundings.apart
+        distances = np.sqrt((apart**2).sum(axis=0))
+        alone = {name: np.array([value]) for name, value in here.items()}
+        zero, every = np.zeros(len(distances), int), np.arange(len(distances))
+        values = {"r": distances, "t": surroundings.time, "cutoff": self.cutoff}
+        with np.errstate(all="ignore"):
+            if "v" in self.reads:
+                rates = [around[f"force_v{axis}"] - here[f"force_v{axis}"] for axis in surroundings.position]
+                values["v"] = (apart * np.array(rates)).sum(axis=0) / distances
+            if "noise" in self.reads:
+                key = key_of_step(self.seed, PAIRS, surroundings.step)
+                values["noise"] = draw_for_pairs(key, int(here["id"]), around["id"])
+            force = self._between((alone, zero), (around, every), values)
+            total: Floats = -(force / distances * apart).sum(axis=1)
+        return total
+
+    def forces_between(self, rows: Mapping[str, Array], one: Integers, other: Integers, distances: Floats) -> Floats:
+        """Without friction and noise, at the beginning of time."""
+        values = {"r": distances, "t": 0.0, "v": 0.0, "noise": 0.0}
+        with np.errstate(all="ignore"):
+            return self._between((rows, one), (rows, other), values)
+
+    def _between(
+        self, ones: tuple[Mapping[str, Array], Any], others: tuple[Mapping[str, Array], Any], values: Mapping[str, Any]
+    ) -> Floats:
+        ends = by_name(self.force.attributes, *ones), by_name(self.force.attributes, *others)
+        types = ones[0]["type"][ones[1]], others[0]["type"][others[1]]
+        known = parameters_of(self.force, self.cutoff, types, ends)
+        force = evaluate(self.force.formula, {**known, **values})
+        found: Floats = np.where(values["r"] < known["cutoff"], force, 0.0)
+        return found
+
+    def code(self) -> PairCode:
+        """Straight-line code; InputError if it is not what the formula says."""
+        code = derive_values([self.force.formula])
+        known = {name: [value] for name, value in self.force.uniform.items()}
+        known |= {name: table.ravel().tolist() for name, table in self.force.tables.items()}
+        require_right(self.name, [self.force.formula], code.lines, code.results, known)
+        return PairCode((), code.lines, code.lines, f"({code.results[0]} / r)", "0.0", code.functions)
+
+    @property
+    def term(self) -> Term:
+        """What it is in a kernel."""
+        found = self.force
+        return Term(
+            found.formula.key, found.uniform, found.tables, found.attributes, self.cutoff, self.code,
+            both_ways=not self.mutual, on_j="{i}" if self.mutual else "{j}", reads=self.reads | {"r"}, seed=self.seed,
+        )  # fmt: skip
+
+    @classmethod
+    def plan(cls, bound: Sequence[BoundPairForce], names: Names) -> ClusterPlan:
+        """One kernel for all of them."""
+        return plan_clusters([one.term for one in bound], names)
+
+
+class PairForce(Interaction):
+    """A force along the line between any two particles closer than a cutoff. It has no energy.
+
+    It does not change once made, and can serve in several simulations.
+
+    Args:
+        function: force(...), positive if it pushes the two apart, of any of r, the distance; v = dr/dt, the rate at
+            which they part; noise, a standard normal number drawn for each pair and step; t, the time; parameters that
+            are given here; and attributes (or the mass) of the two, as charge_i and charge_j. NumPy functions work
+            inside. It is compiled, so it must be a formula.
+        cutoff: the distance beyond which there is no force: a number, or a table by type.
+        mutual: True if j feels the opposite of what i feels from it, as Newton's third law says; the formula must then
+            be the same if the two change places. With False, i feels force(..., charge_i, charge_j), and j the
+            function with the two exchanged; in a table {("A", "B"): 1.0, ...} the first type is that of who feels it.
+        seed: of the noise; needed if there is noise, and only then.
+        **parameters_given: as for Pair.
+
+    The noise of a pair depends on the seed, the step and the two ids, so it is the same for both, and on any number of
+    ranks. A force that stands for a thermal bath must be divided by sqrt(dt) (see examples/dpd.py).
+
+    Raises:
+        InputError: for a parameter that is missing, unused or not finite, and for a cutoff that is not positive.
+
+    >>> def friction(v, gamma): return -gamma * v
+    >>> PairForce(friction, cutoff=1.0, gamma=4.5)
+    PairForce(friction, cutoff=1.0, gamma=4.5)
+    """
+
+    kind = "pair-force"
+    formula = "force"
+    of_pairs = True
+
+    @known_keywords
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        cutoff: ByTypes,
+        mutual: bool = True,
+        seed: Seed | None = None,
+        **parameters_given: Any,
+    ) -> None:
+        if isinstance(function, str):
+            raise InputError(f"PairForce takes a function; for the text {function!r} use PairForce.from_expression")
+        names = names_of(function)
+        short = getattr(function, "__name__", type(function).__name__)
+        self._set(describe(function), short, names, traced(function, ()), cutoff, mutual, seed, parameters_given)
+
+    @classmethod
+    @known_keywords
+    def from_expression(
+        cls, text: str, cutoff: ByTypes, mutual: bool = True, seed: Seed | None = None, **parameters_given: Any
+    ) -> Self:
+        """The same from text such as "-gamma*(1 - r)**2*v", of which nothing is ever executed."""
+        force = cls.__new__(cls)
+        names, short = expression_parameters(text, ()), shortened(text)
+        needed = dict.fromkeys(names, True)
+        force._set(short, short, needed, parsed(text, (), names), cutoff, mutual, seed, parameters_given)
+        force._seal()
+        return force
+
+    def _set(
+        self, name: str, short: str, needed: Mapping[str, bool], formula: Callable[..., Any], cutoff: Any,
+        mutual: bool, seed: int | None, given: Mapping[str, Any],
+    ) -> None:  # fmt: skip
+        if not isinstance(mutual, bool):
+            raise InputError(f"{name}: mutual is {mutual!r}; it must be True or False")
+        for coordinate in OF_THE_PAIR:
+            if coordinate in given:
+                raise InputError(f"{name}: {coordinate!r} is not a parameter: Motes gives it for every pair")
+        if ("noise" in needed) != (seed is not None):
+            raise InputError(
+                f"{name}: the function draws noise, so give a seed, for example seed=1"
+                if seed is None
+                else f"{name}: a seed is given, but the function has no argument named noise"
+            )
+        others = {word: needs for word, needs in needed.items() if word not in OF_THE_PAIR}
+        self.name = name
+        self.cutoff = kept_cutoff(name, cutoff)
+        self.mutual = mutual
+        self.seed = None if seed is None else check_seed(seed)
+        self.parameters = FrozenMapping(given, self._instead)
+        self.reads = frozenset(needed) & frozenset(OF_THE_PAIR)
+        self._function = PairFunction(
+            name, tuple(sorted(self.reads)), others, formula, self.parameters, symmetric=mutual, passed=True
+        )
+        self._short = short
+
+    def __repr__(self) -> str:
+        more: dict[str, Any] = {} if self.mutual else {"mutual": False}
+        more |= {} if self.seed is None else {"seed": self.seed}
+        return shown(self, self._short, cutoff=self.cutoff, **more, **self.parameters)
+
+    @property
+    def has_energy(self) -> bool:
+        """It has none."""
+        return False
+
+    @property
+    def conserves_momentum(self) -> bool:
+        """If it is mutual."""
+        return self.mutual
+
+    @property
+    def needs_velocities(self) -> bool:
+        """If the function takes v."""
+        return "v" in self.reads
+
+    def bind(self, names: Names) -> BoundPairForce:
+        """The force between particles of these types with these attributes."""
+        cutoff = checked_cutoff(self.name, self.cutoff, names)
+        return BoundPairForce(self.name, self._function.bind(names, cutoff), cutoff, self.mutual, self.seed or 0)

@@ -1,0 +1,106 @@
+"""One system for each kind of law, for tests and as a script for any number of ranks:
+`python law_systems.py THREADS FOLDER` runs each whole, and in two halves with a checkpoint between, goes on from the
+checkpoints of one rank that lie in the folder, and prints what came out as JSON.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import motes
+
+STEPS = 60
+
+System = tuple[motes.Particles, Any, list[Any]]
+"""Particles, how they move, what they feel."""
+
+
+def dpd(r: Any, v: Any, noise: Any, a: Any, gamma: Any, sigma: Any, cutoff: Any) -> Any:
+    """Groot's and Warren's dissipative particles."""
+    w = 1 - r / cutoff
+    return a * w - gamma * w * w * v + sigma * w * noise
+
+
+def drops() -> System:
+    """Two liquids that do not mix, with friction and noise; ids that do not follow the places."""
+    dt, generator = 0.02, np.random.default_rng(1)
+    types = np.where(np.arange(600) % 3, "oil", "water")
+    box = motes.Box([7.0, 5.0, 6.0])
+    particles = motes.Particles(
+        generator.random((600, 3)) * box.lengths, box, types=types, mass=np.where(types == "oil", 1.5, 1.0),
+        ids=generator.permutation(600) * 5 + 2**33,
+    )  # fmt: skip
+    particles.thermalize(1.0, seed=2)
+    force = motes.PairForce(
+        dpd, cutoff=1.0, seed=3, a={("oil", "oil"): 25.0, ("oil", "water"): 60.0, ("water", "water"): 25.0},
+        gamma=4.5, sigma=np.sqrt(2 * 4.5 / dt),
+    )  # fmt: skip
+    return particles, motes.VelocityVerlet(dt), [force]
+
+
+def chase(r: Any, t: Any, hunger_i: Any, hunger_j: Any, reach: Any) -> Any:
+    """Who is hungry goes after those who are less so, which flee."""
+    return np.where(hunger_i > hunger_j, -hunger_i, 2 * hunger_j) * np.exp(-r / reach) * (1 + 0.5 * np.sin(t))
+
+
+def bump(r: Any, height: Any, cutoff: Any) -> Any:
+    return height * (1 - (r / cutoff) ** 2) ** 3
+
+
+def hunt() -> System:
+    """Predators and prey in a plane with walls, in a bath: what one feels from the other is not what that feels."""
+    generator = np.random.default_rng(4)
+    box = motes.Box([14.0, 11.0], ["periodic", "reflecting"], origin=[30.0, -200.0])
+    particles = motes.random(300, box, 5, minimum_distance=0.3, hunger=generator.choice([0.5, 1.0, 2.0], 300))
+    force = motes.PairForce(chase, cutoff=2.0, mutual=False, reach=0.6)
+    bath = motes.Langevin(0.02, temperature=0.2, friction=1.0, seed=6)
+    return particles, bath, [motes.Pair(bump, 0.8, height=5.0), force]
+
+
+SYSTEMS: dict[str, Callable[[], System]] = {make.__name__: make for make in (drops, hunt)}
+
+
+def simulation(name: str, particles: motes.Particles | None = None, **options: Any) -> motes.Simulation:
+    own, integrator, interactions = SYSTEMS[name]()
+    return motes.Simulation(particles or own, integrator, interactions, **{"threads": 1, "skin": 0.1} | options)
+
+
+def resumed(name: str, place: Path, threads: int) -> motes.Simulation:
+    return motes.resume(place, SYSTEMS[name]()[2], threads=threads)
+
+
+def outcome(sim: motes.Simulation) -> dict[str, Any]:
+    """All that must be the same."""
+    return {
+        "step": sim.step,
+        "fingerprint": sim.fingerprint,
+        "forces": hashlib.sha256((sim.forces + 0.0).tobytes()).hexdigest()[:16],
+        "numbers": [sim.potential_energy.hex(), sim.virial.hex(), sim.kinetic_energy.hex()],
+    }
+
+
+def main() -> None:
+    threads, folder = int(sys.argv[1]), Path(sys.argv[2])
+    found: dict[str, Any] = {}
+    for name in SYSTEMS:
+        whole = simulation(name, threads=threads)
+        whole.run(STEPS)
+        half = simulation(name, threads=threads, skin=0.3)
+        half.run(STEPS // 2 + 1)
+        again = resumed(name, half.save(folder / f"{name}-own"), threads)
+        again.run(STEPS - again.step)
+        other = resumed(name, folder / name, threads)
+        other.run(STEPS - other.step)
+        found[name] = [outcome(one) for one in (whole, again, other)]
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
