@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from motes.errors import InputError as InputError
     from motes.errors import RunError as RunError
     from motes.forces import potentials as potentials
+    from motes.forces.embedded import Embedded as Embedded
     from motes.forces.field import Field as Field
     from motes.forces.pair import Pair as Pair
     from motes.forces.pair_force import PairForce as PairForce
@@ -44,6 +45,7 @@ _HOMES = {
     "Brownian": "motes.integrators",
     "Bussi": "motes.integrators",
     "Checkpoint": "motes.observers",
+    "Embedded": "motes.forces.embedded",
     "Field": "motes.forces.field",
     "Flow": "motes.integrators",
     "InputError": "motes.errors",

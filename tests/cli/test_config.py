@@ -187,7 +187,7 @@ WRONG = [
     (
         'kind = "pair"',
         'kind = "bond"',
-        "[[interactions]] number 1: kind = 'bond' is unknown; known are 'pair', 'pair-force', 'field'",
+        "[[interactions]] number 1: kind = 'bond' is unknown; known are 'pair', 'pair-force', 'embedded', 'field'",
     ),
     (
         "epsilon = 1.0",

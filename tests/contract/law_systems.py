@@ -64,7 +64,33 @@ def hunt() -> System:
     return particles, bath, [motes.Pair(bump, 0.8, height=5.0), force]
 
 
-SYSTEMS: dict[str, Callable[[], System]] = {make.__name__: make for make in (drops, hunt)}
+def decay(r: Any, a: Any, n: Any, cutoff: Any) -> Any:
+    return (a / r) ** n * (1 - (r / cutoff) ** 2) ** 4
+
+
+def embedding(rho: Any, c: Any) -> Any:
+    return -c * np.sqrt(rho)
+
+
+def alloy() -> System:
+    """A hot crystal of two elements, each of which makes a density of its own at the other, and one more embedding."""
+    generator = np.random.default_rng(7)
+    lattice = motes.fcc(cells=5, density=0.9)
+    types = generator.choice(["Ni", "Al"], len(lattice))
+    particles = motes.Particles(
+        lattice.positions, lattice.box, types=types, mass=np.where(types == "Al", 0.6, 1.0),
+        ids=generator.permutation(len(lattice)) + 10, size=generator.uniform(0.9, 1.1, len(lattice)),
+    )  # fmt: skip
+    particles.thermalize(1.0, seed=8)
+    ways = {("Ni", "Ni"): 1.4, ("Ni", "Al"): 1.5, ("Al", "Ni"): 1.35, ("Al", "Al"): 1.45}
+    metal = motes.Embedded(decay, embedding, cutoff=2.4, a=ways, n=6, c={"Ni": 6.0, "Al": 5.0})
+    crowd = motes.Embedded(
+        lambda r, size_i, size_j: size_j * np.exp(-r / size_i), lambda rho, size, k: k * size * rho**2, 1.8, k=0.1
+    )
+    return particles, motes.VelocityVerlet(0.004), [motes.Pair(decay, 2.4, a=1.4, n=9), metal, crowd]
+
+
+SYSTEMS: dict[str, Callable[[], System]] = {make.__name__: make for make in (drops, hunt, alloy)}
 
 
 def simulation(name: str, particles: motes.Particles | None = None, **options: Any) -> motes.Simulation:

@@ -35,8 +35,7 @@ def test_the_runs_are_worth_comparing(name: str) -> None:
     for left_out in range(len(sim.interactions)):
         others = [one for number, one in enumerate(sim.interactions) if number != left_out]
         less = motes.Simulation(laws.SYSTEMS[name]()[0], sim.integrator, others, threads=1)
-        less.run(STEPS)
-        assert less.fingerprint != sim.fingerprint  # each law matters
+        assert (less.forces != start.forces).any()  # each law matters
 
 
 @pytest.mark.parametrize("how", [{"threads": 2}, {"threads": 3}, {"skin": 0.0}, {"skin": 0.7}, {"skin": None}])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -195,7 +196,7 @@ def share(spent: float, total: float) -> str:
 def energy_change(first: Energy, last: Energy, simulation: motes.Simulation) -> str:
     """The total energy at last, and how it has changed since the first; drift is what the forces would conserve."""
     change, word, reason = last.total - first.total, "change", ""
-    if simulation.integrator.conserves_energy:
+    if math.isfinite(last.conserved):
         if first.jumps is None or last.jumps is None:
             reason = "; pairs that cross the cutoff change it by a jump, which shift takes away"
         else:

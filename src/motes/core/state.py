@@ -35,12 +35,13 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Quanta:
-    """The grids on which positions (along each axis), velocities and forces lie, each a power of two; they follow the
-    run (see quanta.py)."""
+    """The grids on which positions (along each axis), velocities, forces and what laws add up for each particle lie,
+    each a power of two; they follow the run (see quanta.py)."""
 
     position: tuple[float, ...]
     velocity: float
     force: float
+    sums: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,8 @@ class State:
     side of the region (0 for all that are owned). stride is the farthest that a step may take a particle along an axis,
     and fastest the largest component of a velocity after the last kick. memory is what the integrator remembers from
     step to step, the same on all ranks. force_velocities are those of which the forces are a function: in the middle of
-    the step, and without rows if no force depends on velocities.
+    the step, and without rows if no force depends on velocities. scratch are columns of a law that are computed anew in
+    every step.
     """
 
     box: Box
@@ -92,6 +94,7 @@ class State:
     ghosts: int = 0
     timeline: Timeline = Timeline(1.0)
     memory: dict[str, float] = field(default_factory=dict)
+    scratch: dict[str, Array] = field(default_factory=dict)
     stride: float = np.inf
     fastest: float = 0.0
     meeting: Callable[[ParticleError | None], None] | None = None
@@ -175,12 +178,14 @@ class State:
         for name in COLUMNS:
             setattr(self, name, grow(getattr(self, name)))
         self.attributes = {name: grow(values) for name, values in self.attributes.items()}
+        self.scratch = {name: np.zeros(capacity, values.dtype) for name, values in self.scratch.items()}
 
     def emptied(self) -> State:
         """The same kinds of columns without a particle."""
         empty = replace(self, owned=0, ghosts=0)
         for name in COLUMNS:
             setattr(empty, name, getattr(self, name)[..., :0].copy())
+        empty.scratch = {}
         empty.attributes = {name: values[:0].copy() for name, values in self.attributes.items()}
         return empty
 
@@ -223,9 +228,16 @@ class State:
         self.ghosts += count
 
     def column(self, name: str) -> Array:
-        """What the particles have by this name: an attribute, or a column of every state."""
-        found: Array = self.attributes[name] if name in self.attributes else getattr(self, name)
+        """What the particles have by this name: a scratch column, an attribute, or a column of every state."""
+        for columns in (self.scratch, self.attributes):
+            if name in columns:
+                return columns[name]
+        found: Array = getattr(self, name)
         return found
+
+    def declare(self, name: str, kind: type) -> None:
+        """Have a scratch column of this name, of numbers of this kind."""
+        self.scratch[name] = np.zeros(self.capacity, kind)
 
     @property
     def column_names(self) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from time import perf_counter, process_time
 from typing import Any
 
@@ -23,7 +24,7 @@ from motes.decomposition.grid import Regions
 from motes.engine.failures import ELSEWHERE, FAILED, Failure, StoppedError
 from motes.engine.starts import Start, own_share
 from motes.errors import OutgrownError, ParticleError
-from motes.exact.quanta import FORCES, energy_quantum, followed, looked_at
+from motes.exact.quanta import FORCES, SUMS, energy_quantum, followed, looked_at
 from motes.exact.sums import total_of
 from motes.forces import law
 from motes.forces.law import Stage, Sums
@@ -94,6 +95,15 @@ class Needs:
     step: int = -1
     force: float = 0.0
     speed: float = 0.0
+    sums: tuple[float, ...] = ()
+
+    def plus(self, kind: str, size: float) -> Needs:
+        """And this one: a force, a speed, or a sum, by its number."""
+        if kind == "force":
+            return replace(self, force=size)
+        if kind == "speed":
+            return replace(self, speed=size)
+        return replace(self, sums=(*self.sums[: int(kind)], size, *self.sums[int(kind) + 1 :]))
 
 
 UNKNOWN = Sums(None, None)
@@ -101,10 +111,9 @@ UNKNOWN = Sums(None, None)
 
 
 def in_order(laws: Sequence[law.Plan], slots: SlotForces, team: Team) -> list[Stage]:
-    """The stages of all laws: first what goes into the slots of the pair list, then their way home, then the rest."""
+    """The stages of all laws, in the order in which a step takes them."""
     stages = [stage for one in laws for stage in one.stages(slots, team)]
-    within = [stage for stage in stages if stage.in_slots]
-    return [*within, slots, *(stage for stage in stages if not stage.in_slots)]
+    return sorted([*stages, slots], key=lambda stage: stage.when)
 
 
 class Clock:
@@ -143,6 +152,10 @@ class Engine:
         self.world = World(self.state, self.team, link.maximum, link.sum, plan.freedom)
         self.slots = SlotForces(plan.box.dimensions, self.team)
         self.stages = in_order(plan.laws, self.slots, self.team)
+        sums = [stage for stage in self.stages if stage.sum is not None]
+        self._largest_sums = [0.0] * len(sums)
+        for name, kind in chain.from_iterable(stage.columns.items() for stage in self.stages):
+            self.state.declare(name, kind)
         self.neighbors = NeighborList(plan.cutoff, plan.skin, self.team)
         halo = self.neighbors.radius if plan.cutoff else 0.0
         self.domain = Domain(Regions.even(plan.box, link.size, halo), halo, link, self.team)
@@ -230,6 +243,7 @@ class Engine:
         self.sums = Sums.none(energy)
         for stage in self.stages:
             self._attempt(self._compute, stage, self._energy_quantum if energy else None)
+            self._exchange(stage)
         self._attempt(self._check_range)
         self.work += process_time() - begun
         self.clock.lap("pair")
@@ -241,6 +255,16 @@ class Engine:
         if not sums.finite:
             raise stage.blame(self.state, self.neighbors.pairs, sums)
         self.sums = self.sums.plus(sums)
+        if stage.sum is not None:
+            self._largest_sums[stage.sum] = sums.largest_sum
+            if sums.largest_sum > SUMS.limit(self.state.quanta.sums[stage.sum]):
+                raise OutgrownError(str(stage.sum), sums.largest_sum)
+
+    def _exchange(self, stage: Stage) -> None:
+        """What ghosts gathered in a stage goes home, and what they must know of it comes."""
+        if stage.fold is not None:
+            self.domain.fold(self.state, stage.fold)
+        self.domain.refresh(self.state, stage.refresh)
 
     def _check_range(self) -> None:
         """A number beyond its range would be a wrong number."""
@@ -287,13 +311,14 @@ class Engine:
         That goes with the question whether any rank wishes to build its lists, since it costs no message of its own.
         If a rank has failed, all of them stop here.
         """
-        said = [float(wish if self._failure is None else FAILED), force, self.state.fastest]
-        most, force, speed = self.link.maximum(np.array(said)).tolist()
+        said = [float(wish if self._failure is None else FAILED), force, self.state.fastest, *self._largest_sums]
+        most, force, speed, *sums = self.link.maximum(np.array(said)).tolist()
         if most == FAILED:
             raise StoppedError(self._first_failure())
         if self._needs.step == self.state.step - 1:  # else what was widened for this step would be taken back
             force, speed = max(force, self._needs.force), max(speed, self._needs.speed)
-        self.take(followed(self.state.quanta, force, speed, looked_at(self.state.step - 1)))
+            sums = list(map(max, sums, self._needs.sums))
+        self.take(followed(self.state.quanta, force, speed, sums, looked_at(self.state.step - 1)))
         return bool(most > 0)
 
     def take(self, quanta: Quanta) -> None:
@@ -317,10 +342,10 @@ class Engine:
             self.take(replace(state.quanta, position=tuple(state.box.far_spacing.tolist())))
             self.rebuild()
         else:
-            before = self._needs if self._needs.step == state.step else Needs(state.step)
-            numbers = {"force": before.force, "speed": before.speed, kind: size}
-            self._needs = Needs(state.step, numbers["force"], numbers["speed"])
-            self.take(followed(state.quanta, self._needs.force, self._needs.speed, look=False))
+            nothing = Needs(state.step, sums=(0.0,) * len(state.quanta.sums))
+            self._needs = (self._needs if self._needs.step == state.step else nothing).plus(kind, size)
+            needs = self._needs
+            self.take(followed(state.quanta, needs.force, needs.speed, needs.sums, look=False))
         self.compute_forces(energy=False)
         self._agree()
 
@@ -343,20 +368,21 @@ class Engine:
         state = self.state
         farthest = self.link.maximum(np.abs(state.positions[:, : state.owned]).max(axis=1, initial=0.0))
         position = tuple(np.maximum(state.box.spacing_for(farthest), 0.0 if anew else state.spacing).tolist())
-        self.take(replace(Quanta(position, FINEST, FINEST) if anew else state.quanta, position=position))
+        finest = Quanta(position, FINEST, FINEST, (FINEST,) * len(self._largest_sums))
+        self.take(finest if anew else replace(state.quanta, position=position))
         self._lay_out(anew=True)
         owned = state.owned
         inside, outside, energy = self.measure_forces()
         speed = float(self.link.maximum(np.array([np.abs(state.velocities[:, :owned]).max(initial=0.0)]))[0])
         self._energy_quantum = energy_quantum(energy)
-        self.take(followed(state.quanta, max(inside, outside), 0.0, look=True))
+        self._follow_at_rest(force=max(inside, outside))
         self._attempt(self.integrator.start, state, self.team)
         self.compute_forces(energy=False)
         self._agree()
         pushes = np.abs(state.forces[:, :owned]).max(axis=0) / state.mass[:owned] * state.quanta.force
         thermal = np.sqrt(self.integrator.temperature / state.mass[:owned]).max(initial=0.0)
         push, thermal = self.link.maximum(np.array([pushes.max(initial=0.0), thermal])).tolist()
-        self.take(followed(state.quanta, 0.0, max(speed, push * self.integrator.dt, thermal), look=True))
+        self._follow_at_rest(speed=max(speed, push * self.integrator.dt, thermal))
         self._round_velocities()
         if anew:
             self._restart_clock()
@@ -369,7 +395,10 @@ class Engine:
         self.slots.begin()
         for stage in self.stages:
             self.sums = Sums.none(energy=True)
+            if stage.sum is not None:
+                self._fit_sum(stage, stage.sum)
             self._attempt(self._compute, stage, self._energy_quantum)
+            self._exchange(stage)
             force = self.sums.most_force
             inside, outside = (inside, max(outside, force)) if stage.outside else (max(inside, force), outside)
             energy = max(energy, self.sums.largest_energy)
@@ -381,6 +410,20 @@ class Engine:
             raise
         found = self.link.maximum(np.array([inside, outside, energy])).tolist()
         return found[0], found[1], found[2]
+
+    def _fit_sum(self, stage: Stage, number: int) -> None:
+        """A quantum for what a stage adds up, whatever it was."""
+        largest = [0.0]
+        self._attempt(lambda: largest.append(stage.compute(self.state, self.neighbors.pairs, None).largest_sum))
+        sums = [0.0] * len(self._largest_sums)
+        sums[number] = float(self.link.maximum(np.array([largest[-1]]))[0])
+        if np.isfinite(sums[number]):
+            self.take(followed(self.state.quanta, 0.0, 0.0, sums, look=True))
+
+    def _follow_at_rest(self, force: float = 0.0, speed: float = 0.0) -> None:
+        """The quanta for what is largest at a start; 0 for what was not asked for."""
+        sums = (0.0,) * len(self._largest_sums)
+        self.take(followed(self.state.quanta, force, speed, sums, look=True))
 
     def go_on(self) -> None:
         """From a checkpoint."""

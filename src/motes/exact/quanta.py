@@ -21,6 +21,7 @@ closely would cost reversibility: where all swing together, forces vanish for a 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from motes.core.state import FINEST, Quanta
@@ -82,16 +83,24 @@ SPEEDS = Range(51, room=2.0**9)
 """That of a component of a velocity: numbers up to there are rounded exactly (see arithmetic.py)."""
 
 
+SUMS = Range(48, room=2.0**6)
+"""That of what one neighbour adds to a sum for a particle. Sums of 2**15 of the largest fit."""
+
+
 def looked_at(step: int) -> bool:
     """Whether a step is one of a look."""
     return step % LOOK_EVERY == 0
 
 
-def followed(quanta: Quanta, force: float, speed: float, look: bool) -> Quanta:
+def followed(quanta: Quanta, force: float, speed: float, sums: Sequence[float], look: bool) -> Quanta:
     """The quanta to go on with, when these are the largest numbers; 0 for a force that was not near any end."""
-    forces, speeds = FORCES.follow(quanta.force, force, look), SPEEDS.follow(quanta.velocity, speed, look)
-    same = forces == quanta.force and speeds == quanta.velocity
-    return quanta if same else replace(quanta, force=forces, velocity=speeds)
+    new = replace(
+        quanta,
+        force=FORCES.follow(quanta.force, force, look),
+        velocity=SPEEDS.follow(quanta.velocity, speed, look),
+        sums=tuple(SUMS.follow(quantum, largest, look) for quantum, largest in zip(quanta.sums, sums, strict=True)),
+    )
+    return quanta if new == quanta else new
 
 
 ENERGY_BITS = 44

@@ -5,6 +5,7 @@ LAWS is the one table of the kinds there are.
 
 from collections.abc import Iterable, Sequence
 
+from motes.forces.embedded import Embedded
 from motes.forces.field import Field
 from motes.forces.law import BoundInteraction, Interaction, Plan
 from motes.forces.pair import BoundPair, Pair
@@ -15,6 +16,7 @@ __all__ = [
     "LAWS",
     "BoundInteraction",
     "BoundPair",
+    "Embedded",
     "Field",
     "Interaction",
     "Pair",
@@ -24,7 +26,7 @@ __all__ = [
     "plans_of",
 ]
 
-LAWS: tuple[type[Interaction], ...] = (Pair, PairForce, Field)
+LAWS: tuple[type[Interaction], ...] = (Pair, PairForce, Embedded, Field)
 
 
 def plans_of(bound: Sequence[BoundInteraction], names: Names) -> tuple[Plan, ...]:

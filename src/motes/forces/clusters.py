@@ -6,8 +6,9 @@ The forces go into the slots of the list (slots.py). When a number is not finite
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
@@ -20,7 +21,7 @@ from motes.exact.noise import PAIRS, key_of_step
 from motes.exact.quanta import FORCES, looked_at
 from motes.exact.sums import whole
 from motes.forces.cluster_kernel import Layout, Term, cluster_key, cluster_source
-from motes.forces.law import Stage, Sums
+from motes.forces.law import BEFORE, IN_SLOTS, Stage, Sums
 from motes.forces.slots import SlotForces, gather_slots
 from motes.formulas.bind import Names
 from motes.formulas.compile import load, source_of
@@ -83,10 +84,8 @@ def plan_clusters(terms: Sequence[Term], names: Names, sums: bool = False) -> Cl
     )
 
 
-class ClusterForces(Stage):
-    """Forces of all terms of a kind, in one kernel."""
-
-    in_slots = True
+class ClusterKernel(Stage):
+    """A kernel, and what it reads in the slots of the list."""
 
     def __init__(self, plan: ClusterPlan, slots: SlotForces, team: Team) -> None:
         self.team = team
@@ -100,29 +99,16 @@ class ClusterForces(Stage):
         self._ids: Integers = np.zeros(0, np.int64)
         self._time = 0.0
         self._keys: Integers = np.zeros(2 * len(plan.seeds), np.int64)
-        for kernel in (self._module.force, self._module.both):  # compiled (or loaded) before the clock runs
+        for kernel in self._kernels:  # compiled (or loaded) before the clock runs
             self._call(kernel, Chunk(0, 0), PairList(), (1.0, 1.0), NOWHERE)
 
-    def compute(self, state: State, pairs: PairList, energy: float | None) -> Sums:
-        """Forces into the slots; where a bound of the largest one does not do, that is computed exactly."""
-        self._follow(state, pairs)
-        self._bring(state, pairs)
-        kernel = self._module.force if energy is None else self._module.both
-        magic = ROUND * state.quanta.force, ROUND * (energy or 1.0)
-
-        def work(chunk: Chunk, forces: Integers, kernel: Any = kernel) -> Any:
-            return self._call(kernel, chunk, pairs, magic, forces)
-
-        sums = _total(self._slots.run(state, pairs, work), energy is not None)
-        looked = looked_at(state.step)
-        if energy is not None or FORCES.decided(state.quanta.force, sums.least_force, sums.most_force, looked):
-            return sums
-        # Which ranks come here depends on their lists, so nothing but the largest force may come of it.
-        exact = _total(self._slots.try_out(lambda chunk, forces: work(chunk, forces, self._module.both)), True)
-        return Sums(None, None, exact.least_force, exact.most_force)
+    @property
+    @abstractmethod
+    def _kernels(self) -> Sequence[Any]:
+        """The functions of the module; the last one tells the largest numbers exactly."""
 
     def blame(self, state: State, pairs: PairList, sums: Sums) -> ParticleError:
-        """The pairs with the largest force, or energy, of each chunk."""
+        """The pairs with the largest force, or energy."""
         worst = self.worst_pairs(state, pairs, energy=sums.most_force < np.inf)
         return ParticleError(NOT_FINITE, size=np.inf, pairs=worst)
 
@@ -151,7 +137,7 @@ class ClusterForces(Stage):
         """What the kernel says of some clusters of a chunk."""
         begin, count = chunk.begin[first - chunk.first :], chunk.count[first - chunk.first :]
         part = Chunk(first, last, begin=begin, count=count, partners=chunk.partners)
-        return self._call(self._module.both, part, pairs, (ROUND, ROUND), nowhere)
+        return self._call(self._kernels[-1], part, pairs, (ROUND, ROUND), nowhere)
 
     def _worst_of(self, slots: Sequence[tuple[int, int]], pairs: PairList, column: int) -> list[tuple[int, int]]:
         """Of pairs of slots that for which the kernel, called for two particles alone, says the most."""
@@ -165,7 +151,7 @@ class ClusterForces(Stage):
         """What the kernel says of a cluster with two particles, and no partners."""
         slots = [*pair, *[pairs.slots + k for k in range(CLUSTER - 2)], *[pairs.slots] * CLUSTER]
         own = [column[..., slots] if column.shape[-1] else column for column in self._columns]
-        result: tuple[int, ...] = self._module.both(
+        result: tuple[int, ...] = self._kernels[-1](
             0, 1, np.ascontiguousarray(pairs.positions[:, slots]), np.zeros(2, np.int8), CLUSTER,
             np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros(0, np.int32), 2 * CLUSTER, ROUND, ROUND,
             self._plan.numbers, self._plan.tables, *own, self._time, self._keys, np.zeros((3, 2 * CLUSTER), np.int64),
@@ -220,6 +206,63 @@ class ClusterForces(Stage):
 
     def _gather(self, values: Array, pairs: PairList, slots: Array) -> None:
         self.team.split(gather_slots, pairs.slots + CLUSTER, pairs.particle, values, slots)
+
+
+class ClusterForces(ClusterKernel):
+    """Forces of all terms of a kind."""
+
+    when = IN_SLOTS
+
+    @property
+    def _kernels(self) -> Sequence[Any]:
+        return self._module.force, self._module.both
+
+    def compute(self, state: State, pairs: PairList, energy: float | None) -> Sums:
+        """Forces into the slots; where a bound of the largest one does not do, that is computed exactly."""
+        self._follow(state, pairs)
+        self._bring(state, pairs)
+        kernel = self._module.force if energy is None else self._module.both
+        magic = ROUND * state.quanta.force, ROUND * (energy or 1.0)
+
+        def work(chunk: Chunk, forces: Integers, kernel: Any = kernel) -> Any:
+            return self._call(kernel, chunk, pairs, magic, forces)
+
+        sums = _total(self._slots.run(state, pairs, work), energy is not None)
+        looked = looked_at(state.step)
+        if energy is not None or FORCES.decided(state.quanta.force, sums.least_force, sums.most_force, looked):
+            return sums
+        # Which ranks come here depends on their lists, so nothing but the largest force may come of it.
+        exact = _total(self._slots.try_out(lambda chunk, forces: work(chunk, forces, self._module.both)), True)
+        return Sums(None, None, exact.least_force, exact.most_force)
+
+
+class ClusterSums(ClusterKernel):
+    """What neighbours add up to for each particle, in a column of whole numbers."""
+
+    when = BEFORE
+
+    def __init__(self, plan: ClusterPlan, column: str, number: int, slots: SlotForces, team: Team) -> None:
+        super().__init__(plan, slots, team)
+        self.columns = {column: np.int64}
+        self.fold = column
+        self.sum = number
+
+    @property
+    def _kernels(self) -> Sequence[Any]:
+        return (self._module.total,)
+
+    def compute(self, state: State, pairs: PairList, energy: float | None) -> Sums:
+        """The sums of particles and ghosts."""
+        self._follow(state, pairs)
+        self._bring(state, pairs)
+        magic = ROUND * state.quanta.sums[self.sum or 0], 1.0
+
+        def work(chunk: Chunk, sums: Integers) -> Any:
+            return self._call(self._module.total, chunk, pairs, magic, sums)
+
+        largest = max((row[0] for row in self._slots.run(state, pairs, work)), default=0)
+        self._slots.gather(state, state.column(self.fold or "")[None, :], np.array([0]))
+        return replace(Sums.none(energy is not None), largest_sum=_from_bits(largest))
 
 
 def within_cutoff(pairs: PairList, chunk: Chunk, cluster: int, cutoff: float) -> list[tuple[int, int]]:

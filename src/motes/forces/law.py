@@ -12,6 +12,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
@@ -33,7 +34,8 @@ class Sums:
     """What a stage found: energy and virial in quanta, None where they were not asked for, and the largest numbers.
 
     The largest force lies between least_force and most_force: without energies a pair kernel knows only a bound.
-    largest_energy is that of an energy or virial of one pair, or an energy in one field.
+    largest_energy is that of an energy or virial of one pair, or an energy in one field; largest_sum is the largest
+    number that one neighbour adds to a sum for a particle.
     """
 
     energy: int | None
@@ -41,6 +43,7 @@ class Sums:
     least_force: float = 0.0
     most_force: float = 0.0
     largest_energy: float = 0.0
+    largest_sum: float = 0.0
 
     @classmethod
     def none(cls, energy: bool) -> Sums:
@@ -50,7 +53,7 @@ class Sums:
     @property
     def finite(self) -> bool:
         """Whether all of it are numbers."""
-        return self.most_force < np.inf and self.largest_energy < np.inf
+        return bool(np.isfinite([self.most_force, self.largest_energy, self.largest_sum]).all())
 
     def plus(self, other: Sums) -> Sums:
         """Of both together."""
@@ -60,14 +63,27 @@ class Sums:
             max(self.least_force, other.least_force),
             max(self.most_force, other.most_force),
             max(self.largest_energy, other.largest_energy),
+            max(self.largest_sum, other.largest_sum),
         )
 
 
-class Stage(ABC):
-    """A part of a law that a rank can do without a message. It adds to the forces of particles and ghosts."""
+BEFORE, IN_SLOTS, HOME, AFTER = range(4)
+"""When a stage comes: before any forces; while they are added up in slots; as their way home; or after that."""
 
-    in_slots: ClassVar[bool] = False
-    """Whether its forces go into the slots of the pair list, from which they are gathered together."""
+
+class Stage(ABC):
+    """A part of a law that a rank can do without a message. It adds to the forces of particles and ghosts, or to a
+    column of its own."""
+
+    when: ClassVar[int] = AFTER
+    columns: Mapping[str, type] = MappingProxyType({})
+    """The scratch columns it needs, and the kind of their numbers."""
+    fold: str | None = None
+    """The column of which ghosts gathered something that must go home afterwards."""
+    refresh: tuple[str, ...] = ()
+    """The columns that ghosts must know afterwards."""
+    sum: int | None = None
+    """The number of the quantum of what it adds up for each particle, if it does so."""
     outside: ClassVar[bool] = False
     """Whether it pulls from outside, so that its forces say nothing of particles that overlap."""
 
@@ -141,6 +157,11 @@ class BoundInteraction(ABC):
     def reach(self) -> float:
         """The largest distance of two particles that feel each other; 0 if none do."""
 
+    @property
+    def horizon(self) -> float:
+        """How far around a particle its force depends on others."""
+        return self.reach
+
     @abstractmethod
     def record(self) -> tuple[Any, ...]:
         """What checkpoints compare, to know it again: the formula and all numbers in it."""
@@ -169,6 +190,8 @@ class Interaction(Frozen):
     """What its function gives, which is the key of a formula in an input file."""
     of_pairs: ClassVar[bool] = False
     """Whether parameters may be tables by two types, and mixing rules."""
+    of_one_function: ClassVar[bool] = True
+    """Whether an input file may name its function; otherwise it has formulas only."""
     name: str
     from_expression: ClassVar[Callable[..., Any]]
     """Makes one from a formula as text, of which nothing is ever executed."""

@@ -21,7 +21,7 @@ from motes.core.compiled import njit
 from motes.core.state import CLUSTER, Chunk, Integers, PairList, State
 from motes.core.threads import Team
 from motes.errors import ParticleError
-from motes.forces.law import Stage, Sums
+from motes.forces.law import HOME, Stage, Sums
 
 CROWDED = "has more than 16384 neighbours, which are the most whose forces can be added exactly; use a shorter cutoff"
 
@@ -84,6 +84,8 @@ class SlotForces(Stage):
     It writes the forces of particles and ghosts, so it comes before all stages that add to them elsewhere.
     """
 
+    when = HOME
+
     def __init__(self, dimensions: int, team: Team) -> None:
         self.team = team
         self.room = 2 * CLUSTER
@@ -124,18 +126,18 @@ class SlotForces(Stage):
     def compute(self, state: State, pairs: PairList, energy: float | None) -> Sums:
         """Bring home what is in the slots."""
         if any(self._filled):
-            self.gather(state, state.forces)
+            self.gather(state, state.forces, self._rows)
         else:
             state.forces[:, : state.total] = 0
         return Sums.none(energy is not None)
 
-    def gather(self, state: State, sums: Integers) -> None:
-        """Write what is in the slots to the particles and ghosts, (d, n); the next kernel finds empty slots."""
+    def gather(self, state: State, sums: Integers, rows: Integers) -> None:
+        """Write rows of the slots to those of the particles and ghosts, (k, n); the next kernel finds empty slots."""
         for t in range(1, len(self._parts)):
             shared = slice(self._starts[t], self._reach[t - 1])
-            given, received = self._buffers[t - 1][:, shared], self._buffers[t][:, shared]
+            given, received = self._buffers[t - 1][: rows[-1] + 1, shared], self._buffers[t][: rows[-1] + 1, shared]
             self.team.split(add_overlap, given.shape[1], given, received)
-        offsets = self._rows * self._buffers.shape[2]
+        offsets = rows * self._buffers.shape[2]
         self.team.split(gather_home, state.total, self._buffers.reshape(-1), self._homes, offsets, sums)
         self.begin()
 

@@ -133,6 +133,7 @@ def bind(
     formulas: Callable[[Sequence[str], Collection[str]], Traced],
     given: Mapping[str, Any],
     names: Names,
+    coordinates: Sequence[str] | None = None,
 ) -> Bound:
     """Resolve the names of a function.
 
@@ -142,13 +143,14 @@ def bind(
         formulas: traces the function with these names as symbols; the second are not to be used for others.
         given: numbers, and tables by type, by name.
         names: what else there is.
+        coordinates: the names that need no value; those of a place and the time unless told otherwise.
     """
-    own = (MASS, *names.attributes)
-    known = [word for word in needed if word in given or word in names.coordinates or word in own]
+    own, places = (MASS, *names.attributes), names.coordinates if coordinates is None else coordinates
+    known = [word for word in needed if word in given or word in places or word in own]
     for word, needs in needed.items():
         if needs and word not in known:
-            raise InputError(f"{name}: {_unknown(word, names, (*names.coordinates, *given, *own))}")
-    traced, held = formulas(known, {*COORDINATES, *given, *own})
+            raise InputError(f"{name}: {_unknown(word, names.dimensions, places, (*places, *given, *own))}")
+    traced, held = formulas(known, {*COORDINATES, *places, *given, *own})
     values: dict[str, float | Array] = {
         word: by_type(f"{name}: {word}", value, names.type_names) for word, value in given.items()
     }
@@ -156,7 +158,7 @@ def bind(
     single = {word: value for word, value in values.items() if isinstance(value, float)}
     symbols = {word: symbol(PREFIX + word) for word in (*known, *held)}
     # Those that were given go before attributes of the same name.
-    left = frozenset().union(*(formula.symbols for formula in traced)) - set(values) - set(names.coordinates)
+    left = frozenset().union(*(formula.symbols for formula in traced)) - set(values) - set(places)
     return Bound(
         name=name,
         formulas=tuple(numbers_as_exponents(formula, single).substitute(symbols) for formula in traced),
@@ -166,11 +168,11 @@ def bind(
     )
 
 
-def _unknown(word: str, names: Names, known: Sequence[str]) -> str:
-    if word == "z" and names.dimensions == 2:
+def _unknown(word: str, dimensions: int, places: Sequence[str], known: Sequence[str]) -> str:
+    if word == "z" and dimensions == 2:
         return "there is no z in two dimensions"
     return (
-        f"unknown name {word!r}: it is no coordinate ({', '.join(names.coordinates)}), was not given as "
+        f"unknown name {word!r}: it is no coordinate ({', '.join(places)}), was not given as "
         f"{word}=..., and the particles have no attribute of this name; {did_you_mean(word, known)}"
     )
 

@@ -243,6 +243,8 @@ class InteractionTable(Table):
         sources = {self.law.formula: "a formula", "function": '"file.py:name"', "name": ""}
         sources = {key: what for key, what in sources.items() if key in type(self).model_fields}
         given = [key for key in sources if getattr(self, key) is not None]
+        if self.function is not None and not self.law.of_one_function:
+            raise complain(f"takes formulas, not a function; '{self.law.formula}' is one")
         if len(given) == 1:
             return self
         found = "none of them is given" if not given else " and ".join(map(repr, given)) + " are given"

@@ -47,6 +47,8 @@ def attribute_problem(name: str) -> str:
     """Why an attribute cannot have this name; empty if it can."""
     if not name.isidentifier() or keyword.iskeyword(name):
         return "expected a name that Python accepts for an argument"
+    if name.startswith("motes_"):
+        return "names that begin with motes_ are Motes's own"
     if name in RESERVED_NAMES or name in _OWN_NAMES:
         return f"this name is taken (as are {', '.join(RESERVED_NAMES)})"
     return ""

@@ -130,9 +130,10 @@ class Witness:
             return "are not felt"
         apart = self._positions(around)
         distances = np.sqrt((apart**2).sum(axis=0))
-        order = np.lexsort((around["id"], distances))[:NEIGHBORS]
+        near = int((distances <= self._cutoff).sum())
+        order = np.lexsort((around["id"], distances))[: min(NEIGHBORS, near)]
         named = [f"{around['id'][k]} at {distances[k]:.6g}" for k in order]
-        return ", ".join(named) + f" ({len(distances)} within the cutoff)" if named else "none within the cutoff"
+        return ", ".join(named) + f" ({near} within the cutoff)" if named else "none within the cutoff"
 
     def _advice(
         self, failure: Failure, particle: Mapping[str, Any], around: Mapping[str, Array], felt: Mapping[str, Floats]
@@ -183,9 +184,11 @@ class Witness:
         }
 
     def _around(self, particle: Mapping[str, Any]) -> dict[str, Array]:
-        """Everyone within the largest cutoff of the particle, by positions relative to it."""
+        """Everyone whom the force on the particle depends on, by positions relative to it."""
         position = [float(particle[axis]) for axis in self._axes]
-        found = self._columns(self.engine.ask(queries.near, position, self._cutoff))
+        found = self._columns(
+            self.engine.ask(queries.near, position, max((law.horizon for law in self.interactions), default=0.0))
+        )
         apart = self._positions(found)
         others = (found["id"] != particle["id"]) | (apart != 0).any(axis=0)
         return {name: values[others] for name, values in found.items()}

@@ -1,0 +1,417 @@
+"""Energies of many bodies: each particle in the density that its neighbours make (M. S. Daw and M. I. Baskes, Phys.
+Rev. B 29, 6443, 1984; the embedded-atom method).
+
+Algorithm: a first pass over the list of pairs adds up the density of each particle, and what ghosts have gathered goes
+home. Every particle then has its energy and the slope of it, which ghosts are told. A second pass is the force of the
+pairs, (slope_i density'_ij + slope_j density'_ji).
+
+Invariant: densities are sums of whole numbers, whose quantum follows the largest one, so slopes are the same numbers
+for a particle and all its ghosts, on any rank.
+
+Disadvantage: two passes and two more rounds of messages a step.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from types import ModuleType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motes.core.checks import ByTypes
+from motes.core.frozen import FrozenMapping, shown
+from motes.core.state import ROUND, Floats, PairList, State
+from motes.core.threads import Team
+from motes.core.words import did_you_mean, known_keywords, shortened
+from motes.errors import InputError, ParticleError
+from motes.exact.sums import whole
+from motes.forces.cluster_kernel import Term
+from motes.forces.clusters import ClusterForces, ClusterPlan, ClusterSums, plan_clusters
+from motes.forces.law import BEFORE, BoundInteraction, Interaction, Stage, Sums, Surroundings
+from motes.forces.oracle import STEP, by_name, parameters_of
+from motes.forces.pair_function import PairFormula, PairFunction, checked_cutoff, kept_cutoff, parsed, traced
+from motes.forces.slots import SlotForces
+from motes.formulas import verify
+from motes.formulas.bind import PREFIX, Bound, Names, Traced, bind
+from motes.formulas.closure import record_with_numbers
+from motes.formulas.compile import load, source_of
+from motes.formulas.derive import PairCode, derive_field, derive_pair, evaluate
+from motes.formulas.expression import expression_parameters, parse
+from motes.formulas.formula import symbol
+from motes.formulas.lines import header, indent
+from motes.formulas.trace import describe, parameters, trace
+
+RHO = "rho"
+DENSITY, SLOPE = "motes_density{}", "motes_slope{}"
+"""The columns of one Embedded of a simulation, by its number."""
+
+
+@dataclass(frozen=True)
+class BoundEmbedded(BoundInteraction):
+    """An energy of many bodies with every name resolved.
+
+    Attributes:
+        name: of the energy, for messages.
+        density: what j adds to the density at i.
+        energy: of one particle, as a formula of rho.
+        cutoff: one number, or a table of shape (T, T).
+    """
+
+    name: str
+    density: PairFormula
+    energy: Bound
+    cutoff: float | NDArray[np.float64]
+
+    @property
+    def reach(self) -> float:
+        """The largest cutoff of any two types."""
+        return float(np.max(self.cutoff))
+
+    @property
+    def horizon(self) -> float:
+        """The neighbours of a neighbour make its density."""
+        return 2 * self.reach
+
+    def record(self) -> tuple[Any, ...]:
+        """Formulas and numbers."""
+        tables = sorted((name, table.tolist()) for name, table in self.density.tables.items())
+        numbers = sorted(self.density.uniform.items()), tables, np.asarray(self.cutoff).tolist()
+        made = self.density.formula.key, numbers, self.density.attributes
+        return "embedded", made, self.energy.key, [row.tolist() for row in self.energy.rows]
+
+    # The oracle
+
+    def force_on(self, surroundings: Surroundings) -> Floats:
+        """From the densities of the particle and of its neighbours."""
+        here, around = surroundings.particle, surroundings.around
+        columns = {name: np.concatenate([[here[name]], values]) for name, values in around.items() if name in here}
+        x = np.concatenate([np.zeros((len(surroundings.position), 1)), surroundings.apart], axis=1)
+        apart = x[:, :, None] - x[:, None, :]
+        distances = np.sqrt((apart**2).sum(axis=0))
+        with np.errstate(all="ignore"):
+            slopes = self._slopes(self._made(columns, distances).sum(axis=1), columns)
+            rates = (self._made(columns, (1 + STEP) * distances) - self._made(columns, (1 - STEP) * distances)) / (
+                2 * STEP * distances
+            )
+            size = -(slopes[0] * rates[0] + slopes * rates[:, 0])[1:]
+            total: Floats = (size * apart[:, 0, 1:] / distances[0, 1:]).sum(axis=1)
+        return total
+
+    def _made(self, columns: Mapping[str, Any], distances: Floats) -> Floats:
+        """The density at each first particle that each second one makes."""
+        i, j = np.indices(distances.shape)
+        ends = by_name(self.density.attributes, columns, i), by_name(self.density.attributes, columns, j)
+        known = parameters_of(self.density, self.cutoff, (columns["type"][i], columns["type"][j]), ends)
+        density = evaluate(self.density.formula, {**known, "r": distances})
+        found: Floats = np.where((distances < known["cutoff"]) & (i != j), density, 0.0)
+        return found
+
+    def _slopes(self, rho: Floats, columns: Mapping[str, Any]) -> Floats:
+        """Of the energies of particles with these densities."""
+        values: dict[str, Any] = {PREFIX + name: value for name, value in self.energy.numbers.items()}
+        values |= {PREFIX + name: table[columns["type"]] for name, table in self.energy.tables.items()}
+        values |= {PREFIX + name: columns[name] for name in self.energy.attributes}
+        up, down = (
+            evaluate(self.energy.formulas[0], {**values, PREFIX + RHO: rho * (1 + side * STEP)}) for side in (1, -1)
+        )
+        slopes: Floats = (up - down) / (2 * STEP * rho)
+        return slopes
+
+    # Two kernels of pairs, and one of particles
+
+    @property
+    def both_ways(self) -> bool:
+        """Whether what j adds at i is not what i adds at j."""
+        used = self.density.formula.symbols
+        sides = any({f"{name}_i", f"{name}_j"} & used for name in self.density.attributes)
+        return sides or any((table != table.T).any() for table in self.density.tables.values())
+
+    def code(self) -> PairCode:
+        """Straight-line code of the density of a pair, and of -density'/r; InputError if it is not what they are."""
+        uniform = frozenset(self.density.uniform) | ({"cutoff"} if isinstance(self.cutoff, float) else frozenset())
+        code = derive_pair(self.density.formula, uniform)
+        known = {name: [value] for name, value in self.density.uniform.items()}
+        known |= {name: table.ravel().tolist() for name, table in self.density.tables.items()}
+        cutoffs = np.asarray(self.cutoff).ravel().tolist()
+        points = [
+            {**point, "cutoff": cutoffs[0], "r": fraction * cutoffs[0], "s": (fraction * cutoffs[0]) ** 2}
+            for point, fraction in zip(
+                verify.points(self.density.formula.symbols, known), (0.98, 0.87, 0.74, 0.61, 0.52, 0.43), strict=False
+            )
+        ]
+        force, density = verify.run([*code.prologue, *code.body_both], [code.force, code.energy], points)
+        verify.require_values(self.name, self.density.formula, density, points)
+        slopes = [-value * point["r"] for value, point in zip(force, points, strict=True)]
+        verify.require_slopes(self.name, self.density.formula, "r", slopes, points)
+        return code
+
+    def sums(self) -> Term:
+        """What adds up the densities."""
+        found = self.density
+        return Term(
+            found.formula.key, found.uniform, found.tables, found.attributes, self.cutoff, self.code,
+            both_ways=self.both_ways, on_j="{j}" if self.both_ways else "{i}",
+        )  # fmt: skip
+
+    def forces(self, number: int) -> Term:
+        """The force of a pair, by the slopes of both."""
+        slope = SLOPE.format(number)
+        both = f"{slope}_i * {{i}} + {slope}_j * {{j}}" if self.both_ways else f"({slope}_i + {slope}_j) * {{i}}"
+        attributes = (*self.density.attributes, slope)
+        return replace(self.sums(), attributes=attributes, code=self._force_code, on_i=both, on_j=both)
+
+    def _force_code(self) -> PairCode:
+        return replace(self.code(), energy="0.0")  # that of the particles is not of any pair
+
+    @classmethod
+    def plan(cls, bound: Sequence[BoundEmbedded], names: Names) -> EmbeddedPlan:
+        """Kernels for each."""
+        return EmbeddedPlan(tuple(_planned(one, number, names) for number, one in enumerate(bound)))
+
+
+@dataclass(frozen=True)
+class EmbeddingPlan:
+    """One of them as source and numbers, which can travel to another rank."""
+
+    name: str
+    density: ClusterPlan
+    key: str
+    source: str
+    numbers: Floats
+    tables: Floats
+    attributes: tuple[str, ...]
+    force: ClusterPlan
+
+    def load(self) -> ModuleType:
+        """The module of the kernel of particles."""
+        return load(self.key, lambda: self.source)
+
+
+@dataclass(frozen=True)
+class EmbeddedPlan:
+    """All of a run."""
+
+    embedded: tuple[EmbeddingPlan, ...]
+    needs_velocities: bool = False
+
+    @property
+    def cutoff(self) -> float:
+        """The largest."""
+        return max(one.density.cutoff for one in self.embedded)
+
+    def stages(self, slots: SlotForces, team: Team) -> Sequence[Stage]:
+        """Three for each."""
+        stages: list[Stage] = []
+        for number, one in enumerate(self.embedded):
+            stages += [
+                ClusterSums(one.density, DENSITY.format(number), number, slots, team),
+                Embedding(one, number, team),
+                ClusterForces(one.force, slots, team),
+            ]
+        return stages
+
+
+def _planned(one: BoundEmbedded, number: int, names: Names) -> EmbeddingPlan:
+    force = plan_clusters([one.forces(number)], names)
+    key = f"{one.energy.key}\nembedding"
+    module = load(key, lambda: embedding_source(one.energy))
+    return EmbeddingPlan(
+        one.name, plan_clusters([one.sums()], names, sums=True), key, source_of(module), *one.energy.rows,
+        one.energy.attributes, replace(force, live=frozenset({SLOPE.format(number)})),
+    )  # fmt: skip
+
+
+def embedding_source(energy: Bound) -> str:
+    """Source of a module with the function embed: the energy of each particle, and its slope, from its density."""
+    code = derive_field(energy.formulas[0], [PREFIX + RHO])
+    points = verify.points({*energy.formulas[0].symbols, PREFIX + RHO}, energy.known)
+    points = [{**point, PREFIX + RHO: abs(point[PREFIX + RHO])} for point in points]
+    value, force = verify.run(code.lines, code.results, points)
+    verify.require_values(energy.name, energy.formulas[0], value, points)
+    verify.require_slopes(energy.name, energy.formulas[0], PREFIX + RHO, [-one for one in force], points)
+    lines = [
+        header(code.functions, code.lines),
+        "",
+        '@njit(cache=True, nogil=True, error_model="numpy")',
+        "def embed(begin, end, density, unit, numbers, tables, types, attributes, energy_magic, slopes):",
+        "    energy_bits = to_bits(energy_magic)",
+        "    biggest_energy = high = low = 0",
+        *indent(1, _before(energy)),
+        "    for i in range(end - begin):",
+        f"        {PREFIX}{RHO} = unit * densities[i]",
+        *indent(2, _own(energy)),
+        *indent(2, code.lines),
+        f"        u = {code.results[0]}",
+        f"        own_slopes[i] = -({code.results[1]})",
+        "        bits = to_bits(u) & 0x7FFFFFFFFFFFFFFF",
+        "        biggest_energy = bits if bits > biggest_energy else biggest_energy",
+        "        e = to_bits(u + energy_magic) - energy_bits",
+        "        high += e >> 32",
+        "        low += e & 0xFFFFFFFF",
+        "    return biggest_energy, high, low",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _before(energy: Bound) -> Iterator[str]:
+    yield "densities, own_slopes = density[begin:end], slopes[begin:end]"
+    for row, name in enumerate(sorted(energy.numbers)):
+        yield f"{PREFIX}{name} = numbers[{row}]"
+    if energy.tables:
+        yield "kinds = types[begin:end]"
+    for row, _ in enumerate(energy.attributes):
+        yield f"column_{row} = attributes[{row}][begin:end]"
+
+
+def _own(energy: Bound) -> Iterator[str]:
+    for row, name in enumerate(sorted(energy.tables)):
+        yield f"{PREFIX}{name} = tables[{row}, kinds[i]]"
+    for row, name in enumerate(energy.attributes):
+        yield f"{PREFIX}{name} = column_{row}[i]"
+
+
+class Embedding(Stage):
+    """The energy of each owned particle in its density, and the slope of it."""
+
+    when = BEFORE
+
+    def __init__(self, plan: EmbeddingPlan, number: int, team: Team) -> None:
+        self.team = team
+        self.columns = {SLOPE.format(number): np.float64}
+        self.refresh = (SLOPE.format(number),)
+        self._plan = plan
+        self._number = number
+        self._module = plan.load()
+
+    def compute(self, state: State, pairs: PairList, energy: float | None) -> Sums:
+        """Write the slopes; the virial is that of the pairs."""
+        results = self.team.split(self._module.embed, state.owned, *self._arguments(state, energy or 1.0))
+        largest = max((float(np.int64(row[0]).view(np.float64)) for row in results), default=0.0)
+        if energy is None:
+            # Nobody has asked for an energy, but one that is no number says that the slope is none as well.
+            return Sums(None, None, largest_energy=0.0 if np.isfinite(largest) else largest)
+        return Sums(sum(whole(high, low) for _, high, low in results), 0, largest_energy=largest)
+
+    def _arguments(self, state: State, energy_quantum: float) -> tuple[Any, ...]:
+        plan = self._plan
+        attributes = tuple(map(state.column, plan.attributes)) or (state.mass,)
+        density, slopes = state.column(DENSITY.format(self._number)), state.column(SLOPE.format(self._number))
+        unit = state.quanta.sums[self._number]
+        numbers = plan.numbers, plan.tables, state.types, attributes
+        return density, unit, *numbers, ROUND * energy_quantum, slopes
+
+    def blame(self, state: State, pairs: PairList, sums: Sums) -> ParticleError:
+        """The particle of the lowest id among those without a finite energy."""
+        arguments = self._arguments(state, 1.0)
+        found = [
+            int(state.ids[i])
+            for i in range(state.owned)
+            if not np.isfinite(np.int64(self._module.embed(i, i + 1, *arguments)[0]).view(np.float64))
+        ]
+        place = int(np.flatnonzero(state.ids[: state.owned] == min(found))[0])
+        return ParticleError(f"has a density at which the energy {self._plan.name} is not finite", place, size=np.inf)
+
+
+class Embedded(Interaction):
+    """The energy of each particle as a function of the density that its neighbours make: sum over i of energy(rho_i).
+
+    It does not change once made, and can serve in several simulations.
+
+    Args:
+        density: density(r, ...), what a neighbour at the distance r adds to the density; rho_i is the sum over all j
+            within the cutoff. It need not be the same both ways: in a parameter {("A", "B"): 1.0, ...} the first type
+            is that of the particle at which the density is, the second that of the one that makes it, and attributes
+            may be named by side, charge_i and charge_j.
+        energy: energy(rho, ...) of one particle in this density.
+        cutoff: the distance beyond which nothing is added: a number, or a table by type.
+        **parameters_given: of either function, by name: for the density as for Pair; for the energy numbers, or one for
+            each type. A name that both functions have is the same number in both.
+
+    The pairs' own energies are a Pair beside it. Both functions must be formulas, with NumPy functions inside.
+
+    Raises:
+        InputError: for a parameter that is missing, unused or not finite, and for a cutoff that is not positive.
+
+    >>> Embedded(lambda r, a: np.exp(-a * r), lambda rho, c: -c * np.sqrt(rho), cutoff=3.0, a=1.2, c=2.0)
+    Embedded(<lambda>, <lambda>, cutoff=3.0, a=1.2, c=2.0)
+    """
+
+    kind = "embedded"
+    of_pairs = True
+    of_one_function = False
+
+    @known_keywords
+    def __init__(
+        self, density: Callable[..., Any], energy: Callable[..., Any], cutoff: ByTypes, **parameters_given: Any
+    ) -> None:
+        for function in (density, energy):
+            if isinstance(function, str):
+                raise InputError(f"Embedded takes functions; for the text {function!r} use Embedded.from_expression")
+        needs = [
+            {name: one.default is inspect.Parameter.empty for name, one in parameters(function, (first,)).items()}
+            for function, first in ((density, "r"), (energy, RHO))
+        ]
+        short = [getattr(function, "__name__", type(function).__name__) for function in (density, energy)]
+        self._set(
+            (describe(density), describe(energy)), short, needs, traced(density, ("r",)), partial(_traced, energy),
+            cutoff, parameters_given,
+        )  # fmt: skip
+
+    @classmethod
+    @known_keywords
+    def from_expression(cls, text: str, density: str, cutoff: ByTypes, **parameters_given: Any) -> Self:
+        """The same from text: the energy, such as "-c*sqrt(rho)", and the density; nothing of them is ever executed."""
+        embedded = cls.__new__(cls)
+        names = expression_parameters(density), expression_parameters(text, (RHO,))
+        short = [shortened(density), shortened(text)]
+        needs = [dict.fromkeys(words, True) for words in names]
+        embedded._set(
+            (short[0], short[1]), short, needs, parsed(density, ("r",), names[0]), partial(_parsed, text, names[1]),
+            cutoff, parameters_given,
+        )  # fmt: skip
+        embedded._seal()
+        return embedded
+
+    def _set(
+        self, names: tuple[str, str], short: Sequence[str], needs: Sequence[Mapping[str, bool]],
+        density: Callable[..., Traced], energy: Callable[[Sequence[str], Collection[str]], Traced], cutoff: Any,
+        given: Mapping[str, Any],
+    ) -> None:  # fmt: skip
+        known = {**needs[0], **needs[1]}
+        for word in given:
+            if word not in known:
+                raise InputError(
+                    f"{names[1]}: the parameter {word!r} is not used by either function; {did_you_mean(word, known)}"
+                )
+        self.name = names[1]
+        self.cutoff = kept_cutoff(self.name, cutoff)
+        self.parameters = FrozenMapping(given, self._instead)
+        mine = {word: value for word, value in self.parameters.items() if word in needs[0]}
+        self._density = PairFunction(names[0], ("r",), needs[0], density, mine, symmetric=False)
+        self._energy = needs[1], energy
+        self._short = tuple(short)
+
+    def __repr__(self) -> str:
+        return shown(self, *self._short, cutoff=self.cutoff, **self.parameters)
+
+    def bind(self, names: Names) -> BoundEmbedded:
+        """The energy of particles of these types with these attributes."""
+        cutoff = checked_cutoff(self.name, self.cutoff, names)
+        needed, energy = self._energy
+        given = {word: value for word, value in self.parameters.items() if word in needed}
+        bound = bind(self.name, {RHO: True, **needed}, energy, given, names, coordinates=(RHO,))
+        return BoundEmbedded(self.name, self._density.bind(names, cutoff), bound, cutoff)
+
+
+def _traced(function: Callable[..., Any], known: Sequence[str], taken: Collection[str]) -> Traced:
+    given = {word: symbol(word) for word in known if word != RHO}
+    return record_with_numbers(function, lambda one: (trace(one, (RHO,), given),), given, taken)
+
+
+def _parsed(text: str, names: tuple[str, ...], _known: Sequence[str], _taken: Collection[str]) -> Traced:
+    return (parse(text, (RHO, *names)),), {}
