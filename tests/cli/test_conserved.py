@@ -28,7 +28,7 @@ def test_the_energy_less_that_at_the_cutoffs_is_the_shifted_one():
     assert last.total - last.jumps == pytest.approx(exact.total, rel=1e-9)
     change = last.total - first.total
     assert abs(change - (last.jumps - first.jumps)) < abs(change) / 20
-    words = energy_change(first, last, bare)
+    words = energy_change(first, last)
     assert "drift" in words
     assert words.endswith(", but for jumps of pairs at the cutoff")
 
@@ -53,9 +53,11 @@ def bump(r, size, k):
 
 def test_what_is_no_drift_is_called_change():
     bath = fluid(integrator=motes.Langevin(0.002, 1.0, 1.0, seed=1))
-    words = energy_change(Energy(0, -5.0, -1.0), Energy(10, -4.0, -3.0), bath)
+    words = energy_change(Energy.of(bath), Energy.of(bath))
+    assert "change" in words
+    words = energy_change(Energy(0, -5.0, -1.0), Energy(10, -4.0, -3.0))
     assert words == "-4, change +1.00e+00 (+2.00e-01 of it) from step 0 to 10"
-    words = energy_change(Energy(0, -5.0, None), Energy(10, -4.0, None), fluid())
+    words = energy_change(Energy(0, -5.0, None, -5.0), Energy(10, -4.0, None, -4.0))
     assert "change" in words
     assert "pairs that cross the cutoff change it by a jump" in words
 

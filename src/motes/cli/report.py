@@ -156,7 +156,7 @@ def footer(simulation: motes.Simulation, first: Energy | None, spent: Spent) -> 
     }
     rows |= rank_rows(simulation, spent)
     if first is not None:
-        rows["energy"] = energy_change(first, Energy.of(simulation), simulation)
+        rows["energy"] = energy_change(first, Energy.of(simulation))
     rows["particles"] = f"{simulation.describe()['particles']} of {count}"
     rows["fingerprint"] = simulation.fingerprint
     return f"\n{table(rows)}"
@@ -193,7 +193,7 @@ def share(spent: float, total: float) -> str:
     return f"{spent:9.3f} s {100 * spent / total:5.1f} %"
 
 
-def energy_change(first: Energy, last: Energy, simulation: motes.Simulation) -> str:
+def energy_change(first: Energy, last: Energy) -> str:
     """The total energy at last, and how it has changed since the first; drift is what the forces would conserve."""
     change, word, reason = last.total - first.total, "change", ""
     if math.isfinite(last.conserved):
