@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from motes.errors import InputError as InputError
     from motes.errors import RunError as RunError
     from motes.forces import potentials as potentials
+    from motes.forces.angle import Angle as Angle
+    from motes.forces.bond import Bond as Bond
     from motes.forces.embedded import Embedded as Embedded
     from motes.forces.field import Field as Field
     from motes.forces.pair import Pair as Pair
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
     from motes.sweeps import sweep as sweep
 
 _HOMES = {
+    "Angle": "motes.forces.angle",
+    "Bond": "motes.forces.bond",
     "Box": "motes.core.box",
     "Brownian": "motes.integrators",
     "Bussi": "motes.integrators",

@@ -186,8 +186,8 @@ WRONG = [
     ),
     (
         'kind = "pair"',
-        'kind = "bond"',
-        "[[interactions]] number 1: kind = 'bond' is unknown; known are 'pair', 'pair-force', 'embedded', 'field'",
+        'kind = "gravity"',
+        "[[interactions]] number 1: kind = 'gravity' is unknown; known are 'pair', 'pair-force', 'embedded', 'bond', 'angle', 'field'",
     ),
     (
         "epsilon = 1.0",

@@ -90,7 +90,51 @@ def alloy() -> System:
     return particles, motes.VelocityVerlet(0.004), [motes.Pair(decay, 2.4, a=1.4, n=9), metal, crowd]
 
 
-SYSTEMS: dict[str, Callable[[], System]] = {make.__name__: make for make in (drops, hunt, alloy)}
+def repulsion(r: Any, epsilon: Any, sigma: Any) -> Any:
+    return epsilon * (sigma / r) ** 12
+
+
+def chains() -> System:
+    """Short polymers with two kinds of bonds, stiff at one end; pairs that are near along the chain count less."""
+    generator = np.random.default_rng(9)
+    count, length = 20, 8
+    box = motes.Box([9.0, 7.0, 8.0], origin=[-4.0, 100.0, 0.0])
+    start = np.stack(np.meshgrid(np.arange(5), np.arange(4), [0]), -1).reshape(-1, 3) * [1.8, 1.75, 0.0]
+    step = np.array([0.0, 0.35, 0.85]) + 0.05 * generator.normal(size=(count, length, 3))
+    places = (start[:, None] + step.cumsum(axis=1)).reshape(-1, 3)
+    ids = generator.permutation(count * length) + 2**40
+    along = ids.reshape(count, length)
+    bonds = np.stack([along[:, :-1], along[:, 1:]], -1).reshape(-1, 2)
+    kinds = np.tile(["hard", "soft", "hard", "soft", "hard", "soft", "soft"], count)
+    angles = np.stack([along[:, 2:5], along[:, 3:6]], 1).reshape(-1, 3)
+    order = generator.permutation(len(bonds))
+    particles = motes.Particles(
+        places + box.origin, box, ids=ids, bonds=bonds[order], bond_types=kinds[order], angles=angles,
+        angle_types=np.tile([7, 3], count),
+    )  # fmt: skip
+    particles.thermalize(1.0, seed=10)
+    laws = [
+        motes.Pair(repulsion, 1.6, "force", special_bonds=(0, 0.3, 0.5), epsilon=1.0, sigma=1.0),
+        motes.Bond(lambda r, k, a: k * (r - a) ** 2, k={"hard": 200.0, "soft": 60.0}, a=0.9),
+        motes.Angle(lambda theta, k: k * (1 + np.cos(theta)), k={3: 2.0, 7: 6.0}),
+    ]
+    return particles, motes.Langevin(0.004, temperature=1.0, friction=0.5, seed=11), laws
+
+
+def net() -> System:
+    """A net of springs in a plane that feels nothing else, closed along one axis and free to leave along the other."""
+    box = motes.Box([12.0, 10.0], ["periodic", "open"])
+    rows, columns = np.arange(9), np.arange(12)
+    places = np.stack(np.meshgrid(columns, rows), -1).reshape(-1, 2).astype(float)
+    ids = np.arange(108).reshape(9, 12)
+    across = np.stack([ids, np.roll(ids, -1, axis=1)], -1).reshape(-1, 2)
+    up = np.stack([ids[:-1], ids[1:]], -1).reshape(-1, 2)
+    particles = motes.Particles(places, box, bonds=np.concatenate([across, up]))
+    particles.thermalize(2.0, seed=12)
+    return particles, motes.VelocityVerlet(0.02), [motes.Bond(lambda r, k: k * (r - 0.8) ** 2, k=5.0)]
+
+
+SYSTEMS: dict[str, Callable[[], System]] = {make.__name__: make for make in (drops, hunt, alloy, chains, net)}
 
 
 def simulation(name: str, particles: motes.Particles | None = None, **options: Any) -> motes.Simulation:

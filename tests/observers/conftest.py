@@ -23,6 +23,7 @@ class FakeSimulation:
             "ids": np.array([2, 5, 9]),
             "types": np.array([0, 1, 0]),
             "type_names": ("A", "B"),
+            "topology": {},
             "mass": np.array([1.0, 2.0, 1.0]),
             "attributes": {"charge": np.array([0.5, -1.0, 0.5])},
             "positions": origin + lengths * np.array([[0.0], [0.5], [0.75]]),

@@ -119,6 +119,8 @@ from motes.observers import Frame, Trajectory
 number = 2000
 box = Box([9.0] * 3)
 class Simulation(SimpleNamespace):
+    topology = {}
+
     def __len__(self):
         return number
 simulation = Simulation(

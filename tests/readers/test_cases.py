@@ -161,16 +161,33 @@ def test_bonds_are_not_dropped_in_silence(load, tmp_path):
     bonds = "2 bonds\n1 bond types\n1 angles\n1 angle types\n"
     text = data("1 1 1 1 1 1\n2 1 1 2 1 1\n3 1 1 3 1 1", "# angle", more=bonds)
     text += "\nBonds\n\n1 1 1 2\n2 1 2 3\n\nAngles\n\n1 1 1 2 3\n"
-    with pytest.raises(motes.InputError, match=r"2 bonds and 1 angles .*bonds=.ignore."):
-        load("a.data", text)
-    assert len(load("a.data", text, bonds="ignore")) == 3
+    particles = load("a.data", text)
+    assert particles.bonds.tolist() == [[1, 2], [2, 3]]
+    assert particles.angles.tolist() == [[1, 2, 3]]
+    assert (particles.bond_type_names, particles.angle_type_names) == ((1,), (1,))
+    assert len(load("a.data", text, bonds="ignore").bonds) == 0
+    more = text.replace("1 angles", "1 angles\n1 dihedrals\n1 dihedral types") + "\nDihedrals\n\n1 1 1 2 3 1\n"
+    with pytest.raises(motes.InputError, match=r"1 dihedrals .*bonds=.ignore."):
+        load("b.data", more)
+    labels = text.replace("\nBonds", "\nBond Type Labels\n\n1 C-C\n\nBonds").replace(
+        "1 1 1 2\n2 1 2 3", "1 C-C 1 2\n2 1 2 3"
+    )
+    assert load("c.data", labels).bond_type_names == ("C-C",)
+    for wrong, message in (
+        (text.replace("2 1 2 3\n", "2 2 2 3\n"), "Bonds has a type that is not one of 1 to 1"),
+        (text.replace("2 1 2 3\n", "2 1 2 4\n"), "bond 1 has the id 4"),
+        (text.replace("2 1 2 3\n", "2 1 2 2\n"), "bond 1 has a particle twice"),
+        (text.replace("2 1 2 3\n", "2 1 2 1\n"), "is there a second time"),
+    ):
+        with pytest.raises(motes.InputError, match=message):
+            load("d.data", wrong)
     with gsd.hoomd.open(tmp_path / "a.gsd", "w") as file:
         frame = hoomd_frame()
         frame.bonds.N, frame.bonds.types, frame.bonds.group = 1, ["a"], [[0, 1]]
         file.append(frame)
-    with pytest.raises(motes.InputError, match=r"1 bonds .*bonds=.ignore."):
-        motes.read(tmp_path / "a.gsd")
-    assert len(motes.read(tmp_path / "a.gsd", bonds="ignore")) == 2
+    assert motes.read(tmp_path / "a.gsd").bonds.tolist() == [[0, 1]]
+    assert motes.read(tmp_path / "a.gsd").bond_type_names == ("a",)
+    assert len(motes.read(tmp_path / "a.gsd", bonds="ignore").bonds) == 0
 
 
 @pytest.mark.parametrize("name", ["data.melt", "melt.lmp", "melt.lammps", "DATA.MELT", "data.melt.gz"])

@@ -274,7 +274,6 @@ def test_an_atom_outside_a_reflecting_box_is_named(tmp_path):
             "unknown option 'frame'; known are 'bonds', 'boundary', 'dimensions', 'mass', 'style'",
         ),
         ("a.data", {"style": "ellipsoid"}, "unknown style 'ellipsoid'"),
-        ("a.data", {}, "there are 1 bonds between the particles.*bonds=.ignore"),
         ("a.data", {"bonds": True}, "bonds: expected .ignore., or nothing, got True"),
         ("a.data", {"format": "cif"}, "unknown format 'cif'; known are 'lammps', 'gsd', 'xyz'"),
         ("a.data", {"mass": 1.0, "bonds": "ignore"}, "masses of its own"),

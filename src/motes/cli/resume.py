@@ -24,7 +24,7 @@ def resume(path: Path, options: Options) -> None:
     begun = time.perf_counter()
     place, manifest = open_checkpoint(path.absolute())
     with blame(path):
-        job = job_of(manifest, place.parent)
+        job = job_of(place, manifest)
     _compare(job)
     with blame(path):
         simulation = from_manifest(place, manifest, job.interactions, None, options.threads, job.config.run.skin)
@@ -65,7 +65,7 @@ def _by_key(tables: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def job_of(manifest: Manifest, folder: Path) -> Job:
+def job_of(place: Path, manifest: Manifest) -> Job:
     """The job of the input file that the checkpoint remembers; the file itself is not read again."""
     source = manifest.input
     if source is None:
@@ -73,7 +73,7 @@ def job_of(manifest: Manifest, folder: Path) -> Job:
             "this checkpoint is of a Python script: go on with motes.resume(path, interactions=[...]) in a script, "
             "since functions are code and no checkpoint has them"
         )
-    file = Path(os.path.normpath(folder / source.path))
-    job = Job(file, source.tables, validated(file, source.tables), outline_of(manifest))
+    file = Path(os.path.normpath(place.parent / source.path))
+    job = Job(file, source.tables, validated(file, source.tables), outline_of(place, manifest))
     job.add_interactions()
     return job

@@ -25,6 +25,7 @@ Positive = Annotated[float, "above 0"]
 NotNegative = Annotated[float, "at least 0"]
 Seed = Annotated[int, "at least 0, below 2**63"]
 ByTypes = Annotated[Any, "a number above 0, or one for each two types"]
+Weights = Annotated[Any, "three numbers of at least 0"]
 ByParticle = Annotated[Any, "a number, numbers by type, or the name of an attribute"]
 
 BYTES_OF_A_PARTICLE = 500

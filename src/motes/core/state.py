@@ -300,6 +300,7 @@ class Chunk:
     """The lists of one run of clusters: cluster first + c meets partners[begin[c] : begin[c] + count[c]].
 
     Every list is filled up to whole clusters; reach is the end of the slots that the run and its partners touch.
+    classes say of each partner how many bonds it is apart from each member, two bits for one, if that matters.
     """
 
     first: int
@@ -309,6 +310,7 @@ class Chunk:
     begin: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
     count: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
     partners: npt.NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
+    classes: npt.NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
 
     @property
     def arrays(self) -> tuple[Integers, Integers, npt.NDArray[np.int32]]:
@@ -329,6 +331,7 @@ class PairList:
 
     Particles lie in slots, CLUSTER to a cluster; an empty slot lies far from everything. particle[slot] is the place
     in the state, -1 for an empty slot. A cluster of ghosts meets no pair within itself; axes holds its ghost bits.
+    classes are those of the pairs within a cluster, at the later one of the two.
     """
 
     clusters: int = 0
@@ -337,12 +340,26 @@ class PairList:
     positions: Floats = field(default_factory=lambda: np.zeros((3, 0)))
     axes: npt.NDArray[np.int8] = field(default_factory=lambda: np.zeros(0, np.int8))
     chunks: list[Chunk] = field(default_factory=list)
+    classes: npt.NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
     builds: int = 0
 
     @property
     def pairs(self) -> int:
         """How many partners are listed over all clusters."""
         return sum(chunk.length for chunk in self.chunks)
+
+
+@dataclass
+class TupleList:
+    """The tuples of a region: places (k, n) of their members in the state, and which tuples they are, (n,).
+
+    The place i is the member uses // n of the tuple uses % n, for all uses from starts[i] to starts[i + 1].
+    """
+
+    places: Integers
+    numbers: Integers
+    starts: Integers
+    uses: Integers
 
 
 CLUSTER = 8

@@ -15,10 +15,14 @@ from typing import Any, ParamSpec, TypeVar
 from motes.errors import InputError
 
 FOREIGN = {
+    "Angle": "HarmonicAngle CosineAngle angle_style",
+    "Bond": "Harmonic FENE HarmonicBond bond_style Spring",
     "Brownian": "BD Overdamped OverdampedLangevin",
     "Checkpoint": "Restart",
     "Bussi": "CSVR VRescale StochasticVelocityRescaling",
+    "Embedded": "EAM ManyBody",
     "Langevin": "NVT BAOAB",
+    "PairForce": "DPD CustomForce",
     "Particles": "Atoms State",
     "Simulation": "System Context",
     "Thermo": "Log Logger",
@@ -57,6 +61,7 @@ FOREIGN = {
     "repeats": "replicas replicates repetitions",
     "seed": "rng random_seed random_state",
     "shift": "mode shifted energy_shift",
+    "special_bonds": "special exclusions exclude",
     "skin": "buffer verlet_skin",
     "steps": "n_steps nsteps num_steps maxiter max_iter",
     "temperature": "kT kBT T temp",
@@ -69,6 +74,9 @@ FOREIGN = {
     "workers": "processes n_jobs n_workers",
 }
 """By our words, what other programs and books say."""
+
+THEIR_OWN = ("angle",)
+"""Names that users give, though they hardly differ from one of ours: an orientation is an angle, not angles."""
 
 ALIKE = 0.6
 """How much two words have in common, at least, if one is meant by the other (difflib's measure: 0 to 1)."""
@@ -120,7 +128,7 @@ def known_keywords(function: Callable[P, R]) -> Callable[P, R]:
         for word in [word for word in kwargs if word not in signature.parameters]:
             if not _takes_any(signature):
                 raise InputError(f"{name}: unknown argument {word!r}; {did_you_mean(word, absent)}")
-            if meant := nearest(word, absent, HARDLY_DIFFERENT):
+            if word not in THEIR_OWN and (meant := nearest(word, absent, HARDLY_DIFFERENT)):
                 raise InputError(
                     f"{name}: unknown argument {word!r}; did you mean {meant!r}? If not, choose another name"
                 )

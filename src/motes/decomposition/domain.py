@@ -155,6 +155,18 @@ class Domain:
                 self._add_shell(state, axis, first, last)
                 first, last = self.shells[-1].begin, state.total
 
+    def widen_halo(self, state: State) -> None:
+        """Make the ghosts anew, from farther away: something that reaches across the border was not found."""
+        span = float((state.box.lengths * (1 + 2 * REACH * state.box.opened)).max())
+        if self.halo > state.dimensions * span:
+            raise RunError(
+                f"step {state.step}: a particle of a bond or an angle was not found anywhere: this is a fault of "
+                "Motes; please report it"
+            )
+        self.halo = 1.25 * self.halo or 0.25 * float(state.box.lengths.min())
+        state.ghosts = 0
+        self.build_halo(state)
+
     def _add_shell(self, state: State, axis: int, first: int, last: int) -> None:
         """Give the lower neighbour what it must see of places first .. last, and take what comes from the upper."""
         rank, regions = self.link.rank, self.regions

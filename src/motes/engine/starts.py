@@ -9,6 +9,7 @@ import numpy as np
 
 from motes.core.box import Box
 from motes.core.state import Floats, Quanta, State, Timeline
+from motes.core.tuples import Topology
 from motes.decomposition.domain import Link
 from motes.formulas.bind import Names
 from motes.particles.particles import Particles
@@ -25,12 +26,14 @@ class Outline:
         type_names: the names of the types.
         attributes: by name, values among which are the smallest and the largest.
         count: how many particles there are.
+        topology: bonds and angles.
     """
 
     box: Box
     type_names: tuple[int | str, ...]
     attributes: dict[str, Floats]
     count: int
+    topology: Topology
 
     @classmethod
     def of(cls, particles: Particles) -> Outline:
@@ -40,7 +43,7 @@ class Outline:
             if particles.recipe is None
             else {name: np.array([value]) for name, value in particles.recipe.attributes.items()}
         )
-        return cls(particles.box, particles.type_names, attributes, len(particles))
+        return cls(particles.box, particles.type_names, attributes, len(particles), particles.topology)
 
     def brief(self) -> Outline:
         """The same, with no more than the smallest and the largest value of each attribute."""
@@ -50,7 +53,7 @@ class Outline:
     @property
     def names(self) -> Names:
         """What functions can be about."""
-        return Names(self.box.boundary, self.type_names, self.attributes)
+        return Names(self.box.boundary, self.type_names, self.attributes, self.topology)
 
     @property
     def density(self) -> float:

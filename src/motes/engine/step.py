@@ -33,6 +33,7 @@ from motes.integrators.fire import Descent
 from motes.integrators.motion import Integrator
 from motes.integrators.world import World
 from motes.neighbors.list import NeighborList
+from motes.neighbors.tuples import SpecialPairs, TupleSearch
 from motes.particles.recipes import Recipe
 
 PHASES = ("integrate", "neighbors", "halo", "migrate", "pair", "output", "waiting")
@@ -45,6 +46,8 @@ class Plan:
     box: Box
     integrator: Integrator
     laws: tuple[law.Plan, ...]
+    specials: Integers | None
+    """Pairs of ids up to three bonds apart, and how many, (P, 3), if that matters to a law."""
     skin: float
     threads: int
     step: int
@@ -156,7 +159,13 @@ class Engine:
         self._largest_sums = [0.0] * len(sums)
         for name, kind in chain.from_iterable(stage.columns.items() for stage in self.stages):
             self.state.declare(name, kind)
-        self.neighbors = NeighborList(plan.cutoff, plan.skin, self.team)
+        specials = None if plan.specials is None else SpecialPairs(plan.specials)
+        self.neighbors = NeighborList(plan.cutoff, plan.skin, self.team, specials)
+        self.searches = {
+            number: TupleSearch(stage.members, plan.box)
+            for number, stage in enumerate(self.stages)
+            if stage.members is not None
+        }
         halo = self.neighbors.radius if plan.cutoff else 0.0
         self.domain = Domain(Regions.even(plan.box, link.size, halo), halo, link, self.team)
         self.balancer = Balancer(self.domain)
@@ -218,12 +227,24 @@ class Engine:
         domain.migrate(state)
         lap("migrate")
         domain.build_halo(state)
+        self._find_tuples()
         domain.refresh(state, self._followed[1:])
         lap("halo")
         begun = process_time()
         self.neighbors.build(state, domain.region())
         self.work += process_time() - begun
         lap("neighbors")
+
+    def _find_tuples(self) -> None:
+        """Bonds and angles, with a halo that reaches as far as they do."""
+        while self.searches:
+            found = {number: search.find(self.state) for number, search in self.searches.items()}
+            here = np.array([len(tuples.numbers) for tuples in found.values()])
+            if self.link.sum(here).tolist() == [search.count for search in self.searches.values()]:
+                for number, tuples in found.items():
+                    self.stages[number].tuples = tuples
+                return
+            self.domain.widen_halo(self.state)
 
     @property
     def _followed(self) -> tuple[str, ...]:

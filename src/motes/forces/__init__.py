@@ -5,6 +5,8 @@ LAWS is the one table of the kinds there are.
 
 from collections.abc import Iterable, Sequence
 
+from motes.forces.angle import Angle
+from motes.forces.bond import Bond
 from motes.forces.embedded import Embedded
 from motes.forces.field import Field
 from motes.forces.law import BoundInteraction, Interaction, Plan
@@ -14,6 +16,8 @@ from motes.formulas.bind import Names
 
 __all__ = [
     "LAWS",
+    "Angle",
+    "Bond",
     "BoundInteraction",
     "BoundPair",
     "Embedded",
@@ -26,7 +30,7 @@ __all__ = [
     "plans_of",
 ]
 
-LAWS: tuple[type[Interaction], ...] = (Pair, PairForce, Embedded, Field)
+LAWS: tuple[type[Interaction], ...] = (Pair, PairForce, Embedded, Bond, Angle, Field)
 
 
 def plans_of(bound: Sequence[BoundInteraction], names: Names) -> tuple[Plan, ...]:

@@ -18,13 +18,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from motes.core.state import CLUSTER, Floats
 from motes.formulas.derive import FUNCTIONS, PairCode
 from motes.formulas.lookup import definitions, is_column
+
+ORDINARY = (1.0, 1.0, 1.0)
+"""The weights of pairs that are bonded, where that makes no difference."""
 
 SELECTED_TYPES = 4
 """Up to so many types a table's value is selected; beyond, it is looked up, which costs a gather."""
@@ -44,7 +47,7 @@ from motes.exact.functions import {functions}
 NOISE = "from motes.exact.noise import normal_of_pair\n"
 ARGUMENTS = (
     "first, last, positions, axes, filler, begin, count, partners, room, magic, energy_magic, numbers, tables, "
-    "types, attributes, velocities, ids, t, keys, forces"
+    "types, attributes, velocities, ids, t, keys, own_classes, classes, forces"
 )
 
 
@@ -64,6 +67,7 @@ class Term:
         on_j: that on j; where it is the same, what i feels from j, j feels from i.
         reads: which of OF_THE_PAIR the code reads.
         seed: of the noise.
+        special: weights of pairs that are 1, 2 and 3 bonds apart.
     """
 
     key: str
@@ -76,7 +80,8 @@ class Term:
     on_i: str = "{i}"
     on_j: str = "{i}"
     reads: frozenset[str] = frozenset()
-    seed: int = field(default=0, compare=False)
+    seed: int = 0
+    special: tuple[float, float, float] = ORDINARY
 
     @property
     def mutual(self) -> bool:
@@ -118,7 +123,7 @@ class Layout:
 
 def cluster_key(terms: Sequence[Term], types: int, dimensions: int, sums: bool) -> str:
     """What the source depends on: to be known without deriving anything."""
-    ways = [(term.key, term.both_ways, term.on_i, term.on_j, sorted(term.reads)) for term in terms]
+    ways = [(term.key, term.both_ways, term.on_i, term.on_j, sorted(term.reads), term.special) for term in terms]
     return "\n".join([*map(repr, ways), Layout.of(terms).key, f"types={types} dimensions={dimensions} sums={sums}"])
 
 
@@ -170,6 +175,11 @@ class _Writer:
         return all(term.mutual for term in self.terms)
 
     @property
+    def special(self) -> bool:
+        """Whether bonded pairs are not like all others."""
+        return any(term.special != ORDINARY for term in self.terms)
+
+    @property
     def typed(self) -> bool:
         """Whether anything depends on types."""
         return bool(self.layout.tables)
@@ -186,6 +196,7 @@ class _Writer:
         packed += [f"v{axis}" for axis in self.axes] if "v" in self.reads else []
         yield from (f"    p{column} = np.empty(room)" for column in packed)
         whole = [*(["type"] if self.typed else []), *(["id"] if "noise" in self.reads else [])]
+        whole += ["class"] if self.special else []
         yield from (f"    p{column} = np.empty(room, np.int64)" for column in whole)
         yield from (f"    q{column} = p{column}[{CLUSTER}:]" for column in [*packed, *whole])
         for axis in self.channels:
@@ -215,9 +226,13 @@ class _Writer:
         yield f"for k in range({CLUSTER}):"
         yield "    j = np.uint64(own + k)"
         yield from _indent(1, self._pack("p"))
+        if self.special:
+            yield "    pclass[k] = own_classes[own + k]"
         yield "for k in range(len(others)):"
         yield "    j = np.uint64(others[k])"
         yield from _indent(1, self._pack("q"))
+        if self.special:
+            yield "    qclass[k] = classes[listed + k]"
         if self.energy:
             yield "energy = 0"
             yield "virial = 0"
@@ -314,6 +329,8 @@ class _Writer:
             yield "partner_type = ptype[k]"
         if "noise" in self.reads:
             yield "partner_id = pid[k]"
+        if self.special:
+            yield "partner_class = pclass[k]"
         for row, _ in enumerate(self.layout.attributes):
             yield f"partner_a{row} = pa{row}[k]"
         # One chain of maxima over k alone is what LLVM recognises as a reduction.
@@ -354,6 +371,8 @@ class _Writer:
                 yield f"e{axis} = v{axis}{m} - v{axis}"
             across = "fma(dy, ey, dx * ex)" if self.dimensions == 3 else "dx * ex"
             yield f"v = fma(dz, ez, {across}) / r"
+        if self.special:
+            yield f"bonds = partner_class >> (2 * {member.number}) & 3"
         for index in range(len(self.terms)):
             yield from self._term(index, member)
         yield from self._add_sum(m) if self.sums else self._add_force(m)
@@ -413,14 +432,26 @@ class _Writer:
             for line in code.body_both if self.energy or self.sums else code.body_force:
                 yield _rename(line, other, shared, mine)
             found[way] = _rename(code.energy if self.sums else code.force, other, shared, mine)
-        yield f"near = (s < {mine}cutoff_squared) & (k > {member.number})"
+        yield f"near = (s < {mine}cutoff_squared) & (k > {member.number}){self._not_excluded(term)}"
+        weight = self._weight(term)
         for name, formula in (("on_i", term.on_i), ("on_j", term.on_j)):
             if name == "on_i" or self.sums or not self.mutual:
                 text = _rename(formula.replace("{i}", "\0").replace("{j}", "\1"), mine)
                 text = text.replace("\0", found["i"]).replace("\1", found.get("j", ""))
-                yield f"{name}{index} = {text} if near else 0.0"
+                yield f"{name}{index} = {weight}({text}) if near else 0.0"
         if self.energy:
-            yield f"energy{index} = {_rename(code.energy, mine)} if near else 0.0"
+            yield f"energy{index} = {weight}{_rename(code.energy, mine)} if near else 0.0"
+
+    def _not_excluded(self, term: Term) -> str:
+        """Pairs of no weight are left out, not multiplied by 0: their energy may be infinite."""
+        return "".join(f" & (bonds != {number})" for number, weight in enumerate(term.special, 1) if weight == 0)
+
+    def _weight(self, term: Term) -> str:
+        weight = "1.0"
+        for number, special in enumerate(term.special, 1):
+            if special not in (0.0, 1.0):
+                weight = f"({special!r} if bonds == {number} else {weight})"
+        return "" if weight == "1.0" else f"{weight} * "
 
     def _shared(self, index: int) -> frozenset[str]:
         """The names of a term that do not depend on who is i and who is j."""

@@ -20,7 +20,7 @@ from motes.errors import ParticleError
 from motes.exact.noise import PAIRS, key_of_step
 from motes.exact.quanta import FORCES, looked_at
 from motes.exact.sums import whole
-from motes.forces.cluster_kernel import Layout, Term, cluster_key, cluster_source
+from motes.forces.cluster_kernel import ORDINARY, Layout, Term, cluster_key, cluster_source
 from motes.forces.law import BEFORE, IN_SLOTS, Stage, Sums
 from motes.forces.slots import SlotForces, gather_slots
 from motes.formulas.bind import Names
@@ -50,6 +50,7 @@ class ClusterPlan:
     reads: frozenset[str]
     seeds: tuple[int, ...]
     live: frozenset[str] = frozenset()
+    special: bool = False
 
     @property
     def needs_velocities(self) -> bool:
@@ -81,6 +82,7 @@ def plan_clusters(terms: Sequence[Term], names: Names, sums: bool = False) -> Cl
         dimensions=names.dimensions,
         reads=frozenset().union(*(term.reads for term in terms)),
         seeds=tuple(term.seed for term in terms),
+        special=any(term.special != ORDINARY for term in terms),
     )
 
 
@@ -136,25 +138,28 @@ class ClusterKernel(Stage):
     def _largest(self, chunk: Chunk, first: int, last: int, pairs: PairList, nowhere: Integers) -> tuple[int, ...]:
         """What the kernel says of some clusters of a chunk."""
         begin, count = chunk.begin[first - chunk.first :], chunk.count[first - chunk.first :]
-        part = Chunk(first, last, begin=begin, count=count, partners=chunk.partners)
+        part = Chunk(first, last, begin=begin, count=count, partners=chunk.partners, classes=chunk.classes)
         return self._call(self._kernels[-1], part, pairs, (ROUND, ROUND), nowhere)
 
-    def _worst_of(self, slots: Sequence[tuple[int, int]], pairs: PairList, column: int) -> list[tuple[int, int]]:
+    def _worst_of(self, slots: Sequence[tuple[int, int, int]], pairs: PairList, column: int) -> list[tuple[int, int]]:
         """Of pairs of slots that for which the kernel, called for two particles alone, says the most."""
         if not slots:
             return []
-        bits = [self._alone(pair, pairs)[column] for pair in slots]
-        one, other = slots[int(np.argmax(bits))]
+        bits = [self._alone(pair, bonds, pairs)[column] for *pair, bonds in slots]
+        one, other, _ = slots[int(np.argmax(bits))]
         return [(int(pairs.particle[one]), int(pairs.particle[other]))]
 
-    def _alone(self, pair: tuple[int, int], pairs: PairList) -> tuple[int, ...]:
-        """What the kernel says of a cluster with two particles, and no partners."""
+    def _alone(self, pair: Sequence[int], bonds: int, pairs: PairList) -> tuple[int, ...]:
+        """What the kernel says of a cluster with two particles so many bonds apart, or 0, and no partners."""
+        classes = np.zeros(2 * CLUSTER, np.int32)
+        classes[1] = bonds
         slots = [*pair, *[pairs.slots + k for k in range(CLUSTER - 2)], *[pairs.slots] * CLUSTER]
         own = [column[..., slots] if column.shape[-1] else column for column in self._columns]
         result: tuple[int, ...] = self._kernels[-1](
             0, 1, np.ascontiguousarray(pairs.positions[:, slots]), np.zeros(2, np.int8), CLUSTER,
             np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros(0, np.int32), 2 * CLUSTER, ROUND, ROUND,
-            self._plan.numbers, self._plan.tables, *own, self._time, self._keys, np.zeros((3, 2 * CLUSTER), np.int64),
+            self._plan.numbers, self._plan.tables, *own, self._time, self._keys, classes, classes[:0],
+            np.zeros((3, 2 * CLUSTER), np.int64),
         )  # fmt: skip
         return result
 
@@ -163,7 +168,8 @@ class ClusterKernel(Stage):
     ) -> tuple[int, ...]:
         result: tuple[int, ...] = kernel(
             chunk.first, chunk.last, pairs.positions, pairs.axes, pairs.slots, *chunk.arrays, self._slots.room,
-            *magic, self._plan.numbers, self._plan.tables, *self._columns, self._time, self._keys, forces,
+            *magic, self._plan.numbers, self._plan.tables, *self._columns, self._time, self._keys, pairs.classes,
+            chunk.classes, forces,
         )  # fmt: skip
         return result
 
@@ -265,18 +271,21 @@ class ClusterSums(ClusterKernel):
         return replace(Sums.none(energy is not None), largest_sum=_from_bits(largest))
 
 
-def within_cutoff(pairs: PairList, chunk: Chunk, cluster: int, cutoff: float) -> list[tuple[int, int]]:
-    """Slots of the pairs of one cluster, with its own members and those it lists, that are within the cutoff."""
+def within_cutoff(pairs: PairList, chunk: Chunk, cluster: int, cutoff: float) -> list[tuple[int, int, int]]:
+    """Slots and classes of the pairs of one cluster, with its own members and those it lists, that are within the
+    cutoff."""
     members = np.arange(CLUSTER * cluster, CLUSTER * (cluster + 1))
     begin, count = chunk.begin[cluster - chunk.first], chunk.count[cluster - chunk.first]
     partners = chunk.partners[begin : begin + count].astype(np.int64)
+    listed = chunk.classes[begin : begin + count] if len(chunk.classes) else np.zeros(count, np.int32)
     if pairs.axes[cluster] == 0:
         partners = np.concatenate([members, partners])
+        listed = np.concatenate([pairs.classes[members] if len(pairs.classes) else np.zeros(CLUSTER, np.int32), listed])
     apart = pairs.positions[:, members, None] - pairs.positions[:, None, partners]
     near = (apart**2).sum(axis=0) < cutoff**2
     near &= (members[:, None] < partners[None, :]) & (pairs.particle[members] >= 0)[:, None]
     near &= (pairs.particle[partners] >= 0)[None, :]
-    return [(int(members[m]), int(partners[k])) for m, k in np.argwhere(near)]
+    return [(int(members[m]), int(partners[k]), int(listed[k]) >> 2 * int(m) & 3) for m, k in np.argwhere(near)]
 
 
 SPREAD = math.sqrt(CLUSTER) * (1.0 + 1e-9)

@@ -198,6 +198,7 @@ class EmbeddedPlan:
 
     embedded: tuple[EmbeddingPlan, ...]
     needs_velocities: bool = False
+    special: bool = False
 
     @property
     def cutoff(self) -> float:

@@ -133,6 +133,7 @@ class FieldsPlan:
     fields: tuple[FieldPlan, ...]
     cutoff: float = 0.0
     needs_velocities: bool = False
+    special: bool = False
 
     def stages(self, slots: Any, team: Team) -> Sequence[Stage]:
         """One for each."""

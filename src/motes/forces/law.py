@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 
 from motes.core.frozen import Frozen
-from motes.core.state import Array, Floats, Integers, PairList, State
+from motes.core.state import Array, Floats, Integers, PairList, State, TupleList
 from motes.core.threads import Team
 from motes.errors import ParticleError
 from motes.formulas.bind import Names
@@ -82,6 +82,10 @@ class Stage(ABC):
     """The column of which ghosts gathered something that must go home afterwards."""
     refresh: tuple[str, ...] = ()
     """The columns that ghosts must know afterwards."""
+    members: Integers | None = None
+    """Tuples of ids whose places it must know, (M, k)."""
+    tuples: TupleList | None = None
+    """Those of this region, found with every list."""
     sum: int | None = None
     """The number of the quantum of what it adds up for each particle, if it does so."""
     outside: ClassVar[bool] = False
@@ -110,6 +114,10 @@ class Plan(Protocol):
     @property
     def needs_velocities(self) -> bool:
         """Whether forces depend on velocities, so that ghosts must know them at every step."""
+
+    @property
+    def special(self) -> bool:
+        """Whether pairs that are a few bonds apart are not like all others."""
 
     def stages(self, slots: Any, team: Team) -> Sequence[Stage]:
         """What a rank does of it, in this order."""
@@ -157,6 +165,10 @@ class BoundInteraction(ABC):
     def reach(self) -> float:
         """The largest distance of two particles that feel each other; 0 if none do."""
 
+    def partners(self, _number: int) -> set[int]:
+        """The ids of those whom a particle feels wherever they are."""
+        return set()
+
     @property
     def horizon(self) -> float:
         """How far around a particle its force depends on others."""
@@ -197,6 +209,11 @@ class Interaction(Frozen):
     """Makes one from a formula as text, of which nothing is ever executed."""
     seed: int | None = None
     """Of its noise, if it has any."""
+
+    @property
+    def topology(self) -> tuple[str, ...]:
+        """The kinds of tuples it is about: bonds, angles."""
+        return ()
 
     @property
     def has_energy(self) -> bool:

@@ -11,18 +11,20 @@ import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from motes.core.checks import ByTypes
+from motes.core.checks import ByTypes, Weights, numbers
 from motes.core.frozen import FrozenMapping, shown
 from motes.core.state import Floats, Integers
+from motes.core.tuples import special_pairs
 from motes.core.words import known_keywords, shortened
 from motes.errors import InputError
 from motes.forces import oracle
-from motes.forces.cluster_kernel import Term
+from motes.forces.cluster_kernel import ORDINARY, Term
 from motes.forces.clusters import ClusterPlan, plan_clusters
 from motes.forces.law import BoundInteraction, Interaction, Surroundings
 from motes.forces.pair_function import PairFunction, checked_cutoff, kept_cutoff, parsed, traced
@@ -52,6 +54,8 @@ class BoundPair(BoundInteraction):
         attributes: the particle attributes a whose values a_i and a_j occur, sorted.
         cutoff: one number, or a table of shape (T, T).
         shift: what is subtracted so that the energy ("energy"), or energy and force ("force"), end at 0.
+        special: weights of pairs that are 1, 2 and 3 bonds apart.
+        bonds: between whom, if that matters.
     """
 
     name: str
@@ -61,6 +65,8 @@ class BoundPair(BoundInteraction):
     attributes: tuple[str, ...]
     cutoff: float | Array
     shift: Shift | None
+    special: tuple[float, float, float] = ORDINARY
+    bonds: Integers | None = None
 
     @property
     def reach(self) -> float:
@@ -71,7 +77,15 @@ class BoundPair(BoundInteraction):
         """Formula and numbers."""
         cutoff = np.asarray(self.cutoff).tolist()
         tables = sorted((name, table.tolist()) for name, table in self.tables.items())
-        return "pair", self.energy.key, (sorted(self.uniform.items()), tables), self.attributes, cutoff, self.shift
+        return (
+            "pair",
+            self.energy.key,
+            (sorted(self.uniform.items()), tables),
+            self.attributes,
+            cutoff,
+            self.shift,
+            *([] if self.special == ORDINARY else [self.special]),
+        )
 
     def force_on(self, surroundings: Surroundings) -> Floats:
         """Of all neighbours together."""
@@ -80,13 +94,28 @@ class BoundPair(BoundInteraction):
         alone = {name: np.array([value]) for name, value in surroundings.particle.items()}
         zero, every = np.zeros(len(distances), int), np.arange(len(distances))
         force = oracle.force_between(self, (alone, zero), (around, every), distances)
+        force = self._weighted(force, alone["id"][zero], around["id"])
         with np.errstate(all="ignore"):
             total: Floats = -(force / distances * apart).sum(axis=1)
         return total
 
     def forces_between(self, rows: Mapping[str, Array], one: Integers, other: Integers, distances: Floats) -> Floats:
         """Positive if the two push each other away; 0 beyond the cutoff."""
-        return oracle.force_between(self, (rows, one), (rows, other), distances)
+        force = oracle.force_between(self, (rows, one), (rows, other), distances)
+        return self._weighted(force, rows["id"][one], rows["id"][other])
+
+    @cached_property
+    def _weights(self) -> dict[tuple[int, int], float]:
+        """Of special pairs, by their ids."""
+        pairs = [] if self.bonds is None else special_pairs(self.bonds).tolist()
+        return {(min(i, j), max(i, j)): self.special[apart - 1] for i, j, apart in pairs}
+
+    def _weighted(self, force: Floats, ones: Array, others: Array) -> Floats:
+        """Forces between particles of these ids, of bonded ones as much as they count."""
+        ends = zip(np.minimum(ones, others).tolist(), np.maximum(ones, others).tolist(), strict=True)
+        weight = np.array([self._weights.get(pair, 1.0) for pair in ends])
+        with np.errstate(invalid="ignore"):
+            return np.where(weight == 0.0, 0.0, weight * force)
 
     def code(self) -> PairCode:
         """Straight-line code of force and energy; InputError if it is not what the formula says."""
@@ -103,7 +132,7 @@ class BoundPair(BoundInteraction):
     def term(self) -> Term:
         """What it is in a kernel."""
         key = f"{self.energy.key} shift={self.shift}"
-        return Term(key, self.uniform, self.tables, self.attributes, self.cutoff, self.code)
+        return Term(key, self.uniform, self.tables, self.attributes, self.cutoff, self.code, special=self.special)
 
     @classmethod
     def plan(cls, bound: Sequence[BoundPair], names: Names) -> ClusterPlan:
@@ -120,6 +149,8 @@ class Pair(Interaction):
         function: energy(r, ...), of the distance and of parameters that are matched by name. NumPy functions work
             inside. It is differentiated and compiled, so it must be a formula.
         cutoff: the distance beyond which the energy is zero: a number, or a table by type.
+        special_bonds: weights of pairs that are 1, 2 and 3 bonds apart along the shortest way, as (0, 0, 0.5); all
+            are 1 unless told otherwise.
         shift: None cuts the function off, "energy" subtracts its value at the cutoff, "force" also its slope.
         **parameters_given: a number; a table by type, {("A", "B"): 1.2, ...}, or a square array in the order of the
             particles' type_names; or ``motes.mix(attribute, rule)``. A parameter named cutoff is the cutoff. One that
@@ -135,7 +166,12 @@ class Pair(Interaction):
 
     @known_keywords
     def __init__(
-        self, function: Callable[..., Any], cutoff: ByTypes, shift: Shift | None = None, **parameters_given: Any
+        self,
+        function: Callable[..., Any],
+        cutoff: ByTypes,
+        shift: Shift | None = None,
+        special_bonds: Weights = ORDINARY,
+        **parameters_given: Any,
     ) -> None:
         if isinstance(function, str):
             raise InputError(f"Pair takes a function; for the text {function!r} use Pair.from_expression")
@@ -145,35 +181,51 @@ class Pair(Interaction):
         }
         short = getattr(function, "__name__", type(function).__name__)
         written = PairFunction(describe(function), ("r",), needed, traced(function, ("r",)), parameters_given)
-        self._set(written, short, cutoff, shift, function.last if isinstance(function, Table) else math.inf)
+        last = function.last if isinstance(function, Table) else math.inf
+        self._set(written, short, cutoff, shift, special_bonds, last)
 
     @classmethod
     @known_keywords
-    def from_expression(cls, text: str, cutoff: ByTypes, shift: Shift | None = None, **parameters_given: Any) -> Self:
+    def from_expression(
+        cls,
+        text: str,
+        cutoff: ByTypes,
+        shift: Shift | None = None,
+        special_bonds: Weights = ORDINARY,
+        **parameters_given: Any,
+    ) -> Self:
         """The same from text such as "k*(r - a)**2/2", of which nothing is ever executed."""
         pair = cls.__new__(cls)
         names, short = expression_parameters(text), shortened(text)
         written = PairFunction(short, ("r",), dict.fromkeys(names, True), parsed(text, ("r",), names), parameters_given)
-        pair._set(written, short, cutoff, shift)
+        pair._set(written, short, cutoff, shift, special_bonds)
         pair._seal()
         return pair
 
     def __repr__(self) -> str:
-        shift = {} if self.shift is None else {"shift": self.shift}
-        return shown(self, self._short, cutoff=self.cutoff, **shift, **self.parameters)
+        more: dict[str, Any] = {} if self.shift is None else {"shift": self.shift}
+        more |= {} if self.special_bonds == ORDINARY else {"special_bonds": self.special_bonds}
+        return shown(self, self._short, cutoff=self.cutoff, **more, **self.parameters)
 
     def _set(
-        self, function: PairFunction, short: str, cutoff: Any, shift: Shift | None, last: float = math.inf
-    ) -> None:
+        self, function: PairFunction, short: str, cutoff: Any, shift: Shift | None,
+        special_bonds: Any, last: float = math.inf,
+    ) -> None:  # fmt: skip
         if shift not in SHIFTS:
             raise InputError(f"{function.name}: shift must be None, 'energy' or 'force', not {shift!r}")
         self.name = function.name
         self.cutoff = kept_cutoff(function.name, cutoff)
         self.shift = shift
+        self.special_bonds = _weights(function.name, special_bonds)
         self.parameters = FrozenMapping(function.given, self._instead)
         self._function = replace(function, given=self.parameters)
         self._short = short
         self._last = last
+
+    @property
+    def topology(self) -> tuple[str, ...]:
+        """Bonds, if bonded pairs are not like all others."""
+        return () if self.special_bonds == ORDINARY else ("bonds",)
 
     def bind(self, names: Names) -> BoundPair:
         """The interaction between particles of these types with these attributes."""
@@ -183,4 +235,17 @@ class Pair(Interaction):
                 f"{self.name}: cutoff {np.max(cutoff):g} lies beyond the table's last point, {self._last:g}"
             )
         found = self._function.bind(names, cutoff)
-        return BoundPair(self.name, found.formula, found.uniform, found.tables, found.attributes, cutoff, self.shift)
+        bonds = names.topology["bonds"].members if "bonds" in names.topology else None
+        special = ORDINARY if bonds is None or len(bonds) == 0 else self.special_bonds
+        parameters = found.uniform, found.tables, found.attributes
+        return BoundPair(self.name, found.formula, *parameters, cutoff, self.shift, special, bonds)
+
+
+def _weights(name: str, weights: Any) -> tuple[float, float, float]:
+    """Three numbers of at least 0."""
+    found = numbers(f"{name}: special_bonds", weights)
+    if found.shape != (3,) or not (np.isfinite(found) & (found >= 0)).all():
+        wanted = "three numbers of at least 0, such as (0, 0, 0.5)"
+        raise InputError(f"{name}: special_bonds must be {wanted}, not {weights!r}")
+    first, second, third = found.tolist()
+    return first, second, third

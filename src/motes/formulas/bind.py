@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from motes.core.box import Boundary
 from motes.core.checks import number, numbers
+from motes.core.tuples import Topology
 from motes.core.words import did_you_mean
 from motes.errors import InputError
 from motes.formulas.closure import record_with_numbers
@@ -33,7 +34,7 @@ MASS = "mass"
 
 @dataclass(frozen=True)
 class Names:
-    """What a function can be about: the boundary along each axis, the types, and the particles' attributes.
+    """What a function can be about: the boundary along each axis, the types, attributes, bonds and angles.
 
     Of each attribute there are some values at least, among them the smallest and the largest.
     """
@@ -41,6 +42,7 @@ class Names:
     boundary: tuple[Boundary, ...]
     type_names: tuple[Label, ...]
     attributes: Mapping[str, Array]
+    topology: Topology = field(default_factory=dict)
 
     @property
     def dimensions(self) -> int:
@@ -134,6 +136,7 @@ def bind(
     given: Mapping[str, Any],
     names: Names,
     coordinates: Sequence[str] | None = None,
+    types: str = "type",
 ) -> Bound:
     """Resolve the names of a function.
 
@@ -144,6 +147,7 @@ def bind(
         given: numbers, and tables by type, by name.
         names: what else there is.
         coordinates: the names that need no value; those of a place and the time unless told otherwise.
+        types: what messages call the types, of which tables have numbers.
     """
     own, places = (MASS, *names.attributes), names.coordinates if coordinates is None else coordinates
     known = [word for word in needed if word in given or word in places or word in own]
@@ -152,7 +156,7 @@ def bind(
             raise InputError(f"{name}: {_unknown(word, names.dimensions, places, (*places, *given, *own))}")
     traced, held = formulas(known, {*COORDINATES, *places, *given, *own})
     values: dict[str, float | Array] = {
-        word: by_type(f"{name}: {word}", value, names.type_names) for word, value in given.items()
+        word: by_type(f"{name}: {word}", value, names.type_names, types) for word, value in given.items()
     }
     values |= held
     single = {word: value for word, value in values.items() if isinstance(value, float)}
@@ -177,15 +181,15 @@ def _unknown(word: str, dimensions: int, places: Sequence[str], known: Sequence[
     )
 
 
-def by_type(name: str, value: Any, type_names: Sequence[Label]) -> float | Array:
+def by_type(name: str, value: Any, type_names: Sequence[Label], types: str = "type") -> float | Array:
     """A number, or one for each type, shape (T,); if all are the same, a number."""
     if isinstance(value, Mapping):
         for label in value:
             if label not in type_names:
-                raise InputError(f"{name}: unknown type {label!r}; the particles have {_list(type_names)}")
+                raise InputError(f"{name}: unknown {types} {label!r}; the particles have {_list(type_names)}")
         for label in type_names:
             if label not in value:
-                raise InputError(f"{name}: the table has no value for the type {label!r}")
+                raise InputError(f"{name}: the table has no value for the {types} {label!r}")
         table = np.array([number(f"{name} of {label!r}", value[label]) for label in type_names])
     elif np.ndim(value) == 0:
         return number(name, value)
@@ -193,8 +197,8 @@ def by_type(name: str, value: Any, type_names: Sequence[Label]) -> float | Array
         table = numbers(name, value)
         if table.shape != (len(type_names),):
             raise InputError(
-                f"{name}: expected one number, or one for each of the {len(type_names)} types; got shape {table.shape}"
-                " (what differs from particle to particle is an attribute of motes.Particles)"
+                f"{name}: expected one number, or one for each of the {len(type_names)} {types}s; got shape "
+                f"{table.shape} (what differs from particle to particle is an attribute of motes.Particles)"
             )
         if not np.isfinite(table).all():
             raise InputError(f"{name}: expected finite numbers, got {table.tolist()}")

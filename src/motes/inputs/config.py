@@ -292,6 +292,7 @@ _CHECKED = {
     checks.NotNegative: NotNegative,
     checks.Seed: Seed,
     checks.ByParticle: Annotated[Any, BeforeValidator(as_friction)],
+    checks.Weights: Annotated[list[NotNegative], Field(min_length=3, max_length=3)],
     checks.ByTypes: Annotated[Any, BeforeValidator(as_cutoff)],
 }
 """How input files check what the annotations of a constructor ask for; other types are checked as they are."""

@@ -23,6 +23,7 @@ from motes.core.state import CLUSTER, Array, Chunk, Floats, Integers, PairList, 
 from motes.core.threads import Team
 from motes.exact.arithmetic import fma, from_bits, to_bits
 from motes.neighbors.cells import Grid, bin_of, bound_clusters, bound_columns, fill_slots, find_cells, make_grid
+from motes.neighbors.tuples import SpecialPairs
 
 CHUNKS_PER_THREAD = 16
 SMALLEST_CHUNK = 96
@@ -171,11 +172,12 @@ def farthest_move(begin: int, end: int, positions: Floats, reference: Floats) ->
 class NeighborList:
     """Finds pairs within cutoff + skin, and knows when they must be found anew."""
 
-    def __init__(self, cutoff: float, skin: float, team: Team) -> None:
+    def __init__(self, cutoff: float, skin: float, team: Team, specials: SpecialPairs | None = None) -> None:
         self.cutoff = cutoff
         self.skin = skin
         self.team = team
         self.pairs = PairList()
+        self._specials = specials
         self._reference: Floats = np.zeros((0, 0))
         self._per_cluster = 80.0
 
@@ -216,6 +218,8 @@ class NeighborList:
         self._fill(state, points, grid)
         self.place(state)
         self._search(grid)
+        if self._specials is not None:
+            self._specials.mark(state, self.pairs)
 
     def place(self, state: State) -> None:
         """Bring the positions of this step into the slots."""

@@ -59,6 +59,23 @@ class Frame:
         return self._known[name]
 
     @property
+    def topology(self) -> Any:
+        """Bonds and angles, their types and the labels of these, by their kind."""
+        return self._simulation.topology
+
+    @property
+    def bonds(self) -> Integers:
+        """Pairs of ids, (B, 2)."""
+        members: Integers = self._simulation.bonds
+        return members
+
+    @property
+    def angles(self) -> Integers:
+        """Ids, (A, 3), the corner in the middle."""
+        members: Integers = self._simulation.angles
+        return members
+
+    @property
     def step(self) -> int:
         """Steps done since the simulation began."""
         return self._step

@@ -13,7 +13,7 @@ that readers refuse; resumed from a checkpoint, the run first makes it whole (se
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -23,6 +23,7 @@ import numpy as np
 from motes.core.box import BOUNDARIES, Box
 from motes.core.durable import sync_folder
 from motes.core.state import Array
+from motes.core.tuples import Tuples
 from motes.core.words import known_keywords
 from motes.errors import InputError, RunError
 from motes.observers.extent import Extent
@@ -195,14 +196,12 @@ class Trajectory(Observer):
 def chunks(frame: Frame, floats: type[np.floating[Any]]) -> dict[str, Array]:
     """A snapshot by the names that the GSD schema gives its parts."""
     box, attributes = frame.box, dict(frame.attributes)
-    names = [str(name).encode() for name in frame.type_names]
-    width = max(map(len, names)) + 1
     parts: dict[str, Any] = {
         "configuration/step": np.array([frame.step], np.uint64),
         "configuration/dimensions": np.array([box.dimensions], np.uint8),
         "configuration/box": np.array([*_three(box.lengths), 0.0, 0.0, 0.0], floats),
         "particles/N": np.array([len(frame)], np.uint32),
-        "particles/types": np.array(names, f"S{width}").view(np.int8).reshape(len(names), width),
+        "particles/types": _names(frame.type_names),
         "particles/typeid": frame.types.astype(np.uint32),
         "particles/mass": frame.mass.astype(floats),
         "particles/position": _three(frame.positions - (box.origin + box.lengths / 2)).astype(floats),
@@ -220,7 +219,28 @@ def chunks(frame: Frame, floats: type[np.floating[Any]]) -> dict[str, Array]:
         "log/boundary": _sides(box),
         "log/text_types": np.array([isinstance(frame.type_names[0], str)], np.uint8),
     }
+    for kind, tuples in frame.topology.items():
+        if len(tuples):
+            parts |= _tuples(kind, tuples, frame.ids)
     return {name: np.ascontiguousarray(values) for name, values in parts.items()}
+
+
+def _names(labels: Sequence[int | str]) -> Array:
+    """Labels as GSD has them: rows of bytes that end with 0."""
+    names = [str(label).encode() for label in labels]
+    width = max(map(len, names)) + 1
+    return np.array(names, f"S{width}").view(np.int8).reshape(len(names), width)
+
+
+def _tuples(kind: str, tuples: Tuples, ids: Array) -> dict[str, Any]:
+    """Bonds or angles between places in the order of ids."""
+    return {
+        f"{kind}/N": np.array([len(tuples)], np.uint32),
+        f"{kind}/types": _names(tuples.names),
+        f"{kind}/typeid": tuples.types.astype(np.uint32),
+        f"{kind}/group": np.searchsorted(ids, tuples.members).astype(np.int32),
+        f"log/text_{kind}": np.array([isinstance(tuples.names[0], str)], np.uint8),
+    }
 
 
 def _sides(box: Box) -> Array:

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from motes.core.box import AXES, Box
 from motes.core.checks import LARGEST, SMALLEST, number, numbers
 from motes.core.frozen import FrozenMapping, check_assignable
+from motes.core.tuples import WIDTHS, Label, Topology, Tuples, require_tuples
 from motes.core.words import did_you_mean, known_keywords
 from motes.errors import InputError
 from motes.exact.noise import check_seed
@@ -23,7 +24,8 @@ from motes.particles.recipes import Recipe, thermal_velocities
 # Arguments of a user's function are matched by name, and these names already mean something there.
 RESERVED_NAMES = ("x", "y", "z", "t", "r", "id", "type", "forces")
 # These mean something in the state of a run.
-_OWN_NAMES = ("self", "box", "positions", "velocities", "mass", "types", "ids", "images", "step", "time")
+_OWN_NAMES = ("self", "box", "positions", "velocities", "mass", "types", "ids", "images", "step", "time",
+              "bonds", "bond_types", "angles", "angle_types", "dihedrals", "dihedral_types")  # fmt: skip
 DEFAULT_TYPE = "A"
 MOST_IMAGES = 2**30
 """Edges of the box that a particle may have left behind at the start: files hold such numbers in 32 bits."""
@@ -38,6 +40,7 @@ class _Columns:
     mass: NDArray[np.float64]
     types: NDArray[np.int64]
     attributes: dict[str, NDArray[np.float64]]
+    topology: dict[str, Tuples]
 
 
 Scalar = TypeVar("Scalar", bound=np.generic)
@@ -77,6 +80,14 @@ class Particles:
     images
         Integers, shape (N, d): how many edges of the box each particle has left behind along periodic axes. Zeros by
         default. Unwrapped it is at positions + images * box.lengths, also where it is wrapped here or in a run.
+    bonds
+        Pairs of ids, shape (B, 2): which particles are bonded. What that means, a `motes.Bond` says.
+    bond_types
+        Labels, all of them integers or all of them text: one, or shape (B,). "A" by default.
+    angles
+        Ids, shape (A, 3): the particle in the middle is the corner.
+    angle_types
+        As bond_types.
     **attributes
         Further numbers of each particle (a charge, a diameter): one, or shape (N,).
 
@@ -105,6 +116,10 @@ class Particles:
         types: ArrayLike | None = None,
         ids: ArrayLike | None = None,
         images: ArrayLike | None = None,
+        bonds: ArrayLike | None = None,
+        bond_types: ArrayLike | None = None,
+        angles: ArrayLike | None = None,
+        angle_types: ArrayLike | None = None,
         **attributes: ArrayLike,
     ) -> None:
         if not isinstance(box, Box):
@@ -115,7 +130,7 @@ class Particles:
         names = _checked_ids(ids, len(given))
         codes, self.type_names = _coded_types(types, len(given))
         counted = _checked_images(images, given.shape)
-        columns = _Columns(names, given, counted, _read_only(np.zeros_like(given)), np.ones(len(given)), codes, {})
+        columns = _Columns(names, given, counted, _read_only(np.zeros_like(given)), np.ones(len(given)), codes, {}, {})
         self._columns: _Columns | None = columns
         self._require(np.isfinite(given), "positions", given, "finite coordinates")
         columns.positions = _read_only(self._inside(given))
@@ -124,6 +139,10 @@ class Particles:
         self._require(self.mass > 0, "mass", self.mass, "a positive mass")
         sound = (self.mass >= SMALLEST) & (self.mass <= LARGEST)
         self._require(sound, "mass", self.mass, f"a mass from {SMALLEST:.0e} to {LARGEST:.0e}")
+        columns.topology = {
+            "bonds": _tuples("bonds", bonds, bond_types, names),
+            "angles": _tuples("angles", angles, angle_types, names),
+        }
         columns.attributes = {name: self._attribute(name, values) for name, values in attributes.items()}
         if velocities is not None:
             self.velocities = velocities
@@ -164,6 +183,7 @@ class Particles:
                 _read_only(np.full(recipe.count, recipe.mass)),
                 _read_only(np.zeros(recipe.count, np.int64)),
                 {name: _read_only(np.full(recipe.count, value)) for name, value in recipe.attributes.items()},
+                {kind: Tuples.none(kind) for kind in WIDTHS},
             )
         return self._columns
 
@@ -196,6 +216,43 @@ class Particles:
     def attributes(self) -> Mapping[str, NDArray[np.float64]]:
         """Arrays of shape (N,) by name."""
         return FrozenMapping(self._made.attributes, "attributes are given to Particles(..., name=values)")
+
+    @property
+    def topology(self) -> Topology:
+        """Bonds and angles with their types and the labels of these, by their kind."""
+        if self.recipe is not None:
+            return {kind: Tuples.none(kind) for kind in WIDTHS}
+        return self._made.topology
+
+    @property
+    def bonds(self) -> NDArray[np.int64]:
+        """Shape (B, 2): pairs of ids."""
+        return self.topology["bonds"].members
+
+    @property
+    def bond_types(self) -> NDArray[np.int64]:
+        """Shape (B,): indices into `bond_type_names`."""
+        return self.topology["bonds"].types
+
+    @property
+    def bond_type_names(self) -> tuple[Label, ...]:
+        """The labels that occur, sorted."""
+        return self.topology["bonds"].names
+
+    @property
+    def angles(self) -> NDArray[np.int64]:
+        """Shape (A, 3): ids, the corner in the middle."""
+        return self.topology["angles"].members
+
+    @property
+    def angle_types(self) -> NDArray[np.int64]:
+        """Shape (A,): indices into `angle_type_names`."""
+        return self.topology["angles"].types
+
+    @property
+    def angle_type_names(self) -> tuple[Label, ...]:
+        """The labels that occur, sorted."""
+        return self.topology["angles"].names
 
     def __len__(self) -> int:
         return len(self._made.ids) if self.recipe is None else self.recipe.count
@@ -331,6 +388,22 @@ def _checked_ids(ids: ArrayLike | None, count: int) -> NDArray[np.int64]:
     return _read_only(array.astype(np.int64))
 
 
+def _tuples(kind: str, members: ArrayLike | None, types: ArrayLike | None, ids: NDArray[np.int64]) -> Tuples:
+    """Bonds or angles, all of them between these particles."""
+    one, width = kind.removesuffix("s"), WIDTHS[kind]
+    if members is None or np.size(members) == 0:
+        if types is not None and np.size(types):
+            raise InputError(f"{one}_types are given, but no {kind}")
+        return Tuples.none(kind)
+    array = np.asarray(members)
+    if array.ndim != 2 or array.shape[1] != width or array.dtype.kind not in "iu":
+        raise InputError(f"{kind}: expected ids of shape (M, {width}), got {array.dtype} of shape {array.shape}")
+    array = array.astype(np.int64)
+    require_tuples(kind, array, ids)
+    codes, names = _coded_types(types, len(array), f"{one}_types")
+    return Tuples(_read_only(array), codes, names)
+
+
 def _masses_by_type(masses: Mapping[Any, float], names: Sequence[Any]) -> list[float]:
     """In the order of the types. A label may be written as text where that leaves no doubt, as TOML wants it."""
     given = {str(label): mass for label, mass in masses.items()}
@@ -366,11 +439,11 @@ def _checked_images(images: ArrayLike | None, shape: tuple[int, ...]) -> NDArray
     return array.astype(np.int64)
 
 
-def _coded_types(types: ArrayLike | None, count: int) -> tuple[NDArray[np.int64], tuple[Any, ...]]:
+def _coded_types(types: ArrayLike | None, count: int, what: str = "types") -> tuple[NDArray[np.int64], tuple[Any, ...]]:
     """Codes, and the sorted labels that they stand for."""
     labels = _labels(DEFAULT_TYPE if types is None else types)
     if labels.shape not in {(), (count,)}:
-        raise InputError(f"types: expected one label or {count}, got shape {labels.shape}")
+        raise InputError(f"{what}: expected one label or {count}, got shape {labels.shape}")
     names, codes = np.unique(np.broadcast_to(labels, count), return_inverse=True)
     return _read_only(codes.astype(np.int64)), tuple(names.tolist())
 

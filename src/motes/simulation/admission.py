@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from motes.core.box import Box
+from motes.core.tuples import Topology
 from motes.engine.step import Extremes
 from motes.errors import InputError
 from motes.forces import LAWS, Interaction
@@ -49,6 +50,24 @@ def check_types(integrator: object, interactions: object) -> None:
             )
 
 
+def check_special(box: Box, cutoff: float) -> None:
+    """Raise an InputError where two images of a bonded pair could both be within the cutoff."""
+    edges = box.lengths[box.periodic]
+    if (edges < 2 * cutoff).any():
+        raise InputError(
+            f"special_bonds need a box whose periodic edges are at least twice the cutoff, {2 * cutoff:g}, and one is "
+            f"{edges.min():g}: of a bonded pair two images could be within the cutoff"
+        )
+
+
+def warn_of_unfelt(topology: Topology, interactions: Sequence[Interaction]) -> None:
+    """A line about bonds and angles that no interaction is about."""
+    felt = {kind for one in interactions for kind in one.topology}
+    kinds = [f"{len(tuples)} {kind}" for kind, tuples in topology.items() if len(tuples) and kind not in felt]
+    if kinds and interactions:
+        warnings.warn(f"the particles have {' and '.join(kinds)}, and no interaction is about them", stacklevel=4)
+
+
 def first_moment(
     particles: Particles, integrator: Integrator, interactions: Sequence[Interaction]
 ) -> tuple[int, float]:
@@ -80,13 +99,13 @@ def check_speed(speed: float, integrator: Integrator, stride: float) -> None:
         )
 
 
-def overlap(extremes: Extremes, dt: float, cutoff: float, downhill: bool) -> str | None:
+def overlap(extremes: Extremes, dt: float, cutoff: float, length: float, downhill: bool) -> str | None:
     """Why no run can follow the forces between these particles, if that is so; downhill: whether forces have an energy,
-    so that there is a way to part the particles."""
+    so that there is a way to part the particles; length: the cutoff, or without one the mean distance of particles."""
     move = 0.5 * extremes.push * dt * dt
-    if extremes.inside < extremes.outside or move <= FIRST_MOVE * cutoff:
+    if extremes.inside < extremes.outside or move <= FIRST_MOVE * length:
         return None
-    part = f"{move / cutoff:.0%} of the cutoff"
+    part = f"{move / length:.0%} of the cutoff" if cutoff else f"{move / length:.0%} of their mean distance"
     far = f"the forces at the start would move a particle by {move:.3g} in the first step, {part}"
     if not downhill:
         return f"{far}: use a smaller dt, or weaker forces"

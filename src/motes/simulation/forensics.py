@@ -191,7 +191,20 @@ class Witness:
         )
         apart = self._positions(found)
         others = (found["id"] != particle["id"]) | (apart != 0).any(axis=0)
-        return {name: values[others] for name, values in found.items()}
+        around = {name: values[others] for name, values in found.items()}
+        return self._with_partners(particle, around)
+
+    def _with_partners(self, particle: Mapping[str, Any], around: dict[str, Array]) -> dict[str, Array]:
+        """And those to whom the particle is bound, by their nearest images, unless they are there already."""
+        partners = set().union(*(law.partners(int(particle["id"])) for law in self.interactions))
+        far = sorted(partners - set(around["id"].tolist()))
+        if not far:
+            return around
+        rows = self._columns(self.engine.ask(queries.find, far))
+        here = np.array([[particle[axis]] for axis in self._axes], float)
+        for axis, apart in zip(self._axes, self._nearest(self._positions(rows) - here), strict=True):
+            rows[axis] = apart
+        return {name: np.concatenate([values, rows[name]]) for name, values in around.items()}
 
     def _positions(self, rows: Mapping[str, Array]) -> Floats:
         positions: Floats = np.array([rows[axis] for axis in self._axes], float)
@@ -199,13 +212,18 @@ class Witness:
 
     def _distances(self, rows: Mapping[str, Array], one: Integers, other: Integers) -> Floats:
         """Between the nearest images."""
-        box, positions = self.outline.box, self._positions(rows)
-        apart = positions[:, one] - positions[:, other]
-        lengths = np.where(box.periodic, box.lengths, np.inf)[:, None]
-        with np.errstate(invalid="ignore"):
-            apart -= np.where(np.isfinite(lengths), lengths, 0.0) * np.rint(apart / lengths)
+        positions = self._positions(rows)
+        apart = self._nearest(positions[:, one] - positions[:, other])
         distances: Floats = np.sqrt((apart**2).sum(axis=0))
         return distances
+
+    def _nearest(self, apart: Floats) -> Floats:
+        """Displacements (d, n) to the nearest images."""
+        box = self.outline.box
+        lengths = np.where(box.periodic, box.lengths, np.inf)[:, None]
+        with np.errstate(invalid="ignore"):
+            nearest: Floats = apart - np.where(np.isfinite(lengths), lengths, 0.0) * np.rint(apart / lengths)
+        return nearest
 
     def _inside(self, particle: Mapping[str, Any]) -> dict[str, float]:
         """Where a particle is, in the box, as users count."""

@@ -12,6 +12,7 @@ import numpy as np
 from motes.core.box import Box
 from motes.core.frozen import read_only
 from motes.core.state import Array, Floats, Integers, Quanta
+from motes.core.tuples import Topology
 from motes.engine import queries
 from motes.engine.failures import StoppedError
 from motes.engine.starts import Outline
@@ -144,6 +145,21 @@ class Readings:
     def type_names(self) -> tuple[Any, ...]:
         """The names of the types."""
         return self._outline.type_names
+
+    @property
+    def topology(self) -> Topology:
+        """Bonds and angles, their types and the labels of these, by their kind."""
+        return self._outline.topology
+
+    @property
+    def bonds(self) -> Integers:
+        """Pairs of ids, (B, 2)."""
+        return self._outline.topology["bonds"].members
+
+    @property
+    def angles(self) -> Integers:
+        """Ids, (A, 3), the corner in the middle."""
+        return self._outline.topology["angles"].members
 
     def _wrapped(self) -> Floats:
         """Positions, (N, d), wrapped into the box along periodic axes."""

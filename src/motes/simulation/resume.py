@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from motes.core.tuples import WIDTHS, Tuples
 from motes.core.words import known_keywords
 from motes.engine.starts import Outline, Saved
 from motes.errors import InputError
@@ -23,6 +24,7 @@ from motes.simulation.records import (
     records_of,
 )
 from motes.simulation.simulation import Simulation
+from motes.storage.columns import read_tuples
 from motes.storage.folder import open_checkpoint
 from motes.storage.manifest import Manifest
 
@@ -62,10 +64,13 @@ def resume(
     return simulation
 
 
-def outline_of(manifest: Manifest) -> Outline:
-    """What is known of the particles of a checkpoint."""
+def outline_of(place: Path, manifest: Manifest) -> Outline:
+    """What is known of the particles of a checkpoint that has been verified."""
+    topology = {kind: Tuples.none(kind) for kind in WIDTHS}
+    for kind, record in manifest.topology.items():
+        topology[kind] = read_tuples(place, record.file, record.names)
     attributes = {name: np.array(ends) for name, ends in manifest.attributes.items()}
-    return Outline(manifest.box.box(), manifest.type_names, attributes, manifest.particles)
+    return Outline(manifest.box.box(), manifest.type_names, attributes, manifest.particles, topology)
 
 
 def from_manifest(
@@ -78,7 +83,7 @@ def from_manifest(
     communicator: Any = None,
 ) -> Simulation:
     """The simulation at the moment of the checkpoint, without its observers."""
-    outline = outline_of(manifest)
+    outline = outline_of(place, manifest)
     integrator = integrator or integrator_from(manifest.integrator)
     check_types(integrator, interactions)
     check_integrator(manifest.integrator, record_of_integrator(integrator, outline))

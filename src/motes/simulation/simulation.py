@@ -24,6 +24,7 @@ from motes.core.progress import compiling, progress_bar, run_watcher, steps_unti
 from motes.core.state import Array, Floats, Integers, State, Timeline
 from motes.core.streams import warn
 from motes.core.threads import Team
+from motes.core.tuples import labels_of, special_pairs
 from motes.core.words import known_keywords
 from motes.decomposition.grid import check_images
 from motes.engine import queries
@@ -39,7 +40,15 @@ from motes.observers.frame import Frame
 from motes.observers.schedule import Handle, Observer, Schedule
 from motes.particles.particles import Particles
 from motes.ranks.conductor import Ranks, check_travels, ranks_of
-from motes.simulation.admission import check_speed, check_types, chosen_skin, first_moment, overlap
+from motes.simulation.admission import (
+    check_special,
+    check_speed,
+    check_types,
+    chosen_skin,
+    first_moment,
+    overlap,
+    warn_of_unfelt,
+)
 from motes.simulation.assignment import Attributes, checked_columns
 from motes.simulation.forensics import Witness
 from motes.simulation.minimize import INTERRUPTED, Minimized, minimize
@@ -47,9 +56,9 @@ from motes.simulation.noise_trail import noise_of
 from motes.simulation.readings import Readings, degrees_of_freedom
 from motes.simulation.records import own_version, record_of_integrator, records_of
 from motes.simulation.rescue import Rescue
-from motes.storage.columns import ColumnFile, file_name
+from motes.storage.columns import ColumnFile, file_name, write_tuples
 from motes.storage.folder import new_checkpoint, place_of
-from motes.storage.manifest import BoxRecord, InputRecord, InteractionRecord, Manifest, write_manifest
+from motes.storage.manifest import BoxRecord, InputRecord, InteractionRecord, Manifest, TuplesRecord, write_manifest
 
 ASSIGNABLE = "what can be assigned are integrator, positions, velocities, mass and attributes[name], each as a whole"
 MOST_STEPS = 2**47
@@ -97,6 +106,7 @@ class Simulation(Readings):
             begun = step * integrator.dt
         timeline, start, ranks = Timeline(integrator.dt, step, begun), start_of(particles), ranks_of(communicator)
         self._communicator = communicator
+        warn_of_unfelt(particles.topology, interactions)
         with compiling(integrator, interactions):
             self._set_up(
                 Outline.of(particles), integrator, interactions, threads, skin, start, step, timeline, {}, ranks
@@ -134,11 +144,16 @@ class Simulation(Readings):
         cutoff = max((one.cutoff for one in laws), default=0.0)
         width = chosen_skin(skin, cutoff, outline.box)
         check_images(outline.box, cutoff + width if cutoff else 0.0, outline.count)
+        bonds = outline.topology["bonds"].members
+        specials = None
+        if any(law.special for law in laws):
+            check_special(outline.box, cutoff)
+            specials = special_pairs(bonds)
         threads = Team(threads, ranks.cores).threads
         if threads > ranks.cores:
             warn_of_more(f"{threads} threads of a rank", ranks.cores, "fewer threads are faster")
         plan = Plan(
-            outline.box, integrator.bind(outline.names), laws, width, threads, step, timeline, memory,
+            outline.box, integrator.bind(outline.names), laws, specials, width, threads, step, timeline, memory,
             degrees_of_freedom(outline, integrator, interactions),
         )  # fmt: skip
         engine, known = ranks.build(plan, start), outline.brief()
@@ -162,7 +177,12 @@ class Simulation(Readings):
             raise InputError(self._unfit(stopped.failure)) from None
         check_speed(extremes.speed, self._integrator, self._plan.stride)
         downhill = all(one.has_energy for one in self._interactions)
-        self._refusal = overlap(extremes, self._integrator.dt, self._plan.cutoff, downhill)
+        self._refusal = overlap(extremes, self._integrator.dt, self._plan.cutoff, self._length, downhill)
+
+    @property
+    def _length(self) -> float:
+        """The cutoff, or without one the mean distance of particles."""
+        return self._plan.cutoff or float(self._outline.density ** (-1 / self.box.dimensions))
 
     def _unfit(self, failure: Failure) -> str:
         """What to say of particles that cannot begin."""
@@ -199,7 +219,7 @@ class Simulation(Readings):
         self._forget_moments()
         self._begin()
         self._refusal = INTERRUPTED
-        length = min(self._plan.cutoff or math.inf, self._outline.density ** (-1 / self.box.dimensions))
+        length = min(self._length, self._outline.density ** (-1 / self.box.dimensions))
         try:
             taken, largest = minimize(self._engine, length, tolerance, steps)
         except StoppedError as stopped:
@@ -357,8 +377,13 @@ class Simulation(Readings):
             for rank, (wrong, *_) in enumerate(answers):
                 if wrong:
                     raise OSError(wrong, f"{os.strerror(wrong)} ({file_name(rank)})")
+            topology = {
+                kind: TuplesRecord(file=write_tuples(place, kind, tuples), names=tuples.names)
+                for kind, tuples in self._outline.topology.items()
+                if len(tuples)
+            }
             files = tuple(ColumnFile(file_name(rank), *answer[1:]) for rank, answer in enumerate(answers))
-            write_manifest(place, self._manifest(folder, files))
+            write_manifest(place, self._manifest(folder, files, topology))
         return place_of(folder, self.step)
 
     @cached_property
@@ -366,7 +391,7 @@ class Simulation(Readings):
         """How the particles move and what they feel, as checkpoints keep it."""
         return record_of_integrator(self._integrator, self._outline), records_of(self._interactions, self._outline)
 
-    def _manifest(self, folder: Path, files: tuple[ColumnFile, ...]) -> Manifest:
+    def _manifest(self, folder: Path, files: tuple[ColumnFile, ...], topology: dict[str, TuplesRecord]) -> Manifest:
         outline = self._outline
         return Manifest(
             version=own_version(),
@@ -380,6 +405,7 @@ class Simulation(Readings):
             type_names=outline.type_names,
             attributes={name: (float(values[0]), float(values[-1])) for name, values in outline.attributes.items()},
             columns=tuple(self._engine.here.state.column_names),
+            topology=topology,
             integrator=self._records[0],
             interactions=self._records[1],
             skin=self._skin_given,
@@ -507,8 +533,10 @@ class Simulation(Readings):
         """The particles as they are, to make another simulation of, which goes on from this step and time."""
         types = np.array(self.type_names)[self.types]
         particles = Particles(
-            self.positions, self.box, self.velocities, self.mass, types, self.ids, self.images, **self.attributes
-        )
+            self.positions, self.box, self.velocities, self.mass, types, self.ids, self.images,
+            bonds=self.bonds, bond_types=labels_of(self._outline.topology["bonds"]),
+            angles=self.angles, angle_types=labels_of(self._outline.topology["angles"]), **self.attributes,
+        )  # fmt: skip
         particles.step, particles.time = self.step, self.time
         return particles
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from motes.core.durable import sync
 from motes.core.state import Array, Integers
+from motes.core.tuples import Tuples
 from motes.errors import InputError
 
 LITTLE = np.dtype("<i8")
@@ -40,6 +41,22 @@ class ColumnFile:
 def file_name(rank: int) -> str:
     """Of the particles of a rank."""
     return f"rank-{rank}.npy"
+
+
+def tuples_name(kind: str) -> str:
+    """Of the bonds, or the angles."""
+    return f"{kind}.npy"
+
+
+def write_tuples(folder: Path, kind: str, tuples: Tuples) -> ColumnFile:
+    """Write the ids and types of tuples into a new file, and wait until the disk has it."""
+    return write_columns(folder / tuples_name(kind), [*tuples.members.T, tuples.types])
+
+
+def read_tuples(folder: Path, file: ColumnFile, names: tuple[int | str, ...]) -> Tuples:
+    """The tuples of a file that has been verified."""
+    rows = read_rows(folder, [file], 0, file.particles)
+    return Tuples(np.ascontiguousarray(rows[:-1].T), rows[-1], names)
 
 
 def write_columns(path: Path, columns: Sequence[Array]) -> ColumnFile:

@@ -110,7 +110,7 @@ def read_checkpoint(place: Path) -> Manifest:
     manifest = read_manifest(place)
     if place != place_of(place.parent, manifest.step):
         raise InputError(f"{place / NAME} is of step {manifest.step}: it belongs to another checkpoint")
-    for file in manifest.files:
+    for file in (*manifest.files, *(record.file for record in manifest.topology.values())):
         verify(place, file)
     return manifest
 

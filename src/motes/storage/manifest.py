@@ -18,8 +18,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from motes.core.box import Box
 from motes.core.durable import sync
 from motes.core.state import FORCE_VELOCITY, Quanta, Timeline, column_names
+from motes.core.tuples import WIDTHS
 from motes.errors import InputError
-from motes.storage.columns import ColumnFile, file_name
+from motes.storage.columns import ColumnFile, file_name, tuples_name
 
 FORMAT = 2
 """Changes with every change that an older Motes could not read."""
@@ -59,6 +60,15 @@ class InteractionRecord(BaseModel):
     key: str
 
 
+class TuplesRecord(BaseModel):
+    """Tuples of one kind: the file of their ids and types, and the labels of these."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    file: ColumnFile
+    names: tuple[int | str, ...]
+
+
 class InputRecord(BaseModel):
     """The tables of an input file, and where it was, as seen from the folder of checkpoints."""
 
@@ -79,6 +89,7 @@ class Manifest(BaseModel):
         end: the step at which the run was to end.
         columns: the names of the rows of each file.
         attributes: the smallest and the largest value of each, in the order of their columns.
+        topology: bonds and angles, by their kind; a kind that is missing has none.
         integrator: its kind and parameters; empty if it holds a function and must be given anew.
         shown: whether all observers that were due at this step have been shown it.
         observers: what they need to go on, and how often they are shown a frame.
@@ -98,6 +109,7 @@ class Manifest(BaseModel):
     type_names: tuple[int | str, ...]
     attributes: dict[str, tuple[float, float]]
     columns: tuple[str, ...]
+    topology: dict[str, TuplesRecord]
     integrator: dict[str, Any]
     interactions: tuple[InteractionRecord, ...]
     skin: float | None
@@ -123,6 +135,8 @@ class Manifest(BaseModel):
             raise ValueError("what the integrator remembers is not finite")
         if list(self.columns) != column_names(self.box.box().dimensions, self.attributes, self.force_velocities):
             raise ValueError("the columns are not those of such particles")
+        if any(kind not in WIDTHS or record.file.name != tuples_name(kind) for kind, record in self.topology.items()):
+            raise ValueError("there are tuples of a kind that is not known")
         if not self.files or [file.name for file in self.files] != [file_name(rank) for rank in range(len(self.files))]:
             raise ValueError("the files are not those of ranks 0, 1 and so on")
         if self.particles != sum(file.particles for file in self.files):

@@ -67,7 +67,7 @@ def read(path: str | PathLike[str], box: Box | None = None, *, format: str | Non
     dimensions
         2 to read a flat world: what the file says of z is passed over.
     bonds
-        "ignore" to read the particles of a file with bonds, angles, ..., which Motes does not know.
+        "ignore" to leave out the bonds and angles of a file, and dihedrals and others, which Motes does not know.
 
     Columns of one number become attributes of their names, and image flags `images`. Positions outside a periodic box
     are wrapped. What cannot be an attribute is left out with a warning.

@@ -43,7 +43,8 @@ class Contents:
         mass: one for each particle; None if the file leaves it open, `without_mass` saying so if that is an error.
         atomic_numbers: (N,), if the types are these.
         attributes: by their names in the file, whether Particles can take these or not.
-        tuples: how many bonds, angles, ... the file has.
+        topology: ids (M, k) of the bonds and angles of the file, and a label for each, (M,).
+        tuples: how many of each other kind it has.
         dimensions: 2 for a flat world.
     """
 
@@ -60,6 +61,7 @@ class Contents:
     ids: NDArray[np.int64] | None = None
     images: NDArray[np.int64] | None = None
     attributes: dict[str, NDArray[Any]] = field(default_factory=dict)
+    topology: dict[str, tuple[NDArray[np.int64], NDArray[Any]]] = field(default_factory=dict)
     tuples: dict[str, int] = field(default_factory=dict)
     dimensions: int = 3
     step: int = 0
@@ -100,6 +102,7 @@ def particles_of(contents: Contents, wishes: Wishes) -> Particles:
         types=contents.types,
         ids=contents.ids,
         images=_images(contents, box),
+        **_tuples(contents, wishes),
         **_attributes(contents),
     )
     if contents.momenta is not None and contents.velocities is None:
@@ -116,8 +119,18 @@ def _refuse_bonds(contents: Contents, wishes: Wishes) -> None:
     if found and wishes.bonds is None:
         raise InputError(
             f"there are {' and '.join(found)} between the particles, which Motes does not know; "
-            'say bonds="ignore" to read the particles without them'
+            'say bonds="ignore" to read the particles without them, and without bonds and angles'
         )
+
+
+def _tuples(contents: Contents, wishes: Wishes) -> dict[str, NDArray[Any]]:
+    """Bonds and angles, unless they are not wanted."""
+    if wishes.bonds == "ignore":
+        return {}
+    found: dict[str, NDArray[Any]] = {}
+    for kind, (members, labels) in contents.topology.items():
+        found |= {kind: members, f"{kind.removesuffix('s')}_types": labels}
+    return found
 
 
 def _box(contents: Contents, wishes: Wishes) -> Box:

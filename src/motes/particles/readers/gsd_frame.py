@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from motes.core.box import BOUNDARIES
 from motes.core.checks import whole_number
+from motes.core.tuples import WIDTHS
 from motes.errors import InputError
 from motes.particles.readers.contents import ROUNDING, Contents, Edges
 from motes.particles.readers.gsd_file import GsdFile
@@ -22,7 +23,7 @@ from motes.particles.readers.rows import opened
 
 _MOST_STEPS = 2**53
 _SMALLEST_INDEX = -(2**31)
-_TUPLES = ("bonds", "angles", "dihedrals", "impropers", "constraints", "pairs")
+_UNKNOWN = ("dihedrals", "impropers", "constraints", "pairs")
 _ATTRIBUTES = "log/particles/"
 _ID = _ATTRIBUTES + "id"
 
@@ -87,6 +88,7 @@ def _contents(path: Path, frame: _Frame, number: int) -> Contents:
         raise InputError(f"configuration/dimensions: expected 2 or 3, got {dimensions}")
     edges = _edges(frame, dimensions)
     step, time = _moment(frame)
+    ids = frame.numbers(_ID, (frame.count, 1), 0, whole=True)[:, 0] if frame.find(_ID) is not None else None
     has_images = frame.find("particles/image") is not None
     return Contents(
         path,
@@ -94,11 +96,12 @@ def _contents(path: Path, frame: _Frame, number: int) -> Contents:
         edges,
         velocities=frame.numbers("particles/velocity", (frame.count, 3), 0.0).astype(np.float64),
         mass=frame.column("particles/mass"),
-        types=_types(frame),
-        ids=frame.numbers(_ID, (frame.count, 1), 0, whole=True)[:, 0] if frame.find(_ID) is not None else None,
+        types=_types(frame, "particles", frame.count),
+        ids=ids,
         images=frame.numbers("particles/image", (frame.count, 3), 0, whole=True) if has_images else None,
         attributes=_attributes(frame),
-        tuples={name: int(frame.numbers(f"{name}/N", (1, 1), 0, whole=True)[0, 0]) for name in _TUPLES},
+        topology={kind: _tuples(frame, kind, ids) for kind in WIDTHS if _how_many(frame, kind)},
+        tuples={kind: _how_many(frame, kind) for kind in _UNKNOWN},
         dimensions=dimensions,
         step=step,
         time=time,
@@ -127,18 +130,34 @@ def _attributes(frame: _Frame) -> dict[str, NDArray[Any]]:
     return {name: values for name, values in found.items() if values is not None}
 
 
-def _types(frame: _Frame) -> NDArray[Any]:
-    """A label for each particle: whole numbers, if all labels are such, but for those that Motes was given as text."""
-    names = frame.find("particles/types")
+def _how_many(frame: _Frame, kind: str) -> int:
+    """Tuples of a kind."""
+    return int(frame.numbers(f"{kind}/N", (1, 1), 0, whole=True)[0, 0])
+
+
+def _tuples(frame: _Frame, kind: str, ids: NDArray[Any] | None) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """The ids of bonds or angles, which the file names by their places, and a label for each."""
+    count = _how_many(frame, kind)
+    places = frame.numbers(f"{kind}/group", (count, WIDTHS[kind]), 0, whole=True).astype(np.int64)
+    if places.min() < 0 or places.max() >= frame.count:
+        raise InputError(f"{kind}/group: expected numbers from 0 to {frame.count - 1}, got {places.max()}")
+    return places if ids is None else ids.astype(np.int64)[places], _types(frame, kind, count)
+
+
+def _types(frame: _Frame, kind: str, count: int) -> NDArray[Any]:
+    """A label for each particle or tuple: whole numbers, if all labels are such, but for those that Motes was given as
+    text."""
+    names = frame.find(f"{kind}/types")
     labels = [b"A"] if names is None else [row.tobytes().partition(b"\0")[0] for row in names]
-    places = frame.numbers("particles/typeid", (frame.count, 1), 0, whole=True)[:, 0].astype(np.int64)
+    places = frame.numbers(f"{kind}/typeid", (count, 1), 0, whole=True)[:, 0].astype(np.int64)
     if places.min() < 0 or places.max() >= len(labels):
-        raise InputError(f"particles/typeid: expected numbers from 0 to {len(labels) - 1}, got {places.max()}")
+        raise InputError(f"{kind}/typeid: expected numbers from 0 to {len(labels) - 1}, got {places.max()}")
     try:
         words = [label.decode("utf-8") for label in labels]
     except UnicodeDecodeError as error:
-        raise InputError("particles/types: expected text in UTF-8") from error
-    as_text = frame.numbers("log/text_types", (1, 1), 0, whole=True)[0, 0]
+        raise InputError(f"{kind}/types: expected text in UTF-8") from error
+    flag = "log/text_types" if kind == "particles" else f"log/text_{kind}"
+    as_text = frame.numbers(flag, (1, 1), 0, whole=True)[0, 0]
     if not as_text and all(re.fullmatch("0|-?[1-9][0-9]{0,17}", word) for word in words):
         return np.array(list(map(int, words)))[places]
     return np.array(words)[places]

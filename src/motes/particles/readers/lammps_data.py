@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motes.core.checks import require_memory
+from motes.core.tuples import WIDTHS
 from motes.core.words import did_you_mean
 from motes.errors import InputError
 from motes.particles.readers.contents import Contents
@@ -73,7 +74,10 @@ _NEEDED_IF_COUNTED = (
     "Lines",
     "Triangles",
 )
-_TUPLES = ("bonds", "angles", "dihedrals", "impropers")
+_UNKNOWN = ("dihedrals", "impropers")
+_TUPLES = {"Bonds": "Bond", "Angles": "Angle"}
+"""Sections of tuples, and the word with which the section of their labels begins."""
+_MEMBERS = ("i", "j", "k")
 
 
 class _Heading(NamedTuple):
@@ -117,7 +121,8 @@ def read_lammps(path: Path, *, style: str | None = None) -> Contents:
         ids=atoms.table["id"],
         images=atoms.images(),
         attributes=atoms.attributes(),
-        tuples={name: header.counts.get(name, 0) for name in _TUPLES},
+        topology={name.lower(): _tuples(path, header, sections, name) for name in _TUPLES if name in sections},
+        tuples={name: header.counts.get(name, 0) for name in _UNKNOWN},
     )
 
 
@@ -135,7 +140,8 @@ def _read_sections(lines: Lines, header: Header, style: str | None) -> dict[str,
         heading = _Heading(keyword, hint, lines.number)
         counted = _SECTIONS[keyword]
         most = header.count(counted) if counted else None
-        sections[keyword] = _read_section(lines, heading, "Atom Type Labels" in sections, style, most)
+        of = _TUPLES.get(keyword, "Atom")
+        sections[keyword] = _read_section(lines, heading, f"{of} Type Labels" in sections, style, most)
         found = len(sections[keyword].table)
         if most is not None and found != most:
             rows = f"more than {most}" if found > most else found
@@ -178,8 +184,11 @@ def _columns(lines: Lines, heading: _Heading, kind_of_type: str, style: str | No
     """The columns of a section, some of which the first row decides, or None if it does not matter here."""
     if heading.keyword == "Masses":
         return {"type": kind_of_type, "mass": "f8"}
-    if heading.keyword == "Atom Type Labels":
+    if heading.keyword in {"Atom Type Labels", "Bond Type Labels", "Angle Type Labels"}:
         return {"type": "i4", "label": WORD}
+    if heading.keyword in _TUPLES:
+        members = _MEMBERS[: WIDTHS[heading.keyword.lower()]]
+        return {"id": "i8", "type": kind_of_type, **dict.fromkeys(members, "i8")}
     if heading.keyword not in {"Atoms", "Velocities"}:
         return None
     first = next(lines, "")
@@ -207,6 +216,29 @@ def _atom_style(path: Path, heading: _Heading, style: str | None, width: int) ->
         return "atomic"
     problem = f"unknown atom style {word!r}" if word else "the atom style is not named"
     return fail(path, heading.line, f"{problem}; write 'Atoms # style' or give the option style, one of {known}")
+
+
+def _tuples(
+    path: Path, header: Header, sections: dict[str, _Section], keyword: str
+) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """The ids of bonds or angles, and a number or a label for each."""
+    table, first_line = sections[keyword]
+    members = np.stack([table[name] for name in _MEMBERS[: WIDTHS[keyword.lower()]]], axis=-1).astype(np.int64)
+    word = _TUPLES[keyword]
+    count = header.count(f"{word.lower()} types")
+    labels: list[str] = []
+    if f"{word} Type Labels" in sections:
+        rows = sections[f"{word} Type Labels"].table
+        labels = rows["label"][np.argsort(rows["type"])].tolist()
+    numbers = {label: number for number, label in enumerate(labels, 1)}
+    types = table["type"]
+    if types.dtype.kind != "i":
+        words, places = np.unique(types, return_inverse=True)
+        types = np.array([numbers.get(one) or _small_number(one) for one in words.tolist()], np.int64)[places]
+    known = (types >= 1) & (types <= count)
+    if not known.all():
+        fail(path, first_line + int(np.argmin(known)), f"{keyword} has a type that is not one of 1 to {count}")
+    return members, np.array(labels)[types - 1] if labels else types.astype(np.int64)
 
 
 class _Atoms:

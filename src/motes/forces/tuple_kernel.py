@@ -1,0 +1,128 @@
+"""The source of a kernel of tuples: what each member of a bond or an angle feels, and the way from there to particles.
+
+Algorithm: a first loop goes through tuples and writes the force on each member, rounded to whole quanta, into an array
+of its own; all members but one get theirs by the formula, that one gets what is missing to zero. A second loop goes
+through particles, each of which adds up what it feels in the tuples it is a member of.
+
+Invariant: displacements are those of nearest images, exact on the grid of positions, so a tuple is the same wherever it
+is computed, and its forces add up to exactly zero.
+
+Disadvantage: positions are gathered one by one, so that the first loop is no vector code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from motes.core.box import AXES
+from motes.formulas.bind import Bound
+from motes.formulas.lines import header, indent
+
+LONGEST = 0.45
+"""Of an edge of the box: how long a member may be from the one before it, along a periodic axis."""
+
+
+@dataclass(frozen=True)
+class Body:
+    """What happens to one tuple.
+
+    Attributes:
+        lines: read the displacements d0x, d0y, ... of each member from the one before it (d0 of member 1 from 0), and
+            the parameters; and write u, the energy, virial, and the forces f{m}{axis} on the members below.
+        members: those whose forces the lines write; the other one gets what is missing to zero.
+        rest: that one.
+        functions: that the lines call, of motes.exact.functions.
+    """
+
+    lines: tuple[str, ...]
+    members: tuple[int, ...]
+    rest: int
+    functions: tuple[str, ...]
+
+    @property
+    def width(self) -> int:
+        """How many members a tuple has."""
+        return len(self.members) + 1
+
+
+def tuple_source(bound: Bound, body: Body, periodic: Sequence[bool]) -> str:
+    """Source of a module with the functions feel, over tuples, and gather, over particles."""
+    axes = AXES[: len(periodic)]
+    lines = [
+        header(body.functions, body.lines),
+        "",
+        '@njit(cache=True, nogil=True, error_model="numpy")',
+        "def feel(begin, end, positions, places, kinds, numbers, tables, lengths, magic, energy_magic, forces):",
+        "    magic_bits = to_bits(magic)",
+        "    energy_bits = to_bits(energy_magic)",
+        "    biggest = biggest_energy = high = low = virial_high = virial_low = 0",
+        "    longest = 0.0",
+        *(f"    {name} = numbers[{row}]" for row, name in enumerate(prefixed(sorted(bound.numbers)))),
+        "    for t in range(begin, end):",
+        *(f"        p{m} = places[{m}, t]" for m in range(body.width)),
+        *indent(2, _displacements(axes, periodic, body.width)),
+        *(f"        {name} = tables[{row}, kinds[t]]" for row, name in enumerate(prefixed(sorted(bound.tables)))),
+        *indent(2, body.lines),
+        *indent(2, _forces(axes, body)),
+        *indent(2, _sums()),
+        "    return biggest, biggest_energy, high, low, virial_high, virial_low, longest",
+        "",
+        "",
+        "@njit(cache=True, nogil=True)",
+        "def gather(begin, end, starts, uses, count, parts, forces):",
+        "    for i in range(begin, end):",
+        "        for k in range(starts[i], starts[i + 1]):",
+        "            m, t = uses[k] // count, uses[k] % count",
+        *(f"            forces[{a}, i] += parts[m, {a}, t]" for a, _ in enumerate(axes)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def prefixed(names: Sequence[str]) -> list[str]:
+    """Parameters as the lines call them."""
+    return [f"p_{name}" for name in names]
+
+
+def _displacements(axes: str, periodic: Sequence[bool], width: int) -> list[str]:
+    lines = []
+    for m in range(width - 1):
+        for a, axis in enumerate(axes):
+            name, length = f"d{m}{axis}", f"lengths[{a}]"
+            lines.append(f"{name} = positions[{a}, p{m + 1}] - positions[{a}, p{m}]")
+            if periodic[a]:
+                lines += [
+                    f"{name} = {name} - {length} if {name} >= 0.5 * {length} else {name}",
+                    f"{name} = {name} + {length} if {name} < -0.5 * {length} else {name}",
+                    f"longest = max(longest, abs({name}) / {length})",
+                ]
+    return lines
+
+
+def _forces(axes: str, body: Body) -> list[str]:
+    lines = ["big = 0"]
+    for a, axis in enumerate(axes):
+        lines.append("rest = 0")
+        for m in body.members:
+            lines += [
+                f"bits = to_bits(f{m}{axis}) & 0x7FFFFFFFFFFFFFFF",
+                "big = bits if bits > big else big",
+                f"whole = to_bits(f{m}{axis} + magic) - magic_bits",
+                f"forces[{m}, {a}, t] = whole",
+                "rest -= whole",
+            ]
+        lines.append(f"forces[{body.rest}, {a}, t] = rest")
+    return [*lines, "biggest = big if big > biggest else biggest"]
+
+
+def _sums() -> list[str]:
+    lines = []
+    for value, high, low in (("u", "high", "low"), ("virial", "virial_high", "virial_low")):
+        lines += [
+            f"bits = to_bits({value}) & 0x7FFFFFFFFFFFFFFF",
+            "biggest_energy = bits if bits > biggest_energy else biggest_energy",
+            f"e = to_bits({value} + energy_magic) - energy_bits",
+            f"{high} += e >> 32",
+            f"{low} += e & 0xFFFFFFFF",
+        ]
+    return lines

@@ -1,0 +1,295 @@
+"""Energies of tuples of particles that are named by their ids: what all kinds share, and the stage that runs them.
+
+The tuples of a region come with every list (neighbors/tuples.py). The force on the particle that is left over makes
+the total zero, so that momentum is conserved to the last bit.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from types import ModuleType
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from motes.core.frozen import FrozenMapping, shown
+from motes.core.state import ROUND, Floats, Integers, PairList, State
+from motes.core.threads import Team
+from motes.core.tuples import Tuples
+from motes.core.words import did_you_mean, shortened
+from motes.errors import InputError, ParticleError
+from motes.exact.sums import whole
+from motes.forces.law import BoundInteraction, Interaction, Stage, Sums, Surroundings
+from motes.forces.tuple_kernel import LONGEST, Body, tuple_source
+from motes.formulas.bind import PREFIX, Bound, Names, Traced, bind, names_of, trace_named
+from motes.formulas.compile import load, source_of
+from motes.formulas.derive import evaluate
+from motes.formulas.expression import expression_parameters, parse
+from motes.formulas.trace import describe
+
+STEP = 1e-6
+"""Of central differences, as a part of the distance between members."""
+
+
+@dataclass(frozen=True, eq=False)
+class TuplePlan:
+    """One energy of tuples as source, numbers and ids, which can travel to another rank."""
+
+    one: str
+    name: str
+    key: str
+    source: str
+    numbers: Floats
+    tables: Floats
+    members: Integers
+    kinds: Integers
+    width: int
+
+    def load(self) -> ModuleType:
+        """The module of the kernels."""
+        return load(self.key, lambda: self.source)
+
+
+@dataclass(frozen=True, eq=False)
+class TuplesPlan:
+    """All of one kind."""
+
+    plans: tuple[TuplePlan, ...]
+    cutoff: float = 0.0
+    needs_velocities: bool = False
+    special: bool = False
+
+    def stages(self, slots: Any, team: Team) -> Sequence[Stage]:
+        """One for each."""
+        return [TupleForces(plan, team) for plan in self.plans]
+
+
+class TupleForces(Stage):
+    """The forces within the tuples of a region."""
+
+    def __init__(self, plan: TuplePlan, team: Team) -> None:
+        self.team = team
+        self.members = plan.members
+        self._plan = plan
+        self._module = plan.load()
+        self._parts: Integers = np.zeros((plan.width, 0, 0), np.int64)
+
+    def compute(self, state: State, pairs: PairList, energy: float | None) -> Sums:
+        """Add the forces to those of particles and ghosts."""
+        tuples = self.tuples
+        assert tuples is not None  # they come with the list  # noqa: S101
+        count = len(tuples.numbers)
+        if self._parts.shape != (self._plan.width, state.dimensions, count):
+            self._parts = np.empty((self._plan.width, state.dimensions, count), np.int64)
+        rows = self._feel(state, energy, 0, count)
+        if max(row[6] for row in rows) > LONGEST:
+            raise self._too_long(state)
+        self.team.split(
+            self._module.gather, state.total, tuples.starts, tuples.uses, max(1, count), self._parts, state.forces
+        )
+        table = list(zip(*rows, strict=True))
+        force, height = (float(np.int64(max(column)).view(np.float64)) for column in table[:2])
+        if energy is None:
+            return Sums(None, None, force, force)
+        return Sums(whole(sum(table[2]), sum(table[3])), whole(sum(table[4]), sum(table[5])), force, force, height)
+
+    def _feel(self, state: State, energy: float | None, begin: int, end: int) -> list[tuple[Any, ...]]:
+        """What the kernel says of tuples begin .. end - 1."""
+        plan, tuples = self._plan, self.tuples
+        assert tuples is not None  # they come with the list  # noqa: S101
+        what = (
+            state.positions, tuples.places, plan.kinds[tuples.numbers], plan.numbers, plan.tables, state.box.lengths,
+            ROUND * state.quanta.force, ROUND * (energy or 1.0), self._parts,
+        )  # fmt: skip
+        if begin:
+            return [self._module.feel(begin, end, *what)]
+        return self.team.split(self._module.feel, end, *what)
+
+    def blame(self, state: State, pairs: PairList, sums: Sums) -> ParticleError:
+        """The first tuple, by its number, that is not finite."""
+        bits = [self._feel(state, 1.0, t, t + 1)[0][:2] for t in range(len(self.tuples.numbers) if self.tuples else 0)]
+        bad = [not np.isfinite(np.array(row, np.int64).view(np.float64)).all() for row in bits]
+        return self._of(state, np.array(bad), "whose force or energy is not finite")
+
+    def _too_long(self, state: State) -> ParticleError:
+        count = len(self.tuples.numbers) if self.tuples else 0
+        bad = [self._feel(state, 1.0, t, t + 1)[0][6] > LONGEST for t in range(count)]
+        return self._of(state, np.array(bad), f"that is longer than {LONGEST} edges of the periodic box")
+
+    def _of(self, state: State, bad: Any, what: str) -> ParticleError:
+        assert self.tuples is not None  # they come with the list  # noqa: S101
+        number = int(self.tuples.numbers[bad].min())
+        places = self.tuples.places[:, self.tuples.numbers == number][:, 0]
+        ids = ", ".join(str(state.ids[place]) for place in places)
+        cause = f"is in the {self._plan.one} of {ids} ({self._plan.name}) {what}"
+        return ParticleError(cause, int(places[0]), size=np.inf)
+
+
+@dataclass(frozen=True, eq=False)
+class BoundTuples(BoundInteraction):
+    """An energy of tuples with every name resolved.
+
+    Attributes:
+        name: of the function, for messages.
+        energy: the formula, in the coordinate of the kind.
+        tuples: those it is of.
+    """
+
+    name: str
+    energy: Bound
+    tuples: Tuples
+
+    one: ClassVar[str]
+    """A word for one of them."""
+
+    @property
+    def label(self) -> str:
+        """So that nobody takes it for an interaction of any two."""
+        return f"the {self.one} {self.name}"
+
+    @property
+    def reach(self) -> float:
+        """Only those who are named feel each other."""
+        return 0.0
+
+    def record(self) -> tuple[Any, ...]:
+        """Formula and numbers; the tuples themselves are in the checkpoint."""
+        return self.one, self.energy.key, [row.tolist() for row in self.energy.rows]
+
+    @abstractmethod
+    def body(self, dimensions: int) -> Body:
+        """What happens to one tuple; InputError if the code is not what the formula says."""
+
+    @abstractmethod
+    def measure(self, points: Floats) -> Floats:
+        """The coordinate of tuples at points (k, d, n)."""
+
+    @cached_property
+    def _uses(self) -> dict[int, list[int]]:
+        """Of each id the numbers of its tuples."""
+        uses: dict[int, list[int]] = {}
+        for number, members in enumerate(self.tuples.members.tolist()):
+            for one in members:
+                uses.setdefault(one, []).append(number)
+        return uses
+
+    def partners(self, number: int) -> set[int]:
+        """All members of the particle's tuples."""
+        return {one for row in self._uses.get(number, []) for one in self.tuples.members[row].tolist()} - {number}
+
+    def force_on(self, surroundings: Surroundings) -> Floats:
+        """By differences of the energies of the particle's tuples."""
+        mine, around = int(surroundings.particle["id"]), surroundings.around
+        apart = surroundings.apart
+        nearest: dict[int, Floats] = {mine: np.zeros(len(apart))}
+        for k in np.argsort(-(apart**2).sum(axis=0)):
+            nearest[int(around["id"][k])] = apart[:, k]
+        force = np.zeros(len(apart))
+        for row in self._uses.get(mine, []):
+            members = self.tuples.members[row].tolist()
+            points = np.array([nearest[one] for one in members])[:, :, None]
+            h = STEP * float(np.abs(points - points[0]).max())
+            for axis in range(len(force)):
+                step = np.zeros_like(points)
+                step[members.index(mine), axis] = h
+                up, down = (self._energies(points + side * step, row) for side in (1, -1))
+                force[axis] -= float((up - down)[0]) / (2 * h)
+        return force
+
+    def _energies(self, points: Floats, row: int) -> Floats:
+        kind = self.tuples.types[row]
+        values: dict[str, Any] = {PREFIX + name: value for name, value in self.energy.numbers.items()}
+        values |= {PREFIX + name: table[kind] for name, table in self.energy.tables.items()}
+        with np.errstate(all="ignore"):
+            values[PREFIX + self.coordinate] = self.measure(points)
+            energy: Floats = np.asarray(evaluate(self.energy.formulas[0], values), float)
+        return energy
+
+    coordinate: ClassVar[str]
+
+    @classmethod
+    def plan(cls, bound: Sequence[BoundTuples], names: Names) -> TuplesPlan:
+        """A kernel for each."""
+        return TuplesPlan(tuple(_planned(one, names) for one in bound))
+
+
+def _planned(one: BoundTuples, names: Names) -> TuplePlan:
+    periodic = [word == "periodic" for word in names.boundary]
+    key = f"{one.energy.key}\n{one.one} {periodic}"
+    module = load(key, lambda: tuple_source(one.energy, one.body(names.dimensions), periodic))
+    members = one.tuples.members
+    return TuplePlan(
+        one.one, one.name, key, source_of(module), *one.energy.rows, members, one.tuples.types, members.shape[1]
+    )
+
+
+class TupleInteraction(Interaction):
+    """An energy of tuples of one kind, as a user writes it."""
+
+    tuples: ClassVar[str]
+    """Their kind, as Particles call it."""
+    coordinate: ClassVar[str]
+    bound: ClassVar[type[BoundTuples]]
+
+    def _from_function(self, function: Any, given: dict[str, Any]) -> None:
+        if isinstance(function, str):
+            kind = type(self).__name__
+            raise InputError(f"{kind} takes a function; for the text {function!r} use {kind}.from_expression")
+        short = getattr(function, "__name__", type(function).__name__)
+        traced = partial(trace_named, function, wanted="one energy")
+        self._set(describe(function), short, names_of(function), traced, given)
+
+    @classmethod
+    def _from_text(cls, text: str, given: dict[str, Any]) -> Self:
+        made = cls.__new__(cls)
+        names, short = expression_parameters(text, ()), shortened(text)
+        made._set(short, short, dict.fromkeys(names, True), partial(_parsed, text), given)
+        made._seal()
+        return made
+
+    def _set(
+        self, name: str, short: str, needed: dict[str, bool],
+        formula: Callable[[Sequence[str], Collection[str]], Traced], given: Mapping[str, Any],
+    ) -> None:  # fmt: skip
+        if self.coordinate not in needed:
+            raise InputError(f"{name} must be a function of {self.coordinate}, and takes {', '.join(needed) or 'none'}")
+        others = [word for word in needed if word != self.coordinate]
+        for word in given:
+            if word not in others:
+                raise InputError(f"{name}: the parameter {word!r} is not used; {did_you_mean(word, others)}")
+        self.name = name
+        self.parameters = FrozenMapping(given, self._instead)
+        self._short = short
+        self._needed = needed
+        self._formula = formula
+
+    def __repr__(self) -> str:
+        return shown(self, self._short, **self.parameters)
+
+    @property
+    def topology(self) -> tuple[str, ...]:
+        """Its own kind."""
+        return (self.tuples,)
+
+    def bind(self, names: Names) -> BoundTuples:
+        """The energy of the particles' own tuples."""
+        tuples = names.topology.get(self.tuples)
+        if tuples is None or len(tuples) == 0:
+            give = f"motes.Particles(..., {self.tuples}=[...])"
+            raise InputError(f"{self!r}: the particles have no {self.tuples}: {give}")
+        for word, needs in self._needed.items():
+            if needs and word not in (*self.parameters, self.coordinate):
+                raise InputError(f"{self.name}: the parameter {word!r} is missing: give {word}=...")
+        of_types = Names(names.boundary, tuples.names, {})
+        bound = bind(
+            self.name, self._needed, self._formula, self.parameters, of_types, (self.coordinate,),
+            f"{self.bound.one} type",
+        )  # fmt: skip
+        return self.bound(self.name, bound, tuples)
+
+
+def _parsed(text: str, known: Sequence[str], _taken: Collection[str]) -> Traced:
+    return (parse(text, known),), {}
