@@ -187,8 +187,10 @@ WRONG = [
     (
         'kind = "pair"',
         'kind = "gravity"',
-        "[[interactions]] number 1: kind = 'gravity' is unknown; "
-        "known are 'pair', 'pair-force', 'embedded', 'bond', 'angle', 'field'",
+        (
+            "[[interactions]] number 1: kind = 'gravity' is unknown; "
+            "known are 'pair', 'pair-force', 'embedded', 'bond', 'angle', 'field'"
+        ),
     ),
     (
         "epsilon = 1.0",
