@@ -77,9 +77,9 @@ def special_pairs(bonds: Integers) -> Integers:
     both = np.concatenate([ends, ends[:, ::-1]])
     both = both[np.argsort(both[:, 0], kind="stable")]
     begin = np.searchsorted(both[:, 0], np.arange(len(ids) + 1))
-    found = _walk(begin, both[:, 1].copy(), np.empty((0, 3), np.int64), count=True)
-    pairs = np.empty((int(found), 3), np.int64)
-    _walk(begin, both[:, 1].copy(), pairs, count=False)
+    neighbours = np.ascontiguousarray(both[:, 1])
+    pairs = np.empty((_walk(begin, neighbours, np.empty((0, 3), np.int64)), 3), np.int64)
+    _walk(begin, neighbours, pairs)
     pairs = pairs[np.lexsort((pairs[:, 2], pairs[:, 1], pairs[:, 0]))]  # of several ways the shortest comes first
     first = np.ones(len(pairs), bool)
     first[1:] = (pairs[1:, :2] != pairs[:-1, :2]).any(axis=1)
@@ -87,31 +87,31 @@ def special_pairs(bonds: Integers) -> Integers:
     return np.stack([ids[pairs[:, 0]], ids[pairs[:, 1]], pairs[:, 2]], axis=1)
 
 
+@njit(inline="always")
+def _note(pairs: Integers, found: int, i: int, j: int, apart: int) -> int:
+    """Write a pair if it counts from i upwards, and there is room; how many there are then."""
+    if j <= i:
+        return found
+    if found < len(pairs):
+        pairs[found, 0], pairs[found, 1], pairs[found, 2] = i, j, apart
+    return found + 1
+
+
 @njit(cache=True)
-def _walk(begin: Integers, neighbours: Integers, pairs: Integers, count: bool) -> int:
-    """All ways of one, two and three bonds from a particle to one of a higher number; how many there are."""
+def _walk(begin: Integers, neighbours: Integers, pairs: Integers) -> int:
+    """Write all ways of one, two and three bonds from a particle to one of a higher number, as far as there is room;
+    how many there are."""
     found = 0
     for i in range(len(begin) - 1):
         for a in range(begin[i], begin[i + 1]):
             j = neighbours[a]
-            if j > i:
-                if not count:
-                    pairs[found, 0], pairs[found, 1], pairs[found, 2] = i, j, 1
-                found += 1
+            found = _note(pairs, found, i, j, 1)
             for b in range(begin[j], begin[j + 1]):
                 k = neighbours[b]
-                if k > i:
-                    if not count:
-                        pairs[found, 0], pairs[found, 1], pairs[found, 2] = i, k, 2
-                    found += 1
-                if k == i:
-                    continue
-                for c in range(begin[k], begin[k + 1]):
-                    last = neighbours[c]
-                    if last > i:
-                        if not count:
-                            pairs[found, 0], pairs[found, 1], pairs[found, 2] = i, last, 3
-                        found += 1
+                found = _note(pairs, found, i, k, 2)
+                if k != i:
+                    for c in range(begin[k], begin[k + 1]):
+                        found = _note(pairs, found, i, neighbours[c], 3)
     return found
 
 

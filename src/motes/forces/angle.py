@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Self
-
 import numpy as np
 
 from motes.core.box import AXES
 from motes.core.state import Floats
-from motes.core.words import known_keywords
 from motes.forces.tuple_kernel import Body
 from motes.forces.tuples import BoundTuples, TupleInteraction
 from motes.formulas import verify
@@ -86,15 +82,6 @@ class Angle(TupleInteraction):
     tuples = "angles"
     coordinate = "theta"
     bound = BoundAngle
-
-    @known_keywords
-    def __init__(self, function: Callable[..., Any], **parameters: Any) -> None:
-        self._from_function(function, parameters)
-
-    @classmethod
-    def from_expression(cls, text: str, **parameters: Any) -> Self:
-        """The same from text such as "k*(1 + cos(theta))", of which nothing is ever executed."""
-        return cls._from_text(text, parameters)
 
 
 def _dot(one: str, other: str, axes: str) -> str:

@@ -9,7 +9,6 @@ import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,7 @@ from motes.forces.cluster_kernel import ORDINARY, Layout, Term, cluster_key, clu
 from motes.forces.law import BEFORE, IN_SLOTS, Stage, Sums
 from motes.forces.slots import SlotForces, gather_slots
 from motes.formulas.bind import Names
-from motes.formulas.compile import load, source_of
+from motes.formulas.kernel import Kernel
 
 NOT_FINITE = "is in a pair whose force or energy is not finite"
 
@@ -32,34 +31,32 @@ NOWHERE: Integers = np.zeros((3, 0), np.int64)
 """For forces that no pair has."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ClusterPlan:
-    """Terms as a compiled loop and its parameters; can travel to another rank.
+    """Terms as a kernel, which can travel to another rank.
 
-    numbers (n,), tables (n, T, T) and attributes stand in the order in which the source reads them. reads and seeds are
-    those of the terms; live are attributes that change with every step.
+    Attributes:
+        kernel: of all terms.
+        cutoff: the largest.
+        dimensions: 2 or 3.
+        reads: what of a pair any of them reads.
+        seeds: of the noise of each.
+        special: whether bonded pairs are not like all others.
+        live: attributes that change with every step.
     """
 
-    key: str
-    source: str
-    numbers: Floats
-    tables: Floats
-    attributes: tuple[str, ...]
+    kernel: Kernel
     cutoff: float
     dimensions: int
     reads: frozenset[str]
     seeds: tuple[int, ...]
+    special: bool
     live: frozenset[str] = frozenset()
-    special: bool = False
 
     @property
     def needs_velocities(self) -> bool:
         """If a term reads the rate of a distance."""
         return "v" in self.reads
-
-    def load(self) -> ModuleType:
-        """The module of the kernels."""
-        return load(self.key, lambda: self.source)
 
     def stages(self, slots: SlotForces, team: Team) -> Sequence[Stage]:
         """One."""
@@ -70,14 +67,13 @@ def plan_clusters(terms: Sequence[Term], names: Names, sums: bool = False) -> Cl
     """Generate (or find in the cache) the kernel for these terms."""
     types = max(1, len(names.type_names))
     key = cluster_key(terms, types, names.dimensions, sums)
-    module = load(key, lambda: cluster_source(terms, types, names.dimensions, sums))
     rows = Layout.of(terms)
+    numbers = np.array(list(rows.numbers.values()) or [0.0], float)
+    tables = np.array(list(rows.tables.values()), float).reshape(len(rows.tables), types, types)
     return ClusterPlan(
-        key=key,
-        source=source_of(module),
-        numbers=np.array(list(rows.numbers.values()) or [0.0], float),
-        tables=np.array(list(rows.tables.values()), float).reshape(len(rows.tables), types, types),
-        attributes=rows.attributes,
+        kernel=Kernel.made(
+            key, lambda: cluster_source(terms, types, names.dimensions, sums), (numbers, tables), rows.attributes
+        ),
         cutoff=max(float(np.max(term.cutoff)) for term in terms),
         dimensions=names.dimensions,
         reads=frozenset().union(*(term.reads for term in terms)),
@@ -93,10 +89,10 @@ class ClusterKernel(Stage):
         self.team = team
         self._plan = plan
         self._slots = slots
-        self._module = plan.load()
+        self._module = plan.kernel.load()
         self._built = -1
         self._types: Integers = np.zeros(0, np.int64)
-        self._attributes: Floats = np.zeros((len(plan.attributes), 0))
+        self._attributes: Floats = np.zeros((len(plan.kernel.attributes), 0))
         self._velocities: Floats = np.zeros((3, 0))
         self._ids: Integers = np.zeros(0, np.int64)
         self._time = 0.0
@@ -158,7 +154,7 @@ class ClusterKernel(Stage):
         result: tuple[int, ...] = self._kernels[-1](
             0, 1, np.ascontiguousarray(pairs.positions[:, slots]), np.zeros(2, np.int8), CLUSTER,
             np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros(0, np.int32), 2 * CLUSTER, ROUND, ROUND,
-            self._plan.numbers, self._plan.tables, *own, self._time, self._keys, classes, classes[:0],
+            self._plan.kernel.numbers, self._plan.kernel.tables, *own, self._time, self._keys, classes, classes[:0],
             np.zeros((3, 2 * CLUSTER), np.int64),
         )  # fmt: skip
         return result
@@ -168,8 +164,8 @@ class ClusterKernel(Stage):
     ) -> tuple[int, ...]:
         result: tuple[int, ...] = kernel(
             chunk.first, chunk.last, pairs.positions, pairs.axes, pairs.slots, *chunk.arrays, self._slots.room,
-            *magic, self._plan.numbers, self._plan.tables, *self._columns, self._time, self._keys, pairs.classes,
-            chunk.classes, forces,
+            *magic, self._plan.kernel.numbers, self._plan.kernel.tables, *self._columns, self._time, self._keys,
+            pairs.classes, chunk.classes, forces,
         )  # fmt: skip
         return result
 
@@ -184,15 +180,15 @@ class ClusterKernel(Stage):
             return
         plan, room = self._plan, len(pairs.particle)
         if self._attributes.shape[1] < room:
-            self._attributes = np.empty((len(plan.attributes), room))
-            self._types = np.empty(room if len(plan.tables) else 0, np.int64)
+            self._attributes = np.empty((len(plan.kernel.attributes), room))
+            self._types = np.empty(room if len(plan.kernel.tables) else 0, np.int64)
             self._velocities = np.empty((3, room if "v" in plan.reads else 0))
             self._ids = np.empty(room if "noise" in plan.reads else 0, np.int64)
-        if len(plan.tables):
+        if len(plan.kernel.tables):
             self._gather(state.types, pairs, self._types)
         if "noise" in plan.reads:
             self._gather(state.ids, pairs, self._ids)
-        for row, name in enumerate(plan.attributes):
+        for row, name in enumerate(plan.kernel.attributes):
             if name not in plan.live:
                 self._gather(state.column(name), pairs, self._attributes[row])
         self._built = pairs.builds
@@ -201,7 +197,7 @@ class ClusterKernel(Stage):
         """Bring what changes with every step into the slots."""
         plan = self._plan
         self._time = state.time
-        for row, name in enumerate(plan.attributes):
+        for row, name in enumerate(plan.kernel.attributes):
             if name in plan.live:
                 self._gather(state.column(name), pairs, self._attributes[row])
         if "v" in plan.reads:

@@ -17,7 +17,6 @@ import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from types import ModuleType
 from typing import Any, Self
 
 import numpy as np
@@ -39,10 +38,10 @@ from motes.forces.slots import SlotForces
 from motes.formulas import verify
 from motes.formulas.bind import PREFIX, Bound, Names, Traced, bind
 from motes.formulas.closure import record_with_numbers
-from motes.formulas.compile import load, source_of
 from motes.formulas.derive import PairCode, derive_field, derive_pair, evaluate
 from motes.formulas.expression import expression_parameters, parse
 from motes.formulas.formula import symbol
+from motes.formulas.kernel import Kernel
 from motes.formulas.lines import header, indent
 from motes.formulas.trace import describe, parameters, trace
 
@@ -176,20 +175,12 @@ class BoundEmbedded(BoundInteraction):
 
 @dataclass(frozen=True)
 class EmbeddingPlan:
-    """One of them as source and numbers, which can travel to another rank."""
+    """One of them as kernels, which can travel to another rank."""
 
     name: str
     density: ClusterPlan
-    key: str
-    source: str
-    numbers: Floats
-    tables: Floats
-    attributes: tuple[str, ...]
+    embedding: Kernel
     force: ClusterPlan
-
-    def load(self) -> ModuleType:
-        """The module of the kernel of particles."""
-        return load(self.key, lambda: self.source)
 
 
 @dataclass(frozen=True)
@@ -219,12 +210,10 @@ class EmbeddedPlan:
 
 def _planned(one: BoundEmbedded, number: int, names: Names) -> EmbeddingPlan:
     force = plan_clusters([one.forces(number)], names)
-    key = f"{one.energy.key}\nembedding"
-    module = load(key, lambda: embedding_source(one.energy))
-    return EmbeddingPlan(
-        one.name, plan_clusters([one.sums()], names, sums=True), key, source_of(module), *one.energy.rows,
-        one.energy.attributes, replace(force, live=frozenset({SLOPE.format(number)})),
-    )  # fmt: skip
+    energy, key = one.energy, f"{one.energy.key}\nembedding"
+    embedding = Kernel.made(key, lambda: embedding_source(energy), energy.rows, energy.attributes)
+    density = plan_clusters([one.sums()], names, sums=True)
+    return EmbeddingPlan(one.name, density, embedding, replace(force, live=frozenset({SLOPE.format(number)})))
 
 
 def embedding_source(energy: Bound) -> str:
@@ -287,7 +276,7 @@ class Embedding(Stage):
         self.refresh = (SLOPE.format(number),)
         self._plan = plan
         self._number = number
-        self._module = plan.load()
+        self._module = plan.embedding.load()
 
     def compute(self, state: State, pairs: PairList, energy: float | None) -> Sums:
         """Write the slopes; the virial is that of the pairs."""
@@ -299,11 +288,11 @@ class Embedding(Stage):
         return Sums(sum(whole(high, low) for _, high, low in results), 0, largest_energy=largest)
 
     def _arguments(self, state: State, energy_quantum: float) -> tuple[Any, ...]:
-        plan = self._plan
-        attributes = tuple(map(state.column, plan.attributes)) or (state.mass,)
+        kernel = self._plan.embedding
+        attributes = tuple(map(state.column, kernel.attributes)) or (state.mass,)
         density, slopes = state.column(DENSITY.format(self._number)), state.column(SLOPE.format(self._number))
         unit = state.quanta.sums[self._number]
-        numbers = plan.numbers, plan.tables, state.types, attributes
+        numbers = kernel.numbers, kernel.tables, state.types, attributes
         return density, unit, *numbers, ROUND * energy_quantum, slopes
 
     def blame(self, state: State, pairs: PairList, sums: Sums) -> ParticleError:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from types import ModuleType
 from typing import Any, Self
 
 import numpy as np
@@ -24,8 +23,8 @@ from motes.forces.field_kernel import field_key, field_source
 from motes.forces.law import BoundInteraction, Interaction, Stage, Sums, Surroundings
 from motes.forces.oracle import field_force
 from motes.formulas.bind import Bound, Names, Traced, bind, check_given, names_of, trace_named
-from motes.formulas.compile import load, source_of
 from motes.formulas.expression import expression_parameters, parse
+from motes.formulas.kernel import Kernel
 from motes.formulas.trace import describe
 
 
@@ -108,36 +107,17 @@ def _parsed(text: str, known: Sequence[str], _taken: Collection[str]) -> Traced:
 
 
 @dataclass(frozen=True)
-class FieldPlan:
-    """A field as source and numbers, which can travel to another rank.
-
-    numbers (n,), tables (n, T) and attributes stand in the order in which the source reads them.
-    """
-
-    name: str
-    key: str
-    source: str
-    numbers: Floats
-    tables: Floats
-    attributes: tuple[str, ...]
-
-    def load(self) -> ModuleType:
-        """The module of the kernel."""
-        return load(self.key, lambda: self.source)
-
-
-@dataclass(frozen=True)
 class FieldsPlan:
-    """All fields of a run."""
+    """All fields of a run: their names and kernels."""
 
-    fields: tuple[FieldPlan, ...]
+    fields: tuple[tuple[str, Kernel], ...]
     cutoff: float = 0.0
     needs_velocities: bool = False
     special: bool = False
 
     def stages(self, slots: Any, team: Team) -> Sequence[Stage]:
         """One for each."""
-        return [FieldForces(plan, team) for plan in self.fields]
+        return [FieldForces(name, kernel, team) for name, kernel in self.fields]
 
 
 @dataclass(frozen=True)
@@ -169,13 +149,12 @@ class BoundField(BoundInteraction):
     @classmethod
     def plan(cls, bound: Sequence[BoundField], names: Names) -> FieldsPlan:
         """A kernel for each."""
-        return FieldsPlan(tuple(_planned(one, names) for one in bound))
+        return FieldsPlan(tuple((one.name, _kernel(one.bound, names)) for one in bound))
 
 
-def _planned(field: BoundField, names: Names) -> FieldPlan:
-    key = field_key(field.bound, names.boundary)
-    module = load(key, lambda: field_source(field.bound, names.boundary))
-    return FieldPlan(field.name, key, source_of(module), *field.bound.rows, field.bound.attributes)
+def _kernel(bound: Bound, names: Names) -> Kernel:
+    key = field_key(bound, names.boundary)
+    return Kernel.made(key, lambda: field_source(bound, names.boundary), bound.rows, bound.attributes)
 
 
 class FieldForces(Stage):
@@ -183,10 +162,11 @@ class FieldForces(Stage):
 
     outside = True
 
-    def __init__(self, plan: FieldPlan, team: Team) -> None:
-        self.plan = plan
+    def __init__(self, name: str, kernel: Kernel, team: Team) -> None:
         self.team = team
-        self._module = plan.load()
+        self._name = name
+        self._kernel = kernel
+        self._module = kernel.load()
 
     def compute(self, state: State, pairs: PairList, energy: float | None) -> Sums:
         """Add the forces to those of the owned particles. It has no virial."""
@@ -197,19 +177,19 @@ class FieldForces(Stage):
 
     def blame(self, state: State, pairs: PairList, sums: Sums) -> ParticleError:
         """The particle of the lowest id for which it is not finite."""
-        cause = f"feels a force or energy of the field {self.plan.name} that is not finite"
+        cause = f"feels a force or energy of the field {self._name} that is not finite"
         return ParticleError(cause, self._find(state), size=np.inf)
 
     def _feel(
         self, state: State, quantum: float, energy_quantum: float, only: tuple[int, int] | None = None
     ) -> list[Any]:
-        plan, kernel = self.plan, self._module.feel
-        columns = tuple(map(state.column, plan.attributes))
+        kernel, feel = self._kernel, self._module.feel
+        columns = tuple(map(state.column, kernel.attributes))
         what = (
-            state.positions, state.box.origin, state.box.lengths, plan.numbers, plan.tables, state.types,
+            state.positions, state.box.origin, state.box.lengths, kernel.numbers, kernel.tables, state.types,
             columns or (state.mass,), state.time, ROUND * quantum, ROUND * energy_quantum, state.forces,
         )  # fmt: skip
-        return [kernel(*only, *what)] if only else self.team.split(kernel, state.owned, *what)
+        return [feel(*only, *what)] if only else self.team.split(feel, state.owned, *what)
 
     def _find(self, state: State) -> int:
         """Of the particles whose force or energy is not finite, that of the lowest id, by halving: so ranks agree."""

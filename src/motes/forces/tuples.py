@@ -10,7 +10,6 @@ from abc import abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from types import ModuleType
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -19,15 +18,15 @@ from motes.core.frozen import FrozenMapping, shown
 from motes.core.state import ROUND, Floats, Integers, PairList, State
 from motes.core.threads import Team
 from motes.core.tuples import Tuples
-from motes.core.words import did_you_mean, shortened
+from motes.core.words import did_you_mean, known_keywords, shortened
 from motes.errors import InputError, ParticleError
 from motes.exact.sums import whole
 from motes.forces.law import BoundInteraction, Interaction, Stage, Sums, Surroundings
 from motes.forces.tuple_kernel import LONGEST, Body, tuple_source
 from motes.formulas.bind import PREFIX, Bound, Names, Traced, bind, names_of, trace_named
-from motes.formulas.compile import load, source_of
 from motes.formulas.derive import evaluate
 from motes.formulas.expression import expression_parameters, parse
+from motes.formulas.kernel import Kernel
 from motes.formulas.trace import describe
 
 STEP = 1e-6
@@ -36,21 +35,13 @@ STEP = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class TuplePlan:
-    """One energy of tuples as source, numbers and ids, which can travel to another rank."""
+    """One energy of tuples as a kernel and ids, which can travel to another rank."""
 
     one: str
     name: str
-    key: str
-    source: str
-    numbers: Floats
-    tables: Floats
+    kernel: Kernel
     members: Integers
     kinds: Integers
-    width: int
-
-    def load(self) -> ModuleType:
-        """The module of the kernels."""
-        return load(self.key, lambda: self.source)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,16 +65,17 @@ class TupleForces(Stage):
         self.team = team
         self.members = plan.members
         self._plan = plan
-        self._module = plan.load()
-        self._parts: Integers = np.zeros((plan.width, 0, 0), np.int64)
+        self._module = plan.kernel.load()
+        self._parts: Integers = np.zeros((0, 0, 0), np.int64)
 
     def compute(self, state: State, pairs: PairList, energy: float | None) -> Sums:
         """Add the forces to those of particles and ghosts."""
         tuples = self.tuples
         assert tuples is not None  # they come with the list  # noqa: S101
         count = len(tuples.numbers)
-        if self._parts.shape != (self._plan.width, state.dimensions, count):
-            self._parts = np.empty((self._plan.width, state.dimensions, count), np.int64)
+        shape = len(tuples.places), state.dimensions, count
+        if self._parts.shape != shape:
+            self._parts = np.empty(shape, np.int64)
         rows = self._feel(state, energy, 0, count)
         if max(row[6] for row in rows) > LONGEST:
             raise self._too_long(state)
@@ -101,8 +93,8 @@ class TupleForces(Stage):
         plan, tuples = self._plan, self.tuples
         assert tuples is not None  # they come with the list  # noqa: S101
         what = (
-            state.positions, tuples.places, plan.kinds[tuples.numbers], plan.numbers, plan.tables, state.box.lengths,
-            ROUND * state.quanta.force, ROUND * (energy or 1.0), self._parts,
+            state.positions, tuples.places, plan.kinds[tuples.numbers], plan.kernel.numbers, plan.kernel.tables,
+            state.box.lengths, ROUND * state.quanta.force, ROUND * (energy or 1.0), self._parts,
         )  # fmt: skip
         if begin:
             return [self._module.feel(begin, end, *what)]
@@ -219,11 +211,8 @@ class BoundTuples(BoundInteraction):
 def _planned(one: BoundTuples, names: Names) -> TuplePlan:
     periodic = [word == "periodic" for word in names.boundary]
     key = f"{one.energy.key}\n{one.one} {periodic}"
-    module = load(key, lambda: tuple_source(one.energy, one.body(names.dimensions), periodic))
-    members = one.tuples.members
-    return TuplePlan(
-        one.one, one.name, key, source_of(module), *one.energy.rows, members, one.tuples.types, members.shape[1]
-    )
+    kernel = Kernel.made(key, lambda: tuple_source(one.energy, one.body(names.dimensions), periodic), one.energy.rows)
+    return TuplePlan(one.one, one.name, kernel, one.tuples.members, one.tuples.types)
 
 
 class TupleInteraction(Interaction):
@@ -234,19 +223,21 @@ class TupleInteraction(Interaction):
     coordinate: ClassVar[str]
     bound: ClassVar[type[BoundTuples]]
 
-    def _from_function(self, function: Any, given: dict[str, Any]) -> None:
+    @known_keywords
+    def __init__(self, function: Any, **parameters: Any) -> None:
         if isinstance(function, str):
             kind = type(self).__name__
             raise InputError(f"{kind} takes a function; for the text {function!r} use {kind}.from_expression")
         short = getattr(function, "__name__", type(function).__name__)
         traced = partial(trace_named, function, wanted="one energy")
-        self._set(describe(function), short, names_of(function), traced, given)
+        self._set(describe(function), short, names_of(function), traced, parameters)
 
     @classmethod
-    def _from_text(cls, text: str, given: dict[str, Any]) -> Self:
+    def from_expression(cls, text: str, **parameters: Any) -> Self:
+        """The same from text such as "k*(r - a)**2", of which nothing is ever executed."""
         made = cls.__new__(cls)
         names, short = expression_parameters(text, ()), shortened(text)
-        made._set(short, short, dict.fromkeys(names, True), partial(_parsed, text), given)
+        made._set(short, short, dict.fromkeys(names, True), partial(_parsed, text), parameters)
         made._seal()
         return made
 

@@ -30,8 +30,8 @@ from motes.core.words import known_keywords
 from motes.errors import InputError
 from motes.formulas.bind import PREFIX, Names, Traced, bind, names_of, numbers_as_exponents
 from motes.formulas.closure import record_with_numbers
-from motes.formulas.compile import load, source_of
 from motes.formulas.formula import Expression, symbol
+from motes.formulas.kernel import Kernel
 from motes.formulas.lines import header, indent
 from motes.formulas.trace import describe, parameters, trace_values
 from motes.formulas.verify import require_right
@@ -101,23 +101,20 @@ def elementwise(function: Callable[..., Any], *arrays: ArrayLike, threads: int |
 
 @dataclass(frozen=True)
 class Work:
-    """A loop over elements as source, which can travel to another rank; it gives `count` results."""
+    """A loop over elements as a kernel, which can travel to another rank; it gives `count` results."""
 
-    key: str
-    source: str
+    kernel: Kernel
     count: int
 
     def run(self, arrays: Sequence[Array], shape: tuple[int, ...], team: Team) -> tuple[Floats, ...]:
         """The results for arrays that broadcast to a shape."""
-        module = load(self.key, lambda: self.source)
-        return _run(module.fill, arrays, shape, self.count, team)
+        return _run(self.kernel.load().fill, arrays, shape, self.count, team)
 
 
 def record(formulas: Sequence[Expression], symbols: Sequence[str], single: Sequence[bool]) -> Work:
     """The loop that computes formulas from arrays in the order of these symbols, of which some are single numbers."""
     key = "\n".join([*(formula.key for formula in formulas), f"elementwise {list(symbols)} {list(single)}"])
-    module = load(key, lambda: _source(formulas, symbols, single))
-    return Work(key, source_of(module), len(formulas))
+    return Work(Kernel.made(key, lambda: _source(formulas, symbols, single)), len(formulas))
 
 
 def record_named(function: Callable[..., Any], given: Names) -> tuple[Work, tuple[str, ...], bool]:

@@ -20,13 +20,13 @@ from itertools import pairwise
 from typing import Any, ClassVar
 
 from motes.core.box import REACH, Boundary
-from motes.core.frozen import FrozenMapping, kept, shown
-from motes.core.state import ROUND, Floats, State
+from motes.core.frozen import FrozenMapping, shown
+from motes.core.state import ROUND, State
 from motes.core.threads import SMALLEST_PART, Team
 from motes.core.words import known_keywords
 from motes.errors import InputError, OutgrownError, ParticleError
-from motes.formulas.bind import MASS, Bound, Names, bind, check_given, names_of, trace_named
-from motes.formulas.compile import load, source_of
+from motes.formulas.bind import Bound, Names, bind, check_given, names_of, trace_named
+from motes.formulas.kernel import Kernel
 from motes.formulas.trace import describe
 from motes.integrators.flow_source import LANES, METHODS, flow_source_of
 from motes.integrators.motion import Integrator, positive
@@ -101,25 +101,17 @@ def _count(number: int) -> str:
 
 def _planned(flow: Flow, bound: Bound, boundary: tuple[Boundary, ...]) -> BoundFlow:
     key = f"{bound.key}\nflow method={flow.method} boundary={boundary}"
-    module = load(key, lambda: flow_source_of(bound, flow.method, boundary))
-    numbers, tables = map(kept, bound.rows)
-    return BoundFlow(flow.dt, repr(flow), key, source_of(module), numbers, tables, bound.attributes)
+    kernel = Kernel.made(key, lambda: flow_source_of(bound, flow.method, boundary), bound.rows, bound.attributes)
+    return BoundFlow(flow.dt, repr(flow), kernel)
 
 
 @dataclass(frozen=True)
 class BoundFlow(Integrator):
-    """A flow as source and numbers, which can travel to another rank.
-
-    numbers (n,), tables (n, T) and attributes stand in the order in which the source reads them.
-    """
+    """A flow as a kernel, which can travel to another rank."""
 
     dt: float
     name: str
-    key: str
-    source: str
-    numbers: Floats
-    tables: Floats
-    attributes: tuple[str, ...]
+    kernel: Kernel
 
     independent: ClassVar[bool] = True
     has_velocities: ClassVar[bool] = False
@@ -153,14 +145,24 @@ class BoundFlow(Integrator):
         """There is nothing left to do."""
 
     def _module(self) -> Any:
-        return load(self.key, lambda: self.source)
+        return self.kernel.load()
 
     def _what(self, state: State) -> tuple[Any, ...]:
         """What velocities depend on, as the loops take it."""
-        columns = tuple(state.mass if name == MASS else state.attributes[name] for name in self.attributes)
-        own = columns or (state.mass,)  # Numba wants at least one
+        kernel = self.kernel
+        own = tuple(map(state.column, kernel.attributes)) or (state.mass,)  # Numba wants at least one
         counted, begun = state.step - state.timeline.step, state.timeline.time
-        return (state.positions, state.box.origin, self.numbers, self.tables, state.types, own, self.dt, counted, begun)
+        return (
+            state.positions,
+            state.box.origin,
+            kernel.numbers,
+            kernel.tables,
+            state.types,
+            own,
+            self.dt,
+            counted,
+            begun,
+        )
 
     def _how(self, state: State, steps: int) -> tuple[Any, ...]:
         box, spacing = state.box, state.spacing

@@ -38,8 +38,9 @@ def record_of_integrator(integrator: Integrator, outline: Outline) -> dict[str, 
     """What is kept of an integrator: its parameters, or how to know again that which has a function."""
     bound = integrator.bind(outline.names)
     if isinstance(bound, BoundFlow):
-        numbers = bound.numbers.tolist(), bound.tables.tolist(), bound.attributes
-        record = _record(bound.name, bound.key, numbers, bound.dt)
+        kernel = bound.kernel
+        numbers = kernel.numbers.tolist(), kernel.tables.tolist(), kernel.attributes
+        record = _record(bound.name, kernel.key, numbers, bound.dt)
         return {"kind": "Flow", "name": record.name, "key": record.key}
     kind = type(integrator).__name__
     parameters = {name: _plain(value) for name, value in vars(integrator).items()}
