@@ -78,6 +78,7 @@ _UNKNOWN = ("dihedrals", "impropers")
 _TUPLES = {"Bonds": "Bond", "Angles": "Angle"}
 """Sections of tuples, and the word with which the section of their labels begins."""
 _MEMBERS = ("i", "j", "k")
+_LARGEST_TYPE = 2**31 - 1
 
 
 class _Heading(NamedTuple):
@@ -225,7 +226,7 @@ def _tuples(
     table, first_line = sections[keyword]
     members = np.stack([table[name] for name in _MEMBERS[: WIDTHS[keyword.lower()]]], axis=-1).astype(np.int64)
     word = _TUPLES[keyword]
-    count = header.count(f"{word.lower()} types")
+    most = header.counts.get(f"{word.lower()} types", _LARGEST_TYPE)
     labels: list[str] = []
     if f"{word} Type Labels" in sections:
         rows = sections[f"{word} Type Labels"].table
@@ -235,9 +236,9 @@ def _tuples(
     if types.dtype.kind != "i":
         words, places = np.unique(types, return_inverse=True)
         types = np.array([numbers.get(one) or _small_number(one) for one in words.tolist()], np.int64)[places]
-    known = (types >= 1) & (types <= count)
+    known = (types >= 1) & (types <= most)
     if not known.all():
-        fail(path, first_line + int(np.argmin(known)), f"{keyword} has a type that is not one of 1 to {count}")
+        fail(path, first_line + int(np.argmin(known)), f"{keyword} has a type that is not one of 1 to {most}")
     return members, np.array(labels)[types - 1] if labels else types.astype(np.int64)
 
 
