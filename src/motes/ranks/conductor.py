@@ -33,7 +33,6 @@ from motes.engine.failures import StoppedError
 from motes.engine.starts import Start
 from motes.engine.step import Engine, Plan
 from motes.errors import InputError, RunError
-from motes.integrators.motion import Integrator
 from motes.ranks import launch
 from motes.ranks.turns import Turns
 
@@ -121,7 +120,9 @@ class Ranks:
                 raise RunError(HALF_DONE)
             number = next(self._numbers)
             if self._channel is not None:
-                check_travels(plan.integrator)
+                check_travels("integrator", plan.integrator)
+                for law in plan.laws:
+                    check_travels("interaction", law)
                 self._tell(SearchPath([entry for entry in sys.path if isinstance(entry, str)]))
             engine = Engine(plan, start, self._link)  # here first: what it compiles, the others then find in the cache
             if self._channel is not None:
@@ -260,18 +261,18 @@ def _obey(engines: dict[int, Engine], message: Build | Command | Forget | Search
             engines.pop(number, None)
 
 
-def check_travels(integrator: Integrator) -> None:
-    """Raise InputError for an integrator of a user's own class that other ranks could not find."""
-    kind = type(integrator)
+def check_travels(what: str, given: object) -> None:
+    """Raise InputError for an object of a user's own class that other ranks could not find."""
+    kind = type(given)
     if kind.__module__ == "__main__":
         raise InputError(
-            f"the integrator {kind.__qualname__} is defined in the program itself, which rank 0 alone has: "
+            f"the {what} {kind.__qualname__} is defined in the program itself, which rank 0 alone has: "
             "put it into a module beside it, and import it from there"
         )
     try:
-        pickle.dumps(integrator)
+        pickle.dumps(given)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
-        raise InputError(f"the integrator {kind.__qualname__} cannot be sent to other ranks: {error}") from error
+        raise InputError(f"the {what} {kind.__qualname__} cannot be sent to other ranks: {error}") from error
 
 
 _world: list[Ranks] = []

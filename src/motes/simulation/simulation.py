@@ -452,7 +452,7 @@ class Simulation(Readings):
         check_types(integrator, self._interactions)
         bound = integrator.bind(self._outline.names)
         if self._ranks > 1:
-            check_travels(bound)
+            check_travels("integrator", bound)
         try:
             freedom = degrees_of_freedom(self._outline, integrator, self._interactions)
             self._engine.call(Engine.change_integrator, bound, freedom)
