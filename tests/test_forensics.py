@@ -224,7 +224,7 @@ def test_a_field_that_is_not_finite():
     report = Report(motes.Simulation(particles, motes.VelocityVerlet(0.01), [wall], threads=1))
     assert (report.step, report.id) == (101, 3)  # both feel it at once: the lower id is named
     assert report.lines[0].endswith("that is not finite")
-    assert report.facts["neighbours"] == "are not felt"
+    assert report.facts["neighbours"] == "do not matter: there is no interaction of pairs"
     assert "has no finite force here" in report.facts["advice"]
     assert report.simulation.step == 100
 

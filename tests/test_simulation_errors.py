@@ -98,7 +98,10 @@ def test_overlapping_particles_are_refused():
         (lambda: motes.Simulation(ONE, 0.005), r"integrator is float; give for example"),
         (lambda: motes.Simulation(ONE, motes.VelocityVerlet), r"the integrator is .*; give for example"),
         (lambda: motes.Simulation(ONE, VERLET, pair()), r"interactions must be a list"),
-        (lambda: motes.Simulation(ONE, VERLET, [lennard_jones]), r"an interaction is function; it must be motes.Pair"),
+        (
+            lambda: motes.Simulation(ONE, VERLET, [lennard_jones]),
+            r"an interaction is function; it must be one of motes.Pair, ",
+        ),
         (lambda: motes.Simulation(ONE, VERLET, threads=0), r"threads is 0; it must be a whole number of at least 1"),
         (lambda: motes.Simulation(ONE, VERLET, threads="all"), r"threads is 'all'"),
         (lambda: motes.Simulation(ONE, VERLET, skin=-0.1), r"skin is -0.1; it must be a number of at least 0"),

@@ -42,22 +42,22 @@ class ParticleError(RunError):
 
     Args:
         cause: what happened to it, to be read after "particle 7".
-        place: of the particle in the state of this rank.
+        index: of the particle in the state of this rank.
         size: how far it went, to choose among several.
-        pairs: if it is not known which particle it is, pairs of places, of which one pair is to blame.
+        pairs: if it is not known which particle it is, pairs of indices, of which one pair is to blame.
         step: at which this happened, if it is not the step being taken.
     """
 
     def __init__(
         self,
         cause: str,
-        place: int = -1,
+        index: int = -1,
         size: float = 0.0,
         pairs: Sequence[tuple[int, int]] = (),
         step: int | None = None,
     ) -> None:
         super().__init__(cause)
-        self.place = place
+        self.index = index
         self.size = size
         self.pairs = pairs
         self.step = step

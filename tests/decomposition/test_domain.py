@@ -324,7 +324,7 @@ def test_a_particle_thrown_out_is_named(regional: Any) -> None:
     state.quanta = replace(state.quanta, position=tuple(box.far_spacing.tolist()))
     with pytest.raises(ParticleError, match="more than 1000 edges of the box beyond its open side") as caught:
         domain.check_reach(state)
-    assert caught.value.place == 2
+    assert caught.value.index == 2
     state.positions[1, 2] = 4004.0
     domain.check_reach(state)
 

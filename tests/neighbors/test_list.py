@@ -69,7 +69,7 @@ class Listed:
         steps = np.rint(displacements / state.box.spacing) * state.box.spacing
         state.positions[:, : state.owned] += steps.T[:, state.ids[: state.owned]]
         self.domain.refresh(state)
-        self.neighbors.place(state)
+        self.neighbors.follow(state)
 
     def places(self) -> Any:
         """Where the particles are now, relative to the lower corner of the box, in the order of their ids."""

@@ -4,14 +4,14 @@ import pytest
 
 from motes.errors import InputError
 from motes.observers import Frame, Thermo, Trajectory
-from motes.observers.recall import recall
+from motes.observers.restore import restore
 
 
 def test_kinds_that_are_not_known(tmp_path):
     with pytest.raises(InputError, match=r"an observer of the kind 'function'; only .*can be brought back"):
-        recall({"every": 1, "kind": "function", "name": "f"}, tmp_path)
+        restore({"every": 1, "kind": "function", "name": "f"}, tmp_path)
     with pytest.raises(InputError, match="kind None"):
-        recall({}, tmp_path)
+        restore({}, tmp_path)
 
 
 DAMAGE = [
@@ -43,4 +43,4 @@ def test_memories_that_make_no_sense(kind, changes, message, tmp_path, simulatio
         *outer, inner = name.split(".")
         (memory[outer[0]] if outer else memory)[inner] = value
     with pytest.raises(InputError, match=message):
-        recall(memory, tmp_path)
+        restore(memory, tmp_path)

@@ -10,12 +10,14 @@ import numpy as np
 
 import motes
 from motes.core.state import Quanta, Timeline, column_names
-from motes.storage.columns import file_name, write_columns
+from motes.core.tuples import Tuples
+from motes.storage.columns import file_name, tuples_name, write_columns, write_tuples
 from motes.storage.folder import new_checkpoint, open_checkpoint, place_of
-from motes.storage.manifest import NAME, BoxRecord, InteractionRecord, Manifest, write_manifest
+from motes.storage.manifest import NAME, BoxRecord, InteractionRecord, Manifest, TuplesRecord, write_manifest
 
 RANKS, PARTICLES = 2, 30
-FILES = (NAME, *(file_name(rank) for rank in range(RANKS)))
+FILES = (NAME, *(file_name(rank) for rank in range(RANKS)), tuples_name("bonds"))
+BONDS = Tuples(np.array([[0, 1], [1, 2], [5, 4]]), np.array([0, 1, 0]), ("a", "b"))
 
 
 def columns(particles: int, seed: int) -> list[Any]:
@@ -35,7 +37,7 @@ def manifest(step: int, files: tuple[Any, ...], **changes: Any) -> Manifest:
         "quanta": Quanta((2.0**-50,) * 3, 2.0**-40, 2.0**-30), "type_names": ("A", "B"),
         "attributes": {"size": (0.25, 1.0)}, "columns": column_names(3, ["size"]),
         "integrator": {"kind": "VelocityVerlet", "dt": 0.005},
-        "interactions": (InteractionRecord(name="soft", key="0f"),), "skin": 0.3, "shown": True,
+        "interactions": (InteractionRecord(name="soft", key="0f"),), "skin": 0.3, "shown": True, "topology": {},
         "observers": [{"kind": "function", "every": 10, "name": "look"}], "input": None, "files": files,
     }  # fmt: skip
     return Manifest(**given | changes)
@@ -45,7 +47,8 @@ def write_checkpoint(folder: Path, step: int) -> Path:
     """A checkpoint of a step, as two ranks would write it."""
     with new_checkpoint(folder, step) as place:
         files = [write_columns(place / file_name(rank), columns(PARTICLES, step + rank)) for rank in range(RANKS)]
-        write_manifest(place, manifest(step, tuple(files)))
+        record = TuplesRecord(file=write_tuples(place, "bonds", BONDS), names=BONDS.names)
+        write_manifest(place, manifest(step, tuple(files), topology={"bonds": record}))
     return place_of(folder, step)
 
 

@@ -27,7 +27,7 @@ from motes.cli.script import first_run
 from motes.cli.survey import can_be_counted, closest_pair, mean_neighbours, sphere
 from motes.core.progress import show_nothing
 from motes.core.state import CLUSTER, Floats
-from motes.engine.starts import Outline
+from motes.engine.starts import Summary
 from motes.errors import InputError
 from motes.forces import BoundInteraction, BoundPair, energies_of_pairs
 from motes.forces.oracle import pair_energy, pair_slope, parameters_of
@@ -77,9 +77,9 @@ def check_script(path: Path, arguments: Sequence[str], threads: int | None) -> s
         simulation.positions, simulation.box, simulation.velocities, simulation.mass,
         np.asarray(simulation.type_names)[simulation.types], simulation.ids, **simulation.attributes,
     )  # fmt: skip
-    outline = Outline.of(particles)
+    summary = Summary.of(particles)
     bound = {
-        name: one.bind(outline.names)
+        name: one.bind(summary.names)
         for name, one in zip(object_rows(simulation.interactions), simulation.interactions, strict=False)
     }
     reach = max((one.reach for one in bound.values()), default=0.0)
@@ -94,7 +94,7 @@ def check_script(path: Path, arguments: Sequence[str], threads: int | None) -> s
 def neighbour_rows(particles: motes.Particles, reach: float) -> dict[str, str]:
     """How near they are to each other; InputError for two at the same place."""
     if not reach:
-        return {"neighbours": "none are felt: there is no interaction of pairs"}
+        return {"neighbours": "do not matter: there is no interaction of pairs"}
     dimensions = particles.box.dimensions
     expected = particles.density * sphere(reach, dimensions)
     expectation = f"{expected:.4g} by the density"

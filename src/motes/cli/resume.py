@@ -13,8 +13,8 @@ from motes.core.streams import say, warn
 from motes.errors import InputError
 from motes.inputs.build import Job, blame
 from motes.inputs.config import read_tables, validated
-from motes.observers.recall import recall
-from motes.simulation.resume import from_manifest, outline_of
+from motes.observers.restore import restore
+from motes.simulation.resume import from_manifest, summary_of
 from motes.storage.folder import open_checkpoint
 from motes.storage.manifest import Manifest
 
@@ -30,7 +30,7 @@ def resume(path: Path, options: Options) -> None:
         simulation = from_manifest(place, manifest, job.interactions, None, options.threads, job.config.run.skin)
     table = None
     for memory in manifest.observers:
-        observer = recall(memory, place.parent)
+        observer = restore(memory, place.parent)
         if isinstance(observer, motes.Thermo) and observer.path is None:
             if options.quiet:
                 continue
@@ -74,6 +74,6 @@ def job_of(place: Path, manifest: Manifest) -> Job:
             "since functions are code and no checkpoint has them"
         )
     file = Path(os.path.normpath(place.parent / source.path))
-    job = Job(file, source.tables, validated(file, source.tables), outline_of(place, manifest))
+    job = Job(file, source.tables, validated(file, source.tables), summary_of(place, manifest))
     job.add_interactions()
     return job

@@ -189,17 +189,17 @@ class State:
         empty.attributes = {name: values[:0].copy() for name, values in self.attributes.items()}
         return empty
 
-    def keep(self, places: Integers) -> None:
-        """Own only the particles at these places, laid out in this order."""
+    def keep(self, indices: Integers) -> None:
+        """Own only the particles at these indices, laid out in this order."""
         for values in self._owned_columns():
-            values[: len(places)] = values[places]
-        self.owned = len(places)
+            values[: len(indices)] = values[indices]
+        self.owned = len(indices)
 
     # What travels between regions: rows of 8-byte numbers, integers and floats alike, one row for each column.
 
-    def take(self, places: Integers) -> Integers:
+    def take(self, indices: Integers) -> Integers:
         """Copies of particles that will go elsewhere."""
-        return _packed(self._owned_columns(), places)
+        return _packed(self._owned_columns(), indices)
 
     def add(self, arriving: Integers) -> None:
         """Own particles that came from elsewhere."""
@@ -209,10 +209,10 @@ class State:
         self.ghost_axes[self.owned : self.owned + count] = 0
         self.owned += count
 
-    def ghost_columns(self, places: Integers, axis: int = 0, shift: float = 0.0) -> Integers:
+    def ghost_columns(self, indices: Integers, axis: int = 0, shift: float = 0.0) -> Integers:
         """What a ghost must know of its particle, no velocity or images; positions are shifted along axis."""
-        packed = _packed([*self._ghost_columns(), *self.positions], places)
-        packed = np.vstack([packed, self.ghost_axes[places].astype(np.int64)])
+        packed = _packed([*self._ghost_columns(), *self.positions], indices)
+        packed = np.vstack([packed, self.ghost_axes[indices].astype(np.int64)])
         if shift:
             row = packed[len(self._ghost_columns()) + axis].view(np.float64)
             row += shift
@@ -283,10 +283,10 @@ def column_names(dimensions: int, attributes: Iterable[str], force_velocities: b
     ]
 
 
-def _packed(columns: Sequence[Array], places: Integers) -> Integers:
-    packed = np.empty((len(columns), len(places)), np.int64)
+def _packed(columns: Sequence[Array], indices: Integers) -> Integers:
+    packed = np.empty((len(columns), len(indices)), np.int64)
     for row, values in zip(packed, columns, strict=True):
-        np.take(values.view(np.int64), places, out=row)
+        np.take(values.view(np.int64), indices, out=row)
     return packed
 
 
@@ -329,7 +329,7 @@ class Chunk:
 class PairList:
     """Clusters of particles, and for each the later particles near it.
 
-    Particles lie in slots, CLUSTER to a cluster; an empty slot lies far from everything. particle[slot] is the place
+    Particles lie in slots, CLUSTER to a cluster; an empty slot lies far from everything. particle[slot] is the index
     in the state, -1 for an empty slot. A cluster of ghosts meets no pair within itself; axes holds its ghost bits.
     classes are those of the pairs within a cluster, at the later one of the two.
     """
@@ -351,12 +351,12 @@ class PairList:
 
 @dataclass
 class TupleList:
-    """The tuples of a region: places (k, n) of their members in the state, and which tuples they are, (n,).
+    """The tuples of a region: indices (k, n) of their members in the state, and which tuples they are, (n,).
 
-    The place i is the member uses // n of the tuple uses % n, for all uses from starts[i] to starts[i + 1].
+    The index i is the member uses // n of the tuple uses % n, for all uses from starts[i] to starts[i + 1].
     """
 
-    places: Integers
+    indices: Integers
     numbers: Integers
     starts: Integers
     uses: Integers

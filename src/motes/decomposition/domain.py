@@ -58,7 +58,7 @@ class Link(Protocol):
 
 @dataclass
 class Shell:
-    """Ghosts begin .. begin + count that come from the upper neighbour, and the places given to the lower one."""
+    """Ghosts begin .. begin + count that come from the upper neighbour, and the indices given to the lower one."""
 
     axis: int
     shift: float
@@ -168,7 +168,7 @@ class Domain:
         self.build_halo(state)
 
     def _add_shell(self, state: State, axis: int, first: int, last: int) -> None:
-        """Give the lower neighbour what it must see of places first .. last, and take what comes from the upper."""
+        """Give the lower neighbour what it must see of indices first .. last, and take what comes from the upper."""
         rank, regions = self.link.rank, self.regions
         lower = regions.neighbor(rank, axis, -1)
         shell = Shell(axis, 0.0, lower, regions.neighbor(rank, axis, 1), np.empty(0, np.int64))

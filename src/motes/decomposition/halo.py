@@ -15,11 +15,11 @@ from motes.core.state import Floats, Integers
 
 
 @njit(cache=True, nogil=True)
-def find_below(positions: Floats, axis: int, first: int, last: int, limit: float, places: Integers) -> int:
-    """Write those places of first .. last - 1 that lie below limit along axis; return how many."""
+def find_below(positions: Floats, axis: int, first: int, last: int, limit: float, indices: Integers) -> int:
+    """Write those indices of first .. last - 1 that lie below limit along axis; return how many."""
     found = 0
     for i in range(first, last):
-        places[found] = i
+        indices[found] = i
         found += positions[axis, i] < limit
     return found
 
@@ -38,18 +38,18 @@ def copy_shell(begin: int, end: int, rows: Floats, source: Integers, offset: int
     """Ghosts take over what their particles have, shifted along axis if it is a position."""
     for a in range(rows.shape[0]):
         moved = shift if a == axis else 0.0
-        x, places, ghosts = rows[a], source[begin:end], rows[a, offset + begin : offset + end]
-        for k in range(len(places)):
-            ghosts[k] = x[np.uint64(places[k])] + moved
+        x, indices, ghosts = rows[a], source[begin:end], rows[a, offset + begin : offset + end]
+        for k in range(len(indices)):
+            ghosts[k] = x[np.uint64(indices[k])] + moved
 
 
 @njit(cache=True, nogil=True)
 def fold_shell(begin: int, end: int, rows: Integers, source: Integers, offset: int) -> None:
     """Particles receive what their ghosts gathered."""
     for a in range(rows.shape[0]):
-        f, places, ghosts = rows[a], source[begin:end], rows[a, offset + begin : offset + end]
-        for k in range(len(places)):
-            f[np.uint64(places[k])] += ghosts[k]
+        f, indices, ghosts = rows[a], source[begin:end], rows[a, offset + begin : offset + end]
+        for k in range(len(indices)):
+            f[np.uint64(indices[k])] += ghosts[k]
 
 
 @njit(cache=True, nogil=True)
@@ -75,19 +75,19 @@ def wrap(begin: int, end: int, positions: Floats, images: Integers, lengths: Flo
 @njit(cache=True, nogil=True)
 def pack(begin: int, end: int, rows: Floats, source: Integers, axis: int, shift: float, leaving: Floats) -> None:
     """What particles have, as their ghosts elsewhere will have it."""
-    places = source[begin:end]
+    indices = source[begin:end]
     for a in range(rows.shape[0]):
         moved = shift if a == axis else 0.0
         x, ghosts = rows[a], leaving[a, begin:end]
-        for k in range(len(places)):
-            ghosts[k] = x[np.uint64(places[k])] + moved
+        for k in range(len(indices)):
+            ghosts[k] = x[np.uint64(indices[k])] + moved
 
 
 @njit(cache=True, nogil=True)
 def unpack_add(begin: int, end: int, arriving: Integers, source: Integers, rows: Integers) -> None:
     """Particles receive what their ghosts elsewhere gathered."""
-    places = source[begin:end]
+    indices = source[begin:end]
     for a in range(rows.shape[0]):
         f, gathered = rows[a], arriving[a, begin:end]
-        for k in range(len(places)):
-            f[np.uint64(places[k])] += gathered[k]
+        for k in range(len(indices)):
+            f[np.uint64(indices[k])] += gathered[k]

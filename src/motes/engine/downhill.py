@@ -60,7 +60,7 @@ def _follow(engine: Engine) -> None:
         engine.rebuild()
     else:
         engine.domain.refresh(state)
-        neighbors.place(state)
+        neighbors.follow(state)
 
 
 def _fit_forces(engine: Engine, descent: Descent) -> None:

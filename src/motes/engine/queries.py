@@ -73,9 +73,9 @@ def near(engine: Engine, position: Sequence[float], radius: float) -> Integers:
     for image in product(*(range(-most, most + 1) for most in reach)):
         shift = np.array(image) * state.box.lengths - np.asarray(position)
         apart = state.positions[:, : state.owned] + shift[:, None]
-        places = np.flatnonzero((apart**2).sum(axis=0) <= radius**2)
-        rows = state.take(places)
-        rows[axes] = apart[:, places].view(np.int64)
+        indices = np.flatnonzero((apart**2).sum(axis=0) <= radius**2)
+        rows = state.take(indices)
+        rows[axes] = apart[:, indices].view(np.int64)
         found.append(rows)
     return _collect(engine, np.concatenate(found, axis=1))
 

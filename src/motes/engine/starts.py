@@ -18,7 +18,7 @@ from motes.storage.columns import ColumnFile, read_rows
 
 
 @dataclass(frozen=True)
-class Outline:
+class Summary:
     """What is known of the particles besides where they are.
 
     Attributes:
@@ -36,7 +36,7 @@ class Outline:
     topology: Topology
 
     @classmethod
-    def of(cls, particles: Particles) -> Outline:
+    def of(cls, particles: Particles) -> Summary:
         """What is known of these; where all have the same attributes, they are not spelled out."""
         attributes = (
             dict(particles.attributes)
@@ -45,7 +45,7 @@ class Outline:
         )
         return cls(particles.box, particles.type_names, attributes, len(particles), particles.topology)
 
-    def brief(self) -> Outline:
+    def brief(self) -> Summary:
         """The same, with no more than the smallest and the largest value of each attribute."""
         ends = {name: np.array([values.min(), values.max()]) for name, values in self.attributes.items()}
         return replace(self, attributes=ends)

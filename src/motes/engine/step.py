@@ -209,7 +209,7 @@ class Engine:
         else:
             domain.refresh(state, self._followed)
             lap("halo")
-            neighbors.place(state)
+            neighbors.follow(state)
             lap("neighbors")
         self.compute_forces(energy)
         self._attempt(self.integrator.second_half, state, self.team)
@@ -315,7 +315,7 @@ class Engine:
     def _noted(self, error: ParticleError) -> Failure:
         ids = self.state.ids
         pairs = [[int(ids[one]), int(ids[other])] for one, other in error.pairs]
-        who = int(ids[error.place]) if error.place >= 0 else -1
+        who = int(ids[error.index]) if error.index >= 0 else -1
         step = self._next if error.step is None else error.step
         size = error.size if error.size == error.size else float("inf")  # what is no number is the worst
         outgrown = error.kind if isinstance(error, OutgrownError) else ""
@@ -497,9 +497,9 @@ class Engine:
 
     def _write(self, ids: Integers, columns: Mapping[str, Array]) -> None:
         state = self.state
-        places = np.searchsorted(ids, state.ids[: state.owned])
+        indices = np.searchsorted(ids, state.ids[: state.owned])
         for name, values in columns.items():
-            state.column(name)[..., : state.owned] = values[..., places]
+            state.column(name)[..., : state.owned] = values[..., indices]
 
     def energies(self) -> tuple[float, float]:
         """Energy and virial of this moment, computed now if no one asked for them before.

@@ -170,7 +170,7 @@ class FieldForces(Stage):
 
     def compute(self, state: State, pairs: PairList, energy: float | None) -> Sums:
         """Add the forces to those of the owned particles. It has no virial."""
-        results = self._feel(state, state.quanta.force, energy or 1.0)
+        results = self._apply(state, state.quanta.force, energy or 1.0)
         force, height = _largest(results)
         total = None if energy is None else sum(whole(high, low) for _, _, high, low in results)
         return Sums(total, None if energy is None else 0, force, force, height)
@@ -180,16 +180,16 @@ class FieldForces(Stage):
         cause = f"feels a force or energy of the field {self._name} that is not finite"
         return ParticleError(cause, self._find(state), size=np.inf)
 
-    def _feel(
+    def _apply(
         self, state: State, quantum: float, energy_quantum: float, only: tuple[int, int] | None = None
     ) -> list[Any]:
-        kernel, feel = self._kernel, self._module.feel
+        kernel, apply = self._kernel, self._module.apply
         columns = tuple(map(state.column, kernel.attributes))
         what = (
             state.positions, state.box.origin, state.box.lengths, kernel.numbers, kernel.tables, state.types,
             columns or (state.mass,), state.time, ROUND * quantum, ROUND * energy_quantum, state.forces,
         )  # fmt: skip
-        return [feel(*only, *what)] if only else self.team.split(feel, state.owned, *what)
+        return [apply(*only, *what)] if only else self.team.split(apply, state.owned, *what)
 
     def _find(self, state: State) -> int:
         """Of the particles whose force or energy is not finite, that of the lowest id, by halving: so ranks agree."""
@@ -198,7 +198,7 @@ class FieldForces(Stage):
         first, last = 0, len(order)
         while last - first > 1:
             middle = (first + last) // 2
-            force, energy = _largest(self._feel(state, 1.0, 1.0, (first, middle)))
+            force, energy = _largest(self._apply(state, 1.0, 1.0, (first, middle)))
             finite = force < np.inf and energy < np.inf
             first, last = (middle, last) if finite else (first, middle)
         return int(order[first])

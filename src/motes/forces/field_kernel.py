@@ -25,7 +25,7 @@ def field_key(bound: Bound, boundary: Sequence[Boundary]) -> str:
 
 
 def field_source(bound: Bound, boundary: Sequence[Boundary]) -> str:
-    """Source of a module with the function feel."""
+    """Source of a module with the function apply."""
     axes = AXES[: len(boundary)]
     code = derive_field(bound.formulas[0], [PREFIX + axis for axis in axes])
     require_right_field(bound, code, axes)
@@ -43,7 +43,7 @@ def field_source(bound: Bound, boundary: Sequence[Boundary]) -> str:
         "",
         "",
         '@njit(cache=True, nogil=True, error_model="numpy")',
-        f"def feel({ARGUMENTS}):",
+        f"def apply({ARGUMENTS}):",
         *indent(1, _before(bound, numbers, axes)),
         "    for i in range(end - begin):",
         *indent(2, _one(bound, axes, boundary, call)),

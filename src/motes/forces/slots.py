@@ -52,7 +52,7 @@ def add_overlap(begin: int, end: int, source: Integers, target: Integers) -> Non
 
 @njit(cache=True, nogil=True)
 def find_homes(begin: int, end: int, particle: Integers, starts: Integers, stride: int, homes: Integers) -> None:
-    """For each particle, the place of its slot in the buffers, read as one flat array: that of the slot's owner."""
+    """For each particle, the index of its slot in the buffers, read as one flat array: that of the slot's owner."""
     for slot in range(begin, end):
         if particle[slot] >= 0:
             thread = 0
@@ -173,7 +173,7 @@ class SlotForces(Stage):
 
 
 def _crowded(pairs: PairList) -> int:
-    """The place of a particle in the cluster with the longest list."""
+    """The index of a particle in the cluster with the longest list."""
     chunk = max((chunk for chunk in pairs.chunks if len(chunk.count)), key=lambda chunk: int(chunk.count.max()))
     cluster = chunk.first + int(np.argmax(chunk.count))
     return int(pairs.particle[CLUSTER * cluster])

@@ -47,20 +47,20 @@ class Body:
 
 
 def tuple_source(bound: Bound, body: Body, periodic: Sequence[bool]) -> str:
-    """Source of a module with the functions feel, over tuples, and gather, over particles."""
+    """Source of a module with the functions apply, over tuples, and gather, over particles."""
     axes = AXES[: len(periodic)]
     lines = [
         header(body.functions, body.lines),
         "",
         '@njit(cache=True, nogil=True, error_model="numpy")',
-        "def feel(begin, end, positions, places, kinds, numbers, tables, lengths, magic, energy_magic, forces):",
+        "def apply(begin, end, positions, indices, kinds, numbers, tables, lengths, magic, energy_magic, forces):",
         "    magic_bits = to_bits(magic)",
         "    energy_bits = to_bits(energy_magic)",
         "    biggest = biggest_energy = high = low = virial_high = virial_low = 0",
         "    longest = 0.0",
         *(f"    {name} = numbers[{row}]" for row, name in enumerate(prefixed(sorted(bound.numbers)))),
         "    for t in range(begin, end):",
-        *(f"        p{m} = places[{m}, t]" for m in range(body.width)),
+        *(f"        p{m} = indices[{m}, t]" for m in range(body.width)),
         *indent(2, _displacements(axes, periodic, body.width)),
         *(f"        {name} = tables[{row}, kinds[t]]" for row, name in enumerate(prefixed(sorted(bound.tables)))),
         *indent(2, body.lines),

@@ -73,10 +73,10 @@ class TupleForces(Stage):
         tuples = self.tuples
         assert tuples is not None  # they come with the list  # noqa: S101
         count = len(tuples.numbers)
-        shape = len(tuples.places), state.dimensions, count
+        shape = len(tuples.indices), state.dimensions, count
         if self._parts.shape != shape:
             self._parts = np.empty(shape, np.int64)
-        rows = self._feel(state, energy, 0, count)
+        rows = self._apply(state, energy, 0, count)
         if max(row[6] for row in rows) > LONGEST:
             raise self._too_long(state)
         self.team.split(
@@ -88,36 +88,36 @@ class TupleForces(Stage):
             return Sums(None, None, force, force)
         return Sums(whole(sum(table[2]), sum(table[3])), whole(sum(table[4]), sum(table[5])), force, force, height)
 
-    def _feel(self, state: State, energy: float | None, begin: int, end: int) -> list[tuple[Any, ...]]:
+    def _apply(self, state: State, energy: float | None, begin: int, end: int) -> list[tuple[Any, ...]]:
         """What the kernel says of tuples begin .. end - 1."""
         plan, tuples = self._plan, self.tuples
         assert tuples is not None  # they come with the list  # noqa: S101
         what = (
-            state.positions, tuples.places, plan.kinds[tuples.numbers], plan.kernel.numbers, plan.kernel.tables,
+            state.positions, tuples.indices, plan.kinds[tuples.numbers], plan.kernel.numbers, plan.kernel.tables,
             state.box.lengths, ROUND * state.quanta.force, ROUND * (energy or 1.0), self._parts,
         )  # fmt: skip
         if begin:
-            return [self._module.feel(begin, end, *what)]
-        return self.team.split(self._module.feel, end, *what)
+            return [self._module.apply(begin, end, *what)]
+        return self.team.split(self._module.apply, end, *what)
 
     def blame(self, state: State, pairs: PairList, sums: Sums) -> ParticleError:
         """The first tuple, by its number, that is not finite."""
-        bits = [self._feel(state, 1.0, t, t + 1)[0][:2] for t in range(len(self.tuples.numbers) if self.tuples else 0)]
+        bits = [self._apply(state, 1.0, t, t + 1)[0][:2] for t in range(len(self.tuples.numbers) if self.tuples else 0)]
         bad = [not np.isfinite(np.array(row, np.int64).view(np.float64)).all() for row in bits]
         return self._of(state, np.array(bad), "whose force or energy is not finite")
 
     def _too_long(self, state: State) -> ParticleError:
         count = len(self.tuples.numbers) if self.tuples else 0
-        bad = [self._feel(state, 1.0, t, t + 1)[0][6] > LONGEST for t in range(count)]
+        bad = [self._apply(state, 1.0, t, t + 1)[0][6] > LONGEST for t in range(count)]
         return self._of(state, np.array(bad), f"that is longer than {LONGEST} edges of the periodic box")
 
     def _of(self, state: State, bad: Any, what: str) -> ParticleError:
         assert self.tuples is not None  # they come with the list  # noqa: S101
         number = int(self.tuples.numbers[bad].min())
-        places = self.tuples.places[:, self.tuples.numbers == number][:, 0]
-        ids = ", ".join(str(state.ids[place]) for place in places)
+        indices = self.tuples.indices[:, self.tuples.numbers == number][:, 0]
+        ids = ", ".join(str(state.ids[index]) for index in indices)
         cause = f"is in the {self._plan.one} of {ids} ({self._plan.name}) {what}"
-        return ParticleError(cause, int(places[0]), size=np.inf)
+        return ParticleError(cause, int(indices[0]), size=np.inf)
 
 
 @dataclass(frozen=True, eq=False)

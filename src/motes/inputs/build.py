@@ -18,7 +18,7 @@ from typing import Any, cast
 from motes.core.box import Boundary, Box
 from motes.core.progress import no_progress_bar
 from motes.core.words import did_you_mean
-from motes.engine.starts import Outline
+from motes.engine.starts import Summary
 from motes.errors import InputError
 from motes.forces import BoundInteraction, Interaction
 from motes.forces.parameters import mix
@@ -52,7 +52,7 @@ class Job:
     path: Path
     tables: dict[str, Any]
     config: Config
-    outline: Outline
+    summary: Summary
     interactions: list[Interaction] = field(default_factory=list)
     bound: list[BoundInteraction] = field(default_factory=list)
     """The same with all their names resolved."""
@@ -97,7 +97,7 @@ def read_job(path: Path, settings: tuple[str, ...] = (), changes: Mapping[str, A
     config = validated(path, tables)
     with blame(path, "[particles]"):
         particles = build_particles(config, path.parent)
-    job = NewJob(path, tables, config, Outline.of(particles), particles=particles)
+    job = NewJob(path, tables, config, Summary.of(particles), particles=particles)
     job.add_interactions()
     return job
 
@@ -171,19 +171,19 @@ def _boundary(box: BoxTable) -> Boundary | list[Boundary]:
 
 def build_interaction(job: Job, table: InteractionTable) -> Interaction:
     """The interaction of one [[interactions]], whose names must all have a meaning."""
-    outline, law = job.outline, cast("Callable[..., Interaction]", table.law)
+    summary, law = job.summary, cast("Callable[..., Interaction]", table.law)
     given: dict[str, Any] = {}
     for name, value in table.parameters.items():
-        known = build_parameter(name, value, outline) if table.law.of_pairs else by_label(value, outline)
+        known = build_parameter(name, value, summary) if table.law.of_pairs else by_label(value, summary)
         given[_as_python(name)] = known
-    given |= {name: build_parameter(name, option, outline) for name, option in table.options.items()}
+    given |= {name: build_parameter(name, option, summary) for name, option in table.options.items()}
     if table.text is not None:
         built: Interaction = table.law.from_expression(table.text, **given)
     elif table.function is not None:
         built = law(_function(table.function, job.path.parent), **given)
     else:
         built = law(_built_in(str(getattr(table, "name", None))), **given)
-    job.bound.append(built.bind(outline.names))
+    job.bound.append(built.bind(summary.names))
     return built
 
 
@@ -192,24 +192,24 @@ def _as_python(name: str) -> str:
     return unicodedata.normalize("NFKC", name)
 
 
-def by_label(value: Any, outline: Outline) -> Any:
+def by_label(value: Any, summary: Summary) -> Any:
     """A table by type with the types as they are, which may be numbers; anything else as it is."""
-    labels: dict[str, str | int] = {str(label): label for label in outline.type_names}
+    labels: dict[str, str | int] = {str(label): label for label in summary.type_names}
     return {labels.get(key, key): number for key, number in value.items()} if isinstance(value, dict) else value
 
 
-def build_parameter(name: str, value: Any, outline: Outline) -> Any:
+def build_parameter(name: str, value: Any, summary: Summary) -> Any:
     """A parameter of two particles; what is neither a rule nor a table by types, as it is."""
     if isinstance(value, Mix):
         return mix(value.mix, value.rule)
     if isinstance(value, dict):
-        return {_types(name, key, outline): number for key, number in value.items()}
+        return {_types(name, key, summary): number for key, number in value.items()}
     return value
 
 
-def _types(name: str, key: str, outline: Outline) -> tuple[str | int, str | int]:
+def _types(name: str, key: str, summary: Summary) -> tuple[str | int, str | int]:
     """The two types that a key "A-B" names. Types may have dashes themselves, so every dash is tried."""
-    known: dict[str, str | int] = {str(label): label for label in outline.type_names}
+    known: dict[str, str | int] = {str(label): label for label in summary.type_names}
     words = key.split("-")
     halves = [("-".join(words[:cut]), "-".join(words[cut:])) for cut in range(1, len(words))]
     pairs = [(known[first], known[second]) for first, second in halves if first in known and second in known]
@@ -260,7 +260,7 @@ def build_integrator(job: Job) -> Any:
     """The integrator of [integrator]."""
     table = job.config.integrator
     with blame(job.path, "[integrator]"):
-        given = {name: by_label(value, job.outline) for name, value in table.arguments.items()}
+        given = {name: by_label(value, job.summary) for name, value in table.arguments.items()}
         return KINDS[table.kind](**given)
 
 

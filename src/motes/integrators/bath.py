@@ -74,9 +74,9 @@ class HeatBath(Integrator):
         column = state.attributes[self.friction][: state.owned]
         good = column > 0 if self.needs_friction else column >= 0
         if not good.all():
-            place = int(np.argmin(good))
+            index = int(np.argmin(good))
             bound = "above" if self.needs_friction else "at least"
-            raise ParticleError(f"has {self.friction} {column[place]:g}, and a friction must be {bound} 0", place)
+            raise ParticleError(f"has {self.friction} {column[index]:g}, and a friction must be {bound} 0", index)
 
     def _by_particle(self, state: State, quantity: Callable[[Floats], Floats]) -> Floats:
         """What depends on friction, for each particle that is owned: worked out once a type where it can be."""

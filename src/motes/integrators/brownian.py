@@ -43,7 +43,7 @@ def wander(
 
 
 def _farthest(state: State, how: tuple[Any, ...]) -> int:
-    """The place of the particle that moves by most, of equals that of the lowest id, found by halving: moves do not
+    """The index of the particle that moves by most, of equals that of the lowest id, found by halving: moves do not
     depend on the positions."""
     forces, mass, ids, seed, step, push, spread, magic = how
     order = np.argsort(ids[: state.owned])

@@ -121,7 +121,7 @@ class BoundFlow(Integrator):
 
     def start(self, state: State, team: Team) -> None:
         """Raise a ParticleError if a particle has no finite velocity where it is."""
-        bad = [place for place in team.split(self._module().bad, state.owned, *self._what(state)) if place >= 0]
+        bad = [index for index in team.split(self._module().bad, state.owned, *self._what(state)) if index >= 0]
         if bad:
             cause = f"has a velocity at the start that is not finite: {self.name}"
             raise ParticleError(cause, min(bad), step=state.step)
@@ -130,10 +130,10 @@ class BoundFlow(Integrator):
         """Take all particles through so many steps."""
         how = self._how(state, steps)
         edges = _parts(state.owned, steps, team.threads)
-        places = team.call(self._module().carry, [(begin, end, *how) for begin, end in pairwise(edges)])
-        lost = [place for place in places if place >= 0]
+        indices = team.call(self._module().carry, [(begin, end, *how) for begin, end in pairwise(edges)])
+        lost = [index for index in indices if index >= 0]
         if lost:
-            self._report(state, min(lost, key=lambda place: int(state.ids[place])))
+            self._report(state, min(lost, key=lambda index: int(state.ids[index])))
         state.step += steps
 
     def first_half(self, state: State, team: Team) -> None:
@@ -168,16 +168,16 @@ class BoundFlow(Integrator):
         box, spacing = state.box, state.spacing
         return (*self._what(state), steps, box.lengths, *box.reach(spacing), ROUND * spacing, state.images)
 
-    def _report(self, state: State, place: int) -> None:
+    def _report(self, state: State, index: int) -> None:
         """Follow the particle that was lost, which has not been moved, to the step at which that happens."""
-        while self._module().carry(place, place + 1, *self._how(state, 1)) < 0:
+        while self._module().carry(index, index + 1, *self._how(state, 1)) < 0:
             state.step += 1
         if (state.spacing < state.box.far_spacing).any():  # perhaps only the grid has an end there
             raise OutgrownError("position", step=state.step + 1)
         raise ParticleError(
             "moves out of reach in one step: farther than an edge of the box, "
             f"more than {REACH:g} edges beyond an open side, or nowhere finite",
-            place,
+            index,
             step=state.step + 1,
         )
 

@@ -154,8 +154,8 @@ class Integrator(Frozen, ABC):
             return OutgrownError("speed", fastest)
         speeds = np.abs(state.velocities[:, : state.owned]).max(axis=0)
         order = np.argsort(state.ids[: state.owned])  # of equals the lowest id, wherever it lies
-        place = int(order[np.argmax(speeds[order])])  # a NaN is the largest
-        return ParticleError(too_fast(fastest * self.dt, state.stride), place, fastest)
+        index = int(order[np.argmax(speeds[order])])  # a NaN is the largest
+        return ParticleError(too_fast(fastest * self.dt, state.stride), index, fastest)
 
     def _drift(self, state: State, team: Team, time: float) -> None:
         magic = ROUND * state.spacing

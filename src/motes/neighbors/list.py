@@ -141,7 +141,7 @@ def search(
 
 
 @njit(cache=True, nogil=True)
-def place_slots(begin: int, end: int, points: Floats, rows: Integers, particle: Integers, far: float, step: float,
+def copy_to_slots(begin: int, end: int, points: Floats, rows: Integers, particle: Integers, far: float, step: float,
                 positions: Floats) -> None:  # fmt: skip
     """Copy positions to slots, row by row; empty slots go far away, each to a place of its own."""
     for a in range(3):
@@ -216,12 +216,12 @@ class NeighborList:
             points[[0, 2]] = state.positions
         grid = self._grid(state, points[:, : state.total], region)
         self._fill(state, points, grid)
-        self.place(state)
+        self.follow(state)
         self._search(grid)
         if self._specials is not None:
             self._specials.mark(state, self.pairs)
 
-    def place(self, state: State) -> None:
+    def follow(self, state: State) -> None:
         """Bring the positions of this step into the slots."""
         pairs = self.pairs
         if self.cutoff == 0.0:
@@ -229,7 +229,7 @@ class NeighborList:
         rows = np.array([0, 1, 2] if state.dimensions == 3 else [0, -1, 1])
         far = FAR * (float(state.box.lengths.max()) + self.radius)
         self.team.split(
-            place_slots, pairs.slots + CLUSTER, state.positions, rows, pairs.particle, far, 2 * self.radius,
+            copy_to_slots, pairs.slots + CLUSTER, state.positions, rows, pairs.particle, far, 2 * self.radius,
             pairs.positions,
         )  # fmt: skip
 

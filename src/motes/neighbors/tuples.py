@@ -1,4 +1,4 @@
-"""Tuples of ids (bonds, angles) as places in the state of a region, found anew with every list.
+"""Tuples of ids (bonds, angles) as indices in the state of a region, found anew with every list.
 
 Algorithm: the copies of each member that are here, the particle itself or ghosts of it, form a chain. From every copy
 of the first member the others are reached by nearest images, each from the one before it. A tuple belongs to the region
@@ -21,19 +21,19 @@ from motes.core.state import CLUSTER, Array, Floats, Integers, PairList, State, 
 
 @njit(cache=True, nogil=True)
 def chain_copies(ids: Integers, total: int, known: Integers, head: Integers, following: Integers) -> None:
-    """For each known id the last place that has it, and from each such place the one before it, or -1."""
+    """For each known id the last index that has it, and from each such index the one before it, or -1."""
     head[:] = -1
-    for place in range(total):
+    for index in range(total):
         low, high = 0, len(known)
         while low < high:
             middle = (low + high) // 2
-            if known[middle] < ids[place]:
+            if known[middle] < ids[index]:
                 low = middle + 1
             else:
                 high = middle
-        if low < len(known) and known[low] == ids[place]:
-            following[place] = head[low]
-            head[low] = place
+        if low < len(known) and known[low] == ids[index]:
+            following[index] = head[low]
+            head[low] = index
 
 
 @njit(inline="always")
@@ -50,9 +50,9 @@ def is_nearest(positions: Floats, one: int, other: int, lengths: Floats, periodi
 @njit(cache=True, nogil=True)
 def find_tuples(
     members: Integers, head: Integers, following: Integers, positions: Floats, ghost_axes: Array, lengths: Floats,
-    periodic: Integers, places: Integers, numbers: Integers,
+    periodic: Integers, indices: Integers, numbers: Integers,
 ) -> int:  # fmt: skip
-    """Write the places (k, room) and numbers of the tuples of this region; return how many there are, of which only
+    """Write the indices (k, room) and numbers of the tuples of this region; return how many there are, of which only
     the first fit."""
     width, found = members.shape[1], 0
     chosen = np.empty(width, np.int64)
@@ -62,42 +62,42 @@ def find_tuples(
             chosen[0], shared = first, ghost_axes[first]
             m = 1
             while m < width:
-                place = head[members[t, m]]
-                while place >= 0 and not is_nearest(positions, chosen[m - 1], place, lengths, periodic):
-                    place = following[place]
-                if place < 0:
+                index = head[members[t, m]]
+                while index >= 0 and not is_nearest(positions, chosen[m - 1], index, lengths, periodic):
+                    index = following[index]
+                if index < 0:
                     break
-                chosen[m] = place
-                shared &= ghost_axes[place]
+                chosen[m] = index
+                shared &= ghost_axes[index]
                 m += 1
             if m == width and shared == 0:
-                if found < places.shape[1]:
+                if found < indices.shape[1]:
                     numbers[found] = t
                     for m in range(width):
-                        places[m, found] = chosen[m]
+                        indices[m, found] = chosen[m]
                 found += 1
             first = following[first]
     return found
 
 
 @njit(cache=True, nogil=True)
-def count_uses(places: Integers, count: int, starts: Integers) -> None:
-    """How many tuples each place is a member of, one place further on."""
+def count_uses(indices: Integers, count: int, starts: Integers) -> None:
+    """How many tuples each index is a member of, one index further on."""
     starts[:] = 0
-    for m in range(places.shape[0]):
+    for m in range(indices.shape[0]):
         for t in range(count):
-            starts[places[m, t] + 1] += 1
+            starts[indices[m, t] + 1] += 1
     for i in range(1, len(starts)):
         starts[i] += starts[i - 1]
 
 
 @njit(cache=True, nogil=True)
-def sort_uses(places: Integers, count: int, starts: Integers, uses: Integers) -> None:
-    """For each place, which members of which tuples it is: m * count + t, from starts on."""
+def sort_uses(indices: Integers, count: int, starts: Integers, uses: Integers) -> None:
+    """For each index, which members of which tuples it is: m * count + t, from starts on."""
     filled = np.zeros(len(starts), np.int64)
-    for m in range(places.shape[0]):
+    for m in range(indices.shape[0]):
         for t in range(count):
-            i = places[m, t]
+            i = indices[m, t]
             uses[starts[i] + filled[i]] = m * count + t
             filled[i] += 1
 
@@ -107,31 +107,31 @@ class TupleSearch:
 
     def __init__(self, members: Integers, box: Box) -> None:
         self.count = len(members)
-        self._known, places = np.unique(members, return_inverse=True)
-        self._members: Integers = places.reshape(members.shape).astype(np.int64)
+        self._known, indices = np.unique(members, return_inverse=True)
+        self._members: Integers = indices.reshape(members.shape).astype(np.int64)
         self._head = np.full(len(self._known), -1, np.int64)
         self._lengths, self._periodic = box.lengths, box.periodic.astype(np.int64)
 
     def find(self, state: State) -> TupleList:
-        """The tuples of this region, from the places of particles and ghosts."""
+        """The tuples of this region, from the indices of particles and ghosts."""
         following = np.empty(state.total, np.int64)
         chain_copies(state.ids, state.total, self._known, self._head, following)
         room, width = self.count * state.owned // max(1, len(self._known)) + 64, self._members.shape[1]
         while True:
-            places, numbers = np.empty((width, room), np.int64), np.empty(room, np.int64)
+            indices, numbers = np.empty((width, room), np.int64), np.empty(room, np.int64)
             found = find_tuples(
                 self._members, self._head, following, state.positions, state.ghost_axes, self._lengths,
-                self._periodic, places, numbers,
+                self._periodic, indices, numbers,
             )  # fmt: skip
             if found <= room:
                 break
             room = found
         starts = np.empty(state.total + 1, np.int64)
-        places = np.ascontiguousarray(places[:, :found])
-        count_uses(places, found, starts)
+        indices = np.ascontiguousarray(indices[:, :found])
+        count_uses(indices, found, starts)
         uses = np.empty(width * found, np.int64)
-        sort_uses(places, found, starts, uses)
-        return TupleList(places, numbers[:found].copy(), starts, uses)
+        sort_uses(indices, found, starts, uses)
+        return TupleList(indices, numbers[:found].copy(), starts, uses)
 
 
 @njit(cache=True, nogil=True)
@@ -186,8 +186,8 @@ class SpecialPairs:
     """Pairs of particles a few bonds apart, and where the list of pairs has them."""
 
     def __init__(self, specials: Integers) -> None:
-        self._known, places = np.unique(specials[:, :2], return_inverse=True)
-        self._pairs = np.column_stack([places.reshape(-1, 2), specials[:, 2]]).astype(np.int64)
+        self._known, indices = np.unique(specials[:, :2], return_inverse=True)
+        self._pairs = np.column_stack([indices.reshape(-1, 2), specials[:, 2]]).astype(np.int64)
         self._head = np.full(len(self._known), -1, np.int64)
 
     def mark(self, state: State, pairs: PairList) -> None:

@@ -107,7 +107,7 @@ class Checkpoint(Observer):
         return {"kind": "checkpoint", "path": path_from(beside, self.path), "keep": self.keep, "minutes": minutes}
 
     @classmethod
-    def recall(cls, memory: Mapping[str, Any], beside: Path) -> Checkpoint:
+    def from_memory(cls, memory: Mapping[str, Any], beside: Path) -> Checkpoint:
         """One that goes on in the same folder."""
         minutes = None if memory.get("minutes") is None else number_in(memory, "minutes")
         checkpoint = cls(path_in(memory, beside), max(1, count_in(memory, "keep")), minutes, overwrite=True)

@@ -109,12 +109,12 @@ class Extent:
         held.sync()
 
     def told(self) -> dict[str, Any]:
-        """As JSON knows it, for :meth:`recalled`."""
+        """As JSON knows it, for :meth:`from_memory`."""
         texts = {name: text_of(getattr(self, name)) for name in ("last", "header", "names")}
         return {"length": self.length, "frames": self.frames, "used": self.used, **texts}
 
     @classmethod
-    def recalled(cls, memory: Mapping[str, Any]) -> Self:
+    def from_memory(cls, memory: Mapping[str, Any]) -> Self:
         """Raises InputError for what :meth:`told` cannot have written."""
         length, frames, used = (count_in(memory, name) for name in ("length", "frames", "used"))
         header = bytes_in(memory, "header", HEADER_SIZE)

@@ -54,7 +54,7 @@ class Observer(ABC):
         """Called when a checkpoint is written: what is needed to go on from here, as values that JSON knows.
 
         What was written so far is on the disk when this returns. `kind` says which class can make an observer of it
-        again (`recall`); paths are as seen from the folder `beside`. None: it cannot be brought back.
+        again (`from_memory`); paths are as seen from the folder `beside`. None: it cannot be brought back.
         """
         return None
 

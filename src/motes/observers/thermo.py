@@ -145,7 +145,7 @@ class Thermo(Observer):
         return memory | {"path": path_from(beside, self.path), "length": length}
 
     @classmethod
-    def recall(cls, memory: Mapping[str, Any], beside: Path) -> Self:
+    def from_memory(cls, memory: Mapping[str, Any], beside: Path) -> Self:
         """The table that goes on where `memory` ends. No file is touched before it starts.
 
         Raises InputError if the memory makes no sense; `start` does so if the file is missing, held by another run,

@@ -135,7 +135,7 @@ class Trajectory(Observer):
         return {"kind": "trajectory", "path": path, "precision": self.precision, "extent": told}
 
     @classmethod
-    def recall(cls, memory: Mapping[str, Any], beside: Path) -> Self:
+    def from_memory(cls, memory: Mapping[str, Any], beside: Path) -> Self:
         """The trajectory that goes on where `memory` ends. No file is touched before it starts.
 
         Raises InputError if the memory makes no sense; `start` does so if the file is missing, held by another run,
@@ -147,7 +147,7 @@ class Trajectory(Observer):
         if extent is not None:
             if not isinstance(extent, Mapping):
                 raise InputError("the checkpoint's trajectory is damaged: 'extent' is no table; use another checkpoint")
-            trajectory._extent = Extent.recalled(extent)
+            trajectory._extent = Extent.from_memory(extent)
         return trajectory
 
     def _begin(self) -> None:

@@ -19,7 +19,7 @@ from motes.core.state import Array, Floats, Integers, Timeline
 from motes.decomposition.domain import TOO_FAR
 from motes.engine import queries
 from motes.engine.failures import Failure
-from motes.engine.starts import Outline
+from motes.engine.starts import Summary
 from motes.forces.clusters import NOT_FINITE
 from motes.forces.law import BoundInteraction, Surroundings
 from motes.integrators import Integrator
@@ -38,17 +38,17 @@ FLOATS = ("mass", *AXES, *(f"v{axis}" for axis in AXES))
 
 
 @dataclass(frozen=True)
-class Witness:
+class Reporter:
     """All that is needed to look into a simulation that has stopped.
 
     Attributes:
         engine: of all ranks, at the moment of the failure.
-        outline: what is known of the particles.
+        summary: what is known of the particles.
         interactions: with all names resolved.
     """
 
     engine: EngineOfAll
-    outline: Outline
+    summary: Summary
     interactions: Sequence[BoundInteraction]
 
     def report(self, failure: Failure) -> str:
@@ -59,10 +59,10 @@ class Witness:
             return f"step {failure.step}: a particle {failure.cause}"
         particle = {name: values[0] for name, values in rows.items()}
         around = self._around(particle)
-        felt = self._felt(particle, around, failure.step)
-        lines = [f"step {failure.step}: particle {particle['id']} {failure.cause}", *self._facts(particle, felt)]
+        forces = self._forces_on(particle, around, failure.step)
+        lines = [f"step {failure.step}: particle {particle['id']} {failure.cause}", *self._facts(particle, forces)]
         lines.append(_line("neighbours", self._neighbors(around)))
-        return "\n".join([*lines, _line("advice", self._advice(failure, particle, around, felt))])
+        return "\n".join([*lines, _line("advice", self._advice(failure, particle, around, forces))])
 
     def worst_pair(self, pairs: Sequence[Sequence[int]]) -> tuple[int, int]:
         """Of pairs of ids, that with the largest force, the faster particle first."""
@@ -100,18 +100,18 @@ class Witness:
 
     # What a particle feels
 
-    def _felt(self, particle: Mapping[str, Any], around: Mapping[str, Array], step: int) -> dict[str, Floats]:
+    def _forces_on(self, particle: Mapping[str, Any], around: Mapping[str, Array], step: int) -> dict[str, Floats]:
         """The force of each interaction on the particle, at the place where it is."""
-        edges = self.outline.box.lengths.tolist()
+        edges = self.summary.box.lengths.tolist()
         where = Surroundings(particle, around, self._inside(particle), self._timeline.at(step), step, edges)
         return {f"{number}, {law.label}": law.force_on(where) for number, law in enumerate(self.interactions, 1)}
 
     # Words
 
-    def _facts(self, particle: Mapping[str, Any], felt: Mapping[str, Floats]) -> list[str]:
-        label = self.outline.type_names[int(particle["type"])]
+    def _facts(self, particle: Mapping[str, Any], forces: Mapping[str, Floats]) -> list[str]:
+        label = self.summary.type_names[int(particle["type"])]
         columns = [f"type {label}", f"mass {particle['mass']:.6g}"]
-        columns += [f"{name} {particle[name]:.6g}" for name in self.outline.attributes]
+        columns += [f"{name} {particle[name]:.6g}" for name in self.summary.attributes]
         velocity = np.array([particle[f"v{axis}"] for axis in self._axes], float)
         move = float(np.sqrt((velocity**2).sum())) * self._timeline.dt
         lines = [
@@ -120,14 +120,14 @@ class Witness:
         ]
         if velocity.any() and self.engine.here.integrator.has_velocities:
             lines.append(_line("velocity", f"{_vector(velocity)}: {move:.3g} in one step"))
-        if felt:
-            total = sum(felt.values(), np.zeros(len(self._axes)))
-            lines.append(_line("force", _vector(total) + _largest_share(felt)))
+        if forces:
+            total = sum(forces.values(), np.zeros(len(self._axes)))
+            lines.append(_line("force", _vector(total) + _largest_share(forces)))
         return lines
 
     def _neighbors(self, around: Mapping[str, Array]) -> str:
         if not self._cutoff:
-            return "are not felt"
+            return "do not matter: there is no interaction of pairs"
         apart = self._positions(around)
         distances = np.sqrt((apart**2).sum(axis=0))
         near = int((distances <= self._cutoff).sum())
@@ -136,15 +136,15 @@ class Witness:
         return ", ".join(named) + f" ({near} within the cutoff)" if named else "none within the cutoff"
 
     def _advice(
-        self, failure: Failure, particle: Mapping[str, Any], around: Mapping[str, Array], felt: Mapping[str, Floats]
+        self, failure: Failure, particle: Mapping[str, Any], around: Mapping[str, Array], forces: Mapping[str, Floats]
     ) -> str:
         """One line about what is likely wrong."""
         cutoff = self._cutoff
         velocity = np.array([particle[f"v{axis}"] for axis in self._axes], float)
         move = float(np.sqrt((velocity**2).sum())) * self._timeline.dt
         nearest = float(np.sqrt((self._positions(around) ** 2).sum(axis=0)).min(initial=math.inf))
-        usual = self.outline.density ** (-1 / len(self._axes))
-        undefined = [name for name, force in felt.items() if np.isnan(force).any()]
+        usual = self.summary.density ** (-1 / len(self._axes))
+        undefined = [name for name, force in forces.items() if np.isnan(force).any()]
         if undefined and nearest > 0:
             return f"interaction {undefined[0]}, has no finite force here: make the function finite at all distances"
         if not self.interactions and failure.cause != TOO_FAR:
@@ -172,7 +172,7 @@ class Witness:
 
     @property
     def _axes(self) -> tuple[str, ...]:
-        return tuple(AXES[: self.outline.box.dimensions])
+        return tuple(AXES[: self.summary.box.dimensions])
 
     def _columns(self, rows: Integers) -> dict[str, Array]:
         """Columns by name, each of its own kind."""
@@ -219,7 +219,7 @@ class Witness:
 
     def _nearest(self, apart: Floats) -> Floats:
         """Displacements (d, n) to the nearest images."""
-        box = self.outline.box
+        box = self.summary.box
         lengths = np.where(box.periodic, box.lengths, np.inf)[:, None]
         with np.errstate(invalid="ignore"):
             nearest: Floats = apart - np.where(np.isfinite(lengths), lengths, 0.0) * np.rint(apart / lengths)
@@ -227,7 +227,7 @@ class Witness:
 
     def _inside(self, particle: Mapping[str, Any]) -> dict[str, float]:
         """Where a particle is, in the box, as users count."""
-        box = self.outline.box
+        box = self.summary.box
         inside = {}
         for a, axis in enumerate(self._axes):
             x = float(particle[axis])
@@ -246,9 +246,9 @@ def _advice_without_forces(integrator: Integrator) -> str:
     return "use a smaller dt, or lower velocities: no force acts on the particle"
 
 
-def _largest_share(felt: Mapping[str, Floats]) -> str:
+def _largest_share(forces: Mapping[str, Floats]) -> str:
     """Whose force is the largest, and how much of all of them it is."""
-    sizes = {name: float(np.nan_to_num(np.sqrt((force**2).sum()), nan=np.inf)) for name, force in felt.items()}
+    sizes = {name: float(np.nan_to_num(np.sqrt((force**2).sum()), nan=np.inf)) for name, force in forces.items()}
     name = max(sizes, key=lambda one: sizes[one])
     total = sum(sizes.values())
     if total == 0:

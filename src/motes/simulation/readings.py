@@ -15,7 +15,7 @@ from motes.core.state import Array, Floats, Integers, Quanta
 from motes.core.tuples import Topology
 from motes.engine import queries
 from motes.engine.failures import StoppedError
-from motes.engine.starts import Outline
+from motes.engine.starts import Summary
 from motes.engine.step import PHASES, Engine, Plan
 from motes.errors import InputError, RunError
 from motes.forces import Interaction
@@ -23,43 +23,43 @@ from motes.formulas.elementwise import record_named
 from motes.integrators import Integrator
 from motes.integrators.bussi import HEAT
 from motes.ranks.conductor import Answer, EngineOfAll
-from motes.simulation.forensics import Witness
+from motes.simulation.forensics import Reporter
 from motes.simulation.noise_trail import leave_mark, noise_of
 
 
 def degrees_of_freedom(
-    outline: Outline, integrator: Integrator, interactions: Sequence[Interaction]
+    summary: Summary, integrator: Integrator, interactions: Sequence[Interaction]
 ) -> int:  # fmt: skip
     """d (N - 1) where total momentum is conserved, d N elsewhere."""
-    inside = not outline.box.walls and all(one.conserves_momentum for one in interactions)
-    return outline.box.dimensions * (outline.count - (inside and integrator.conserves_momentum))
+    inside = not summary.box.walls and all(one.conserves_momentum for one in interactions)
+    return summary.box.dimensions * (summary.count - (inside and integrator.conserves_momentum))
 
 
 class Readings:
     """What a simulation knows of itself: it only answers. All arrays are read-only.
 
     Args:
-        outline: what is known of the particles.
+        summary: what is known of the particles.
         integrator: as the user gave it.
         interactions: likewise.
         plan: what the engines were made of.
         engine: those of all ranks.
         ranks: how many.
-        witness: who tells of failures.
+        reporter: who tells of failures.
         step: the first.
     """
 
     def __init__(
-        self, outline: Outline, integrator: Integrator, interactions: Sequence[Interaction], plan: Plan,
-        engine: EngineOfAll, ranks: int, witness: Witness, step: int,
+        self, summary: Summary, integrator: Integrator, interactions: Sequence[Interaction], plan: Plan,
+        engine: EngineOfAll, ranks: int, reporter: Reporter, step: int,
     ) -> None:  # fmt: skip
-        self._outline = outline
+        self._summary = summary
         self._integrator = integrator
         self._interactions = tuple(interactions)
         self._plan = plan
         self._engine = engine
         self._ranks = ranks
-        self._witness = witness
+        self._reporter = reporter
         self._step = self._end = step
         self._refusal: str | None = None  # why there are no forces and energies
         self._order: tuple[int, Integers] | None = None  # with the layout of which it is
@@ -71,7 +71,7 @@ class Readings:
 
     def __len__(self) -> int:
         """Number of particles."""
-        return self._outline.count
+        return self._summary.count
 
     def __repr__(self) -> str:
         return f"Simulation({len(self)} particles, {self._integrator!r}, step {self.step})"
@@ -104,7 +104,7 @@ class Readings:
     @property
     def box(self) -> Box:
         """The box."""
-        return self._outline.box
+        return self._summary.box
 
     @property
     def integrator(self) -> Integrator:
@@ -144,27 +144,27 @@ class Readings:
     @property
     def type_names(self) -> tuple[Any, ...]:
         """The names of the types."""
-        return self._outline.type_names
+        return self._summary.type_names
 
     @property
     def topology(self) -> Topology:
         """Bonds and angles, their types and the labels of these, by their kind."""
-        return self._outline.topology
+        return self._summary.topology
 
     @property
     def bonds(self) -> Integers:
         """Pairs of ids, (B, 2)."""
-        return self._outline.topology["bonds"].members
+        return self._summary.topology["bonds"].members
 
     @property
     def angles(self) -> Integers:
         """Ids, (A, 3), the corner in the middle."""
-        return self._outline.topology["angles"].members
+        return self._summary.topology["angles"].members
 
     def _wrapped(self) -> Floats:
         """Positions, (N, d), wrapped into the box along periodic axes."""
         # Wrapped before the origin is added: beyond the far corner that sum may be off the grid.
-        box = self._outline.box
+        box = self._summary.box
         relative, periodic = self._sorted("positions"), box.periodic
         wrapped = np.where(periodic, np.mod(relative, box.lengths), relative)
         positions = read_only(wrapped + box.origin)
@@ -175,7 +175,7 @@ class Readings:
     @property
     def images(self) -> Integers:
         """Edges of the box left behind, (N, d): unwrapped, particles are at positions + images * box.lengths."""
-        box, periodic = self._outline.box, self._outline.box.periodic
+        box, periodic = self._summary.box, self._summary.box.periodic
         relative, lengths = self._sorted("positions")[:, periodic], box.lengths[periodic]
         images: Integers = self._sorted("images").copy()  # counted when positions were wrapped last
         images[:, periodic] += np.floor_divide(relative, lengths).astype(np.int64)
@@ -192,7 +192,7 @@ class Readings:
         The function takes any of x, y, z, t, the attributes and the mass by name, as that of a Field does. Every rank
         computes it for its own particles; only the results are gathered.
         """
-        work, names, several = record_named(function, self._outline.names)
+        work, names, several = record_named(function, self._summary.names)
         with self._engine.turn():
             results = self._engine.ask(queries.evaluate, work, names)[:, self._ranking()]
         return tuple(results) if several else results[0]
@@ -213,7 +213,7 @@ class Readings:
         try:
             return self._engine.call(function)
         except StoppedError as stopped:
-            raise RunError(self._witness.report(stopped.failure)) from None
+            raise RunError(self._reporter.report(stopped.failure)) from None
 
     def _ranking(self) -> Integers:
         """Where the particles lie in the state, in the order of their ids; to be asked within a turn."""
@@ -249,7 +249,7 @@ class Readings:
     @property
     def degrees_of_freedom(self) -> int:
         """d (N - 1) where total momentum is conserved, d N elsewhere."""
-        return degrees_of_freedom(self._outline, self._integrator, self._interactions)
+        return degrees_of_freedom(self._summary, self._integrator, self._interactions)
 
     @property
     def conserved_energy(self) -> float:
@@ -273,14 +273,14 @@ class Readings:
     @property
     def pressure(self) -> float:
         """(2 kinetic energy + virial) / (d volume), so that its ideal part is N T / V, also under Brownian motion."""
-        return (2 * self.kinetic_energy + self.virial) / (self._outline.box.dimensions * self._outline.box.volume)
+        return (2 * self.kinetic_energy + self.virial) / (self._summary.box.dimensions * self._summary.box.volume)
 
     @property
     def fingerprint(self) -> str:
         """A digest of box, ids, types, positions and velocities, the same for the same bits."""
         digest = hashlib.sha256()
         for values in (
-            self._outline.box.lengths,
+            self._summary.box.lengths,
             self.ids,
             self.types,
             self._wrapped(),
@@ -311,9 +311,9 @@ class Readings:
         present, builds, listed = self._engine.ask(queries.lists)
         return {
             "particles": present,
-            "types": self._outline.type_names,
-            "box": self._outline.box,
-            "density": len(self) / self._outline.box.volume,
+            "types": self._summary.type_names,
+            "box": self._summary.box,
+            "density": len(self) / self._summary.box.volume,
             "interactions": self._interactions,
             "integrator": self._integrator,
             "ranks": self._ranks,

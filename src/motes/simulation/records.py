@@ -12,7 +12,7 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
-from motes.engine.starts import Outline
+from motes.engine.starts import Summary
 from motes.errors import InputError
 from motes.forces import Interaction
 from motes.integrators import KINDS, Integrator
@@ -28,15 +28,15 @@ def own_version() -> str:
     return version("motes")
 
 
-def records_of(interactions: Sequence[Interaction], outline: Outline) -> tuple[InteractionRecord, ...]:
+def records_of(interactions: Sequence[Interaction], summary: Summary) -> tuple[InteractionRecord, ...]:
     """What is kept of interactions, between these particles."""
-    bound = [one.bind(outline.names) for one in interactions]
+    bound = [one.bind(summary.names) for one in interactions]
     return tuple(_record(one.name, *one.record()) for one in bound)
 
 
-def record_of_integrator(integrator: Integrator, outline: Outline) -> dict[str, Any]:
+def record_of_integrator(integrator: Integrator, summary: Summary) -> dict[str, Any]:
     """What is kept of an integrator: its parameters, or how to know again that which has a function."""
-    bound = integrator.bind(outline.names)
+    bound = integrator.bind(summary.names)
     if isinstance(bound, BoundFlow):
         kernel = bound.kernel
         numbers = kernel.numbers.tolist(), kernel.tables.tolist(), kernel.attributes

@@ -10,11 +10,11 @@ import numpy as np
 
 from motes.core.tuples import WIDTHS, Tuples
 from motes.core.words import known_keywords
-from motes.engine.starts import Outline, Saved
+from motes.engine.starts import Saved, Summary
 from motes.errors import InputError
 from motes.forces import Interaction
 from motes.integrators import Integrator
-from motes.observers.recall import recall
+from motes.observers.restore import restore
 from motes.simulation.admission import check_types
 from motes.simulation.records import (
     check_integrator,
@@ -60,17 +60,17 @@ def resume(
     simulation = from_manifest(place, manifest, interactions, integrator, threads, skin, communicator)
     for memory in manifest.observers:
         if memory["kind"] != "function":
-            simulation.bring_back(memory, recall(memory, place.parent))
+            simulation.bring_back(memory, restore(memory, place.parent))
     return simulation
 
 
-def outline_of(place: Path, manifest: Manifest) -> Outline:
+def summary_of(place: Path, manifest: Manifest) -> Summary:
     """What is known of the particles of a checkpoint that has been verified."""
     topology = {kind: Tuples.none(kind) for kind in WIDTHS}
     for kind, record in manifest.topology.items():
         topology[kind] = read_tuples(place, record.file, record.names)
     attributes = {name: np.array(ends) for name, ends in manifest.attributes.items()}
-    return Outline(manifest.box.box(), manifest.type_names, attributes, manifest.particles, topology)
+    return Summary(manifest.box.box(), manifest.type_names, attributes, manifest.particles, topology)
 
 
 def from_manifest(
@@ -83,27 +83,27 @@ def from_manifest(
     communicator: Any = None,
 ) -> Simulation:
     """The simulation at the moment of the checkpoint, without its observers."""
-    outline = outline_of(place, manifest)
+    summary = summary_of(place, manifest)
     integrator = integrator or integrator_from(manifest.integrator)
     check_types(integrator, interactions)
-    check_integrator(manifest.integrator, record_of_integrator(integrator, outline))
-    check_interactions(manifest.interactions, records_of(interactions, outline))
-    box = outline.box
+    check_integrator(manifest.integrator, record_of_integrator(integrator, summary))
+    check_interactions(manifest.interactions, records_of(interactions, summary))
+    box = summary.box
     if manifest.quanta.position not in ((box.spacing,) * box.dimensions, tuple(box.far_spacing.tolist())):
         raise InputError(f"{place}: its box has another grid than this Motes gives it: use the version that wrote it")
     saved = Saved(
-        outline.box,
+        summary.box,
         manifest.quanta,
         manifest.step,
         manifest.timeline,
         manifest.memory,
-        tuple(outline.attributes),
+        tuple(summary.attributes),
         manifest.force_velocities,
         place,
         manifest.files,
     )
     simulation = Simulation.going_on(
-        saved, outline, integrator, interactions, threads,
+        saved, summary, integrator, interactions, threads,
         manifest.skin if skin is None else skin, communicator,
     )  # fmt: skip
     simulation._end = manifest.end

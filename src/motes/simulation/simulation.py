@@ -29,7 +29,7 @@ from motes.core.words import known_keywords
 from motes.decomposition.grid import check_images
 from motes.engine import queries
 from motes.engine.failures import Failure, StoppedError
-from motes.engine.starts import Outline, Saved, Start, start_of
+from motes.engine.starts import Saved, Start, Summary, start_of
 from motes.engine.step import Engine, Plan
 from motes.errors import InputError, RunError
 from motes.forces import Interaction, plans_of
@@ -50,7 +50,7 @@ from motes.simulation.admission import (
     warn_of_unfelt,
 )
 from motes.simulation.assignment import Attributes, checked_columns
-from motes.simulation.forensics import Witness
+from motes.simulation.forensics import Reporter
 from motes.simulation.minimize import INTERRUPTED, Minimized, minimize
 from motes.simulation.noise_trail import noise_of
 from motes.simulation.readings import Readings, degrees_of_freedom
@@ -109,13 +109,13 @@ class Simulation(Readings):
         warn_of_unfelt(particles.topology, interactions)
         with compiling(integrator, interactions):
             self._set_up(
-                Outline.of(particles), integrator, interactions, threads, skin, start, step, timeline, {}, ranks
+                Summary.of(particles), integrator, interactions, threads, skin, start, step, timeline, {}, ranks
             )
             self._begin()
 
     @classmethod
     def going_on(
-        cls, saved: Saved | State, outline: Outline, integrator: Integrator, interactions: Sequence[Interaction],
+        cls, saved: Saved | State, summary: Summary, integrator: Integrator, interactions: Sequence[Interaction],
         threads: int | None, skin: float | None, communicator: Any = None,
     ) -> Simulation:  # fmt: skip
         """From where another one is, or was stopped; `copy` and `motes.resume` are the ways to call it."""
@@ -125,7 +125,7 @@ class Simulation(Readings):
         step = saved.step
         with compiling(integrator, interactions):
             simulation._set_up(
-                outline, integrator, interactions, threads, skin, saved, step, saved.timeline, saved.memory, ranks
+                summary, integrator, interactions, threads, skin, saved, step, saved.timeline, saved.memory, ranks
             )
             simulation._call(Engine.go_on)
         return simulation
@@ -135,30 +135,30 @@ class Simulation(Readings):
         super().__setattr__(name, value)
 
     def _set_up(
-        self, outline: Outline, integrator: Integrator, interactions: Sequence[Interaction], threads: int | None,
+        self, summary: Summary, integrator: Integrator, interactions: Sequence[Interaction], threads: int | None,
         skin: float | None, start: Start, step: int, timeline: Timeline, memory: dict[str, float], ranks: Ranks,
     ) -> None:  # fmt: skip
         """Resolve all names, compile, and hand the particles to their owners."""
-        bound = [one.bind(outline.names) for one in interactions]
-        laws = plans_of(bound, outline.names)
+        bound = [one.bind(summary.names) for one in interactions]
+        laws = plans_of(bound, summary.names)
         cutoff = max((one.cutoff for one in laws), default=0.0)
-        width = chosen_skin(skin, cutoff, outline.box)
-        check_images(outline.box, cutoff + width if cutoff else 0.0, outline.count)
-        bonds = outline.topology["bonds"].members
+        width = chosen_skin(skin, cutoff, summary.box)
+        check_images(summary.box, cutoff + width if cutoff else 0.0, summary.count)
+        bonds = summary.topology["bonds"].members
         specials = None
         if any(law.special for law in laws):
-            check_special(outline.box, cutoff)
+            check_special(summary.box, cutoff)
             specials = special_pairs(bonds)
         threads = Team(threads, ranks.cores).threads
         if threads > ranks.cores:
             warn_of_more(f"{threads} threads of a rank", ranks.cores, "fewer threads are faster")
         plan = Plan(
-            outline.box, integrator.bind(outline.names), laws, specials, width, threads, step, timeline, memory,
-            degrees_of_freedom(outline, integrator, interactions),
+            summary.box, integrator.bind(summary.names), laws, specials, width, threads, step, timeline, memory,
+            degrees_of_freedom(summary, integrator, interactions),
         )  # fmt: skip
-        engine, known = ranks.build(plan, start), outline.brief()
-        witness = Witness(engine, known, bound)
-        Readings.__init__(self, known, integrator, interactions, plan, engine, ranks.size, witness, step)
+        engine, known = ranks.build(plan, start), summary.brief()
+        reporter = Reporter(engine, known, bound)
+        Readings.__init__(self, known, integrator, interactions, plan, engine, ranks.size, reporter, step)
         self._skin_given = skin
         self._schedule = Schedule()
         self._rescue = Rescue(self._engine)
@@ -182,12 +182,12 @@ class Simulation(Readings):
     @property
     def _length(self) -> float:
         """The cutoff, or without one the mean distance of particles."""
-        return self._plan.cutoff or float(self._outline.density ** (-1 / self.box.dimensions))
+        return self._plan.cutoff or float(self._summary.density ** (-1 / self.box.dimensions))
 
     def _unfit(self, failure: Failure) -> str:
         """What to say of particles that cannot begin."""
         if failure.cause != NOT_FINITE:
-            return self._witness.complaint(failure)
+            return self._reporter.complaint(failure)
         return (
             f"a force or an energy at the start is not finite{self._blamed(failure)}; "
             "give particles places of their own, and a function that is finite there"
@@ -197,7 +197,7 @@ class Simulation(Readings):
         """The pair of particles with the largest force, as the ending of a message."""
         if not failure.pairs:
             return ""
-        return f": {self._witness.describe_pair(self._witness.worst_pair(failure.pairs))}"
+        return f": {self._reporter.describe_pair(self._reporter.worst_pair(failure.pairs))}"
 
     def minimize(self, force_tolerance: float, max_steps: int = 10_000) -> Minimized:
         """Move the particles downhill until no component of a force is above force_tolerance, by FIRE (see fire.py).
@@ -219,7 +219,7 @@ class Simulation(Readings):
         self._forget_moments()
         self._begin()
         self._refusal = INTERRUPTED
-        length = min(self._length, self._outline.density ** (-1 / self.box.dimensions))
+        length = min(self._length, self._summary.density ** (-1 / self.box.dimensions))
         try:
             taken, largest = minimize(self._engine, length, tolerance, steps)
         except StoppedError as stopped:
@@ -310,7 +310,7 @@ class Simulation(Readings):
     def _lost(self, failure: Failure, energy: bool, stop: int) -> RunError:
         """The error of a step that cannot be done, with the simulation at the step before it."""
         try:
-            report = self._witness.report(self._rescue.repeat(failure, energy, stop))
+            report = self._reporter.report(self._rescue.repeat(failure, energy, stop))
         finally:
             self._step = self._rescue.return_to_before()
         return RunError(f"{report}\n  {self._saved()}")
@@ -379,7 +379,7 @@ class Simulation(Readings):
                     raise OSError(wrong, f"{os.strerror(wrong)} ({file_name(rank)})")
             topology = {
                 kind: TuplesRecord(file=write_tuples(place, kind, tuples), names=tuples.names)
-                for kind, tuples in self._outline.topology.items()
+                for kind, tuples in self._summary.topology.items()
                 if len(tuples)
             }
             files = tuple(ColumnFile(file_name(rank), *answer[1:]) for rank, answer in enumerate(answers))
@@ -389,10 +389,10 @@ class Simulation(Readings):
     @cached_property
     def _records(self) -> tuple[dict[str, Any], tuple[InteractionRecord, ...]]:
         """How the particles move and what they feel, as checkpoints keep it."""
-        return record_of_integrator(self._integrator, self._outline), records_of(self._interactions, self._outline)
+        return record_of_integrator(self._integrator, self._summary), records_of(self._interactions, self._summary)
 
     def _manifest(self, folder: Path, files: tuple[ColumnFile, ...], topology: dict[str, TuplesRecord]) -> Manifest:
-        outline = self._outline
+        summary = self._summary
         return Manifest(
             version=own_version(),
             step=self.step,
@@ -400,10 +400,10 @@ class Simulation(Readings):
             memory=self._engine.here.state.memory,
             end=max(self._end, self.step),
             particles=len(self),
-            box=BoxRecord.of(outline.box),
+            box=BoxRecord.of(summary.box),
             quanta=self._quanta,
-            type_names=outline.type_names,
-            attributes={name: (float(values[0]), float(values[-1])) for name, values in outline.attributes.items()},
+            type_names=summary.type_names,
+            attributes={name: (float(values[0]), float(values[-1])) for name, values in summary.attributes.items()},
             columns=tuple(self._engine.here.state.column_names),
             topology=topology,
             integrator=self._records[0],
@@ -450,14 +450,14 @@ class Simulation(Readings):
     def integrator(self, integrator: Integrator) -> None:
         self._between_steps()
         check_types(integrator, self._interactions)
-        bound = integrator.bind(self._outline.names)
+        bound = integrator.bind(self._summary.names)
         if self._ranks > 1:
             check_travels("integrator", bound)
         try:
-            freedom = degrees_of_freedom(self._outline, integrator, self._interactions)
+            freedom = degrees_of_freedom(self._summary, integrator, self._interactions)
             self._engine.call(Engine.change_integrator, bound, freedom)
         except StoppedError as stopped:
-            raise InputError(self._witness.complaint(stopped.failure)) from None
+            raise InputError(self._reporter.complaint(stopped.failure)) from None
         self._integrator = integrator
         self._plan = replace(self._plan, integrator=bound)
         self._noises |= noise_of(integrator)
@@ -496,18 +496,18 @@ class Simulation(Readings):
     @property
     def attributes(self) -> Attributes:
         """Per-particle attributes by name, each (N,); to assign one as a whole: simulation.attributes["charge"] = q."""
-        return Attributes(tuple(self._outline.attributes), self._sorted, self._assign)
+        return Attributes(tuple(self._summary.attributes), self._sorted, self._assign)
 
     def _assign(self, name: str, values: ArrayLike) -> None:
         """A whole array, on all ranks; if it does not fit, all stays as it was."""
         self._between_steps()
         ids = self.ids
         columns = checked_columns(name, values, self.box, ids, self.images)
-        outline = self._outline
-        if name in outline.attributes:
-            outline = replace(outline, attributes={**outline.attributes, name: columns[name]})
+        summary = self._summary
+        if name in summary.attributes:
+            summary = replace(summary, attributes={**summary.attributes, name: columns[name]})
             for one in self._interactions:
-                one.bind(outline.names)  # a rule may not like these values
+                one.bind(summary.names)  # a rule may not like these values
         refusal = self._refusal
         before = {column: np.ascontiguousarray(self._sorted(column).T) for column in columns}
         try:
@@ -518,8 +518,8 @@ class Simulation(Readings):
             raise
         if refusal == INTERRUPTED and name != "positions":
             self._refusal = refusal
-        self._outline = outline.brief()
-        self._witness = replace(self._witness, outline=self._outline)
+        self._summary = summary.brief()
+        self._reporter = replace(self._reporter, summary=self._summary)
 
     def _take_over(self, ids: Integers, columns: dict[str, Array]) -> None:
         """Forces of what is assigned, with the quanta in force, if they still fit."""
@@ -534,8 +534,8 @@ class Simulation(Readings):
         types = np.array(self.type_names)[self.types]
         particles = Particles(
             self.positions, self.box, self.velocities, self.mass, types, self.ids, self.images,
-            bonds=self.bonds, bond_types=labels_of(self._outline.topology["bonds"]),
-            angles=self.angles, angle_types=labels_of(self._outline.topology["angles"]), **self.attributes,
+            bonds=self.bonds, bond_types=labels_of(self._summary.topology["bonds"]),
+            angles=self.angles, angle_types=labels_of(self._summary.topology["angles"]), **self.attributes,
         )  # fmt: skip
         particles.step, particles.time = self.step, self.time
         return particles
@@ -546,7 +546,7 @@ class Simulation(Readings):
         state = self._engine.here.state.emptied()
         state.add(self._engine.ask(queries.find, self.ids))
         return Simulation.going_on(
-            state, self._outline, self._integrator, self._interactions, self.threads, self._skin_given,
+            state, self._summary, self._integrator, self._interactions, self.threads, self._skin_given,
             self._communicator,
         )  # fmt: skip
 

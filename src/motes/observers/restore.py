@@ -19,7 +19,7 @@ KINDS: dict[str, type[Checkpoint | Thermo | Trajectory]] = {
 }
 
 
-def recall(memory: Mapping[str, Any], beside: Path) -> Observer:
+def restore(memory: Mapping[str, Any], beside: Path) -> Observer:
     """The observer that goes on where this memory (see Observer.remember) ends.
 
     Args:
@@ -34,4 +34,4 @@ def recall(memory: Mapping[str, Any], beside: Path) -> Observer:
     if not isinstance(kind, str) or kind not in KINDS:
         known = " or ".join(KINDS)
         raise InputError(f"the checkpoint has an observer of the kind {kind!r}; only {known} can be brought back")
-    return KINDS[kind].recall(memory, beside)
+    return KINDS[kind].from_memory(memory, beside)

@@ -21,7 +21,7 @@ from motes.observers import Frame, Thermo, Trajectory
 from motes.observers.extent import ENTRY, HEADER_SIZE, Blocks
 from motes.observers.memory import bytes_in
 from motes.observers.output import hold
-from motes.observers.recall import recall
+from motes.observers.restore import restore
 
 LAST = 240  # steps: the index of a trajectory, 128 places at first, is moved three times on the way
 MOMENTS = [0, 1, 7, 41, 42, 43, 90, 200]  # the index is full, or nearly so, after 42 snapshots
@@ -115,7 +115,7 @@ def test_goes_on_as_if_nothing_had_happened(kind, moment, further, tmp_path, sim
     memory, content = stop_at(kind, moment, tmp_path, simulation, further)
     path = tmp_path / kind
     garble(path, memory, np.random.default_rng([moment, further]))
-    observer = recall(memory, tmp_path)
+    observer = restore(memory, tmp_path)
     observer.start(Frame(simulation))
     assert path.read_bytes() == content
     show(observer, simulation, range(moment, LAST))
@@ -131,14 +131,14 @@ def test_resumed_again_and_again(kind, tmp_path, simulation, unbroken):
     path = tmp_path / kind
     memory, _ = stop_at(kind, 3, tmp_path, simulation, 20)
     for begins, ends in ((3, 50), (3, 60), (60, 61), (61, 130), (130, 131)):
-        observer = recall(memory, tmp_path)
+        observer = restore(memory, tmp_path)
         observer.start(Frame(simulation))
         show(observer, simulation, range(begins, ends))
         if (begins, ends) != (3, 50):
             memory = remembered(observer, tmp_path)
         show(observer, simulation, range(ends, ends + 60))
         observer.finish()
-    observer = recall(memory, tmp_path)
+    observer = restore(memory, tmp_path)
     observer.start(Frame(simulation))
     show(observer, simulation, range(131, LAST))
     observer.finish()
@@ -152,7 +152,7 @@ def test_remembering_between_runs_and_before_it_goes_on(kind, tmp_path, simulati
     within = remembered(observer, tmp_path)
     observer.finish()
     assert remembered(observer, tmp_path) == within
-    assert remembered(recall(within, tmp_path), tmp_path) == within
+    assert remembered(restore(within, tmp_path), tmp_path) == within
     hold(path).release()  # nobody kept it
 
 
@@ -162,7 +162,7 @@ def test_one_that_had_not_begun_begins(kind, tmp_path, simulation):
     memory = remembered(MAKE[kind](path), tmp_path)
     begin(kind, path, simulation, range(5)).finish()
     once = path.read_bytes()
-    observer = recall(memory, tmp_path)
+    observer = restore(memory, tmp_path)
     observer.start(Frame(simulation))
     show(observer, simulation, range(5))
     observer.finish()
@@ -173,7 +173,7 @@ def test_one_that_had_not_begun_begins(kind, tmp_path, simulation):
 def test_nothing_is_touched_before_the_start(kind, tmp_path, simulation):
     memory, content = stop_at(kind, 5, tmp_path, simulation, 5)
     later = (tmp_path / kind).read_bytes()
-    recall(memory, tmp_path)
+    restore(memory, tmp_path)
     assert (tmp_path / kind).read_bytes() == later != content
 
 
@@ -189,7 +189,7 @@ def test_the_folder_may_be_moved(kind, tmp_path, simulation, monkeypatch):
     Path("out").write_bytes(content + b"more")
     shutil.move(tmp_path / "old", tmp_path / "new")
     monkeypatch.chdir(tmp_path)
-    observer = recall(memory, Path("new/checkpoints"))
+    observer = restore(memory, Path("new/checkpoints"))
     observer.start(Frame(simulation))
     observer.finish()
     assert (tmp_path / "new" / "out").read_bytes() == content
@@ -205,8 +205,8 @@ def test_links_on_the_way_do_not_matter(kind, tmp_path, simulation):
     observer = begin(kind, tmp_path / "out" / kind, simulation, range(3))
     memory = remembered(observer, tmp_path / "near")
     observer.finish()
-    assert recall(memory, tmp_path / "near").path == tmp_path / "disk" / "deep" / kind
-    assert recall(memory, tmp_path / "far" / "away").path == tmp_path / "disk" / "deep" / kind
+    assert restore(memory, tmp_path / "near").path == tmp_path / "disk" / "deep" / kind
+    assert restore(memory, tmp_path / "far" / "away").path == tmp_path / "disk" / "deep" / kind
 
 
 @kinds
@@ -237,7 +237,7 @@ def test_missing_shorter_held_and_another_file(kind, tmp_path, simulation):
     memory, content = stop_at(kind, 30, tmp_path, simulation, 0)
 
     def refused(message):
-        observer = recall(memory, tmp_path)
+        observer = restore(memory, tmp_path)
         with pytest.raises(InputError, match=message):
             observer.start(Frame(simulation))
         return observer
@@ -265,7 +265,7 @@ def test_first_and_last_row_come_back_exactly(tmp_path, simulation):
     thermo = begin("thermo", tmp_path / "thermo", simulation, [5, 6])
     simulation.set(pressure=math.inf)
     show(thermo, simulation, [7])
-    again = recall(remembered(thermo, tmp_path), tmp_path)
+    again = restore(remembered(thermo, tmp_path), tmp_path)
     thermo.finish()
     assert math.isnan(again.first.potential)
     assert (again.first.step, again.last) == (5, thermo.last)
@@ -276,7 +276,7 @@ def test_printed_tables_go_on(tmp_path, simulation, capsys):
     thermo = Thermo()
     thermo.start(Frame(simulation))
     show(thermo, simulation, [0, 1])
-    again = recall(remembered(thermo, tmp_path), tmp_path)
+    again = restore(remembered(thermo, tmp_path), tmp_path)
     again.start(Frame(simulation))
     show(again, simulation, [2])
     lines = capsys.readouterr().out.splitlines()
@@ -302,7 +302,7 @@ def test_a_name_list_that_was_moved(tmp_path, simulation):
         frames.append(frame)
     before, after = Blocks.of(content), Blocks.of(path.read_bytes())
     assert before.names != after.names
-    observer = recall(memory, tmp_path)
+    observer = restore(memory, tmp_path)
     observer.start(Frame(simulation))
     observer.finish()
     assert path.read_bytes() == content
@@ -330,16 +330,16 @@ import json, os, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from conftest import FakeSimulation
-from test_recall import begin, show
+from test_restore import begin, show
 from motes.observers import Frame
-from motes.observers.recall import recall
+from motes.observers.restore import restore
 
 folder, last = Path(sys.argv[2]), int(sys.argv[3])
 checkpoint = folder / "checkpoint"
 simulation = FakeSimulation()
 if checkpoint.exists():
     step, memories = json.loads(checkpoint.read_text())
-    observers = [recall(memory, folder) for memory in memories]
+    observers = [restore(memory, folder) for memory in memories]
     for observer in observers:
         observer.start(Frame(simulation))
 else:
