@@ -304,8 +304,8 @@ class Refusal:
         monkeypatch.setattr(Path, "open", self.wrap("open", Path.open))
 
 
-CALLS = ["mkdir", "mkdir", "open", "fsync", "open", "fsync", "open", "fsync", "fsync", "rename", "fsync"]
-"""Of two ranks: the folder (which is there already) and that of the step; the files and the manifest; the names in the
+CALLS = ["mkdir", "mkdir", *["open", "fsync"] * 4, "fsync", "rename", "fsync"]
+"""Of two ranks: the folder (which is there already) and that of the step; the files, that of the bonds and the manifest; the names in the
 folder; its own name, and that on the disk."""
 
 
@@ -313,7 +313,7 @@ folder; its own name, and that on the disk."""
 @pytest.mark.parametrize("again", [False, True], ids=["a new step", "a step that is there"])
 def test_whatever_the_disk_refuses_all_that_was_good_stays(folder, damage, monkeypatch, passing, again):
     step = 200 if again else 300
-    calls = CALLS if not again else [*CALLS[:9], "rename", *CALLS[9:]]
+    calls = CALLS if not again else [*CALLS[:11], "rename", *CALLS[11:]]
     was = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     refusal = Refusal(passing)
     with monkeypatch.context() as patch:

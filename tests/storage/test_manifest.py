@@ -27,7 +27,7 @@ def contents(place):
 
 def test_all_comes_back(place, damage):
     found = read_manifest(place)
-    again = damage.manifest(200, found.files)
+    again = damage.manifest(200, found.files, topology=found.topology)
     assert found == again
     assert found.box.box().boundary == ("periodic", "open", "reflecting")
 
@@ -100,7 +100,7 @@ def test_every_entry_is_needed_and_none_may_be_added(place, contents, damage):
 STRANGE_VALUES = [None, "text", {}, {"a": [1]}, [[]], -1, 1.5, math.nan, math.inf, [None], [{}], [{"kind": "function"}]]
 ALLOWED = {
     "version": ["text"], "end": [], "skin": [None, -1, 1.5, math.nan, math.inf], "input": [None],
-    "integrator": [{}, {"a": [1]}], "shown": [], "interactions": [], "observers": [{}],
+    "integrator": [{}, {"a": [1]}], "shown": [], "interactions": [], "observers": [{}], "topology": [{}],
 }  # fmt: skip
 
 
