@@ -305,8 +305,8 @@ class Refusal:
 
 
 CALLS = ["mkdir", "mkdir", *["open", "fsync"] * 4, "fsync", "rename", "fsync"]
-"""Of two ranks: the folder (which is there already) and that of the step; the files, that of the bonds and the manifest; the names in the
-folder; its own name, and that on the disk."""
+"""Of two ranks: the folder (which is there already) and that of the step; the files, that of the bonds and the manifest;
+the names in the folder; its own name, and that on the disk."""
 
 
 @pytest.mark.parametrize("passing", range(1, len(CALLS)))
