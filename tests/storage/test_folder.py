@@ -305,7 +305,7 @@ class Refusal:
 
 
 CALLS = ["mkdir", "mkdir", *["open", "fsync"] * 4, "fsync", "rename", "fsync"]
-"""Of two ranks: the folder (which is there already) and that of the step; the files, that of the bonds and the manifest;
+"""Of two ranks: the folder (which is there already) and that of the step; the files, that of bonds, the manifest;
 the names in the folder; its own name, and that on the disk."""
 
 
