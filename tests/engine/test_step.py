@@ -12,9 +12,10 @@ import pytest
 
 import motes
 from motes.core.state import State
-from motes.engine.failures import StoppedError
+from motes.engine.failing import StoppedError
+from motes.engine.plan import Plan
 from motes.engine.starts import start_of
-from motes.engine.step import Engine, Plan
+from motes.engine.step import Engine
 
 with pytest.MonkeyPatch.context() as patch:
     patch.syspath_prepend(str(Path(__file__).parents[1]))

@@ -241,4 +241,4 @@ def test_forces_are_out_of_range_from_the_very_limit_on(threads: int) -> None:
     for factor, failed in ((1 + 1e-12, False), (1 - 1e-12, True)):
         engine.state.quanta = replace(engine.state.quanta, force=factor * exact.most_force * 2.0**-50)
         engine.compute_forces(energy=False)
-        assert (engine._failure is not None) == failed
+        assert engine.attempts.failed == failed

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from motes.decomposition.domain import TOO_FAR
-from motes.engine.failures import Failure, StoppedError
+from motes.engine.failing import Failure, StoppedError
 from motes.engine.step import Engine
 from motes.exact.quanta import FORCES
 from motes.integrators.fire import Descent

@@ -6,24 +6,23 @@ the same time; what they answer is for rank 0.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
-from time import perf_counter, process_time
-from typing import Any
+from time import process_time
 
 import numpy as np
 
-from motes.core.box import Box
-from motes.core.state import FINEST, Array, Integers, Quanta, Timeline
+from motes.core.state import FINEST, Array, Integers, Quanta
 from motes.core.threads import Team
 from motes.decomposition.balance import Balancer
 from motes.decomposition.domain import Domain, Link
 from motes.decomposition.grid import Regions
-from motes.engine.failures import ELSEWHERE, FAILED, Failure, StoppedError
+from motes.engine.clock import Clock
+from motes.engine.failing import FAILED, Attempts, StoppedError
+from motes.engine.plan import Extremes, Needs, Plan
 from motes.engine.starts import Start, own_share
-from motes.errors import OutgrownError, ParticleError
+from motes.errors import OutgrownError
 from motes.exact.quanta import FORCES, SUMS, energy_quantum, followed, looked_at
 from motes.exact.sums import total_of
 from motes.forces import law
@@ -36,79 +35,6 @@ from motes.neighbors.list import NeighborList
 from motes.neighbors.tuples import SpecialPairs, TupleSearch
 from motes.particles.recipes import Recipe
 
-PHASES = ("integrate", "neighbors", "halo", "migrate", "pair", "output", "waiting")
-
-
-@dataclass(frozen=True)
-class Plan:
-    """All that a rank needs to know of a run but its particles."""
-
-    box: Box
-    integrator: Integrator
-    laws: tuple[law.Plan, ...]
-    specials: Integers | None
-    """Pairs of ids up to three bonds apart, and how many, (P, 3), if that matters to a law."""
-    skin: float
-    threads: int
-    step: int
-    """The first."""
-    timeline: Timeline
-    memory: dict[str, float]
-    """What the integrator remembers of the steps before."""
-    freedom: int
-    """Degrees of freedom."""
-
-    @property
-    def cutoff(self) -> float:
-        """Within which distance particles must see each other; 0 if none do."""
-        return max((one.cutoff for one in self.laws), default=0.0)
-
-    @property
-    def needs_velocities(self) -> bool:
-        """Whether a force depends on velocities."""
-        return any(one.needs_velocities for one in self.laws)
-
-    @property
-    def stride(self) -> float:
-        """The farthest that a step may take a particle along an axis: farther, it would jump over its neighbours."""
-        return self.cutoff or float(self.box.lengths.max())
-
-
-@dataclass(frozen=True)
-class Extremes:
-    """The largest numbers of all ranks at the start.
-
-    Attributes:
-        inside: force between particles.
-        outside: force of a field on a particle.
-        speed: component of a velocity.
-        push: component of the force on a particle, over its mass.
-    """
-
-    inside: float
-    outside: float
-    speed: float
-    push: float
-
-
-@dataclass(frozen=True)
-class Needs:
-    """The largest numbers of the step after this one, as far as they had outgrown their quanta."""
-
-    step: int = -1
-    force: float = 0.0
-    speed: float = 0.0
-    sums: tuple[float, ...] = ()
-
-    def plus(self, kind: str, size: float) -> Needs:
-        """And this one: a force, a speed, or a sum, by its number."""
-        if kind == "force":
-            return replace(self, force=size)
-        if kind == "speed":
-            return replace(self, speed=size)
-        return replace(self, sums=(*self.sums[: int(kind)], size, *self.sums[int(kind) + 1 :]))
-
-
 UNKNOWN = Sums(None, None)
 """Sums that are not computed yet."""
 
@@ -117,27 +43,6 @@ def in_order(laws: Sequence[law.Plan], slots: SlotForces, team: Team) -> list[St
     """The stages of all laws, in the order in which a step takes them."""
     stages = [stage for one in laws for stage in one.stages(slots, team)]
     return sorted([*stages, slots], key=lambda stage: stage.when)
-
-
-class Clock:
-    """Seconds per phase: lap books the time since the last lap, less what the link spent waiting for others."""
-
-    def __init__(self, link: Link) -> None:
-        self.seconds = dict.fromkeys(PHASES, 0.0)
-        self._link = link
-        self._last = perf_counter()
-        self._waited = link.waited
-
-    def start(self) -> None:
-        """Forget the time since the last lap."""
-        self._last, self._waited = perf_counter(), self._link.waited
-
-    def lap(self, phase: str) -> None:
-        """The time since the last lap belongs to this phase."""
-        now, waited = perf_counter(), self._link.waited
-        self.seconds[phase] += now - self._last - (waited - self._waited)
-        self.seconds["waiting"] += waited - self._waited
-        self._last, self._waited = now, waited
 
 
 class Engine:
@@ -176,9 +81,7 @@ class Engine:
         self.state.stride = plan.stride
         self.sums = UNKNOWN
         self._energy_quantum = 1.0
-        self._failure: Failure | None = None
-        self._next = 0
-        self._moment = 0
+        self.attempts = Attempts(self.state, link)
         self._needs = Needs()
         self._before = self.state.quanta, self._energy_quantum
         self._kept: tuple[int, Quanta, dict[str, float], Needs, Integers] | None = None
@@ -187,20 +90,20 @@ class Engine:
         """Take steps; after the last one, energy and virial are known if asked for."""
         self.clock.start()
         if self.integrator.independent:
-            self._attempt(self.integrator.carry, self.state, self.team, steps)
+            self.attempts.run(self.integrator.carry, self.state, self.team, steps)
             self.clock.lap("integrate")
         else:
             for remaining in range(steps, 0, -1):
                 self.step(energy and remaining == 1)
-        self._agree()
+        self.attempts.agree()
 
     def step(self, energy: bool) -> None:
         """From t to t + dt."""
-        self._next = self.state.step + 1
+        self.attempts.step = self.state.step + 1
         state, domain, neighbors, lap = self.state, self.domain, self.neighbors, self.clock.lap
         force, self.sums = self.sums.most_force, UNKNOWN  # should the step fail, no energy of another moment is left
-        self._attempt(self.integrator.first_half, state, self.team)
-        self._attempt(domain.check_reach, state)
+        self.attempts.run(self.integrator.first_half, state, self.team)
+        self.attempts.run(domain.check_reach, state)
         self._note_velocities()
         state.step += 1
         lap("integrate")
@@ -212,10 +115,10 @@ class Engine:
             neighbors.follow(state)
             lap("neighbors")
         self.compute_forces(energy)
-        self._attempt(self.integrator.second_half, state, self.team)
+        self.attempts.run(self.integrator.second_half, state, self.team)
         if self.integrator.coupled:
             self.world.measure()
-            self._attempt(self.integrator.couple, self.world)
+            self.attempts.run(self.integrator.couple, self.world)
         lap("integrate")
 
     def rebuild(self) -> None:
@@ -263,9 +166,9 @@ class Engine:
         self.slots.begin()
         self.sums = Sums.none(energy)
         for stage in self.stages:
-            self._attempt(self._compute, stage, self._energy_quantum if energy else None)
+            self.attempts.run(self._compute, stage, self._energy_quantum if energy else None)
             self._exchange(stage)
-        self._attempt(self._check_range)
+        self.attempts.run(self._check_range)
         self.work += process_time() - begun
         self.clock.lap("pair")
         self.domain.fold(self.state)
@@ -292,50 +195,16 @@ class Engine:
         if self.sums.most_force > FORCES.limit(self.state.quanta.force):
             raise OutgrownError("force", self.sums.most_force)
 
-    # What a rank cannot do. No rank may leave while others wait for its messages, so a failure is noted where it
-    # happens, and the ranks talk of it when they meet the next time: that costs no message of its own.
-
-    def _attempt(self, stage: Callable[..., None], *arguments: Any) -> None:
-        """Let a stage work on this rank alone, unless it has failed; if it cannot go on, that is noted."""
-        self._moment += 1
-        if self._failure is None:
-            try:
-                stage(*arguments)
-            except ParticleError as error:
-                self._failure = self._noted(error)
-        if self.state.meeting is not None:
-            self._agree()
-
-    def _meet(self, error: ParticleError | None) -> None:
-        """In a careful step: if a stage has failed on a rank, all of them stop amid it."""
-        if error is not None:
-            self._failure = self._noted(error)
-        self._agree()
-
-    def _noted(self, error: ParticleError) -> Failure:
-        ids = self.state.ids
-        pairs = [[int(ids[one]), int(ids[other])] for one, other in error.pairs]
-        who = int(ids[error.index]) if error.index >= 0 else -1
-        step = self._next if error.step is None else error.step
-        size = error.size if error.size == error.size else float("inf")  # what is no number is the worst
-        outgrown = error.kind if isinstance(error, OutgrownError) else ""
-        return Failure(self._moment, step, size, who, str(error), pairs, outgrown)
-
-    def _agree(self) -> None:
-        """If a rank has failed, all of them stop here."""
-        if self.link.most(0 if self._failure is None else FAILED) == FAILED:
-            raise StoppedError(self._first_failure())
-
     def _follow_range(self, force: float, wish: bool) -> bool:
         """Go over to the quanta that fit the forces of the step before, and the speeds of this one.
 
         That goes with the question whether any rank wishes to build its lists, since it costs no message of its own.
         If a rank has failed, all of them stop here.
         """
-        said = [float(wish if self._failure is None else FAILED), force, self.state.fastest, *self._largest_sums]
+        said = [float(FAILED if self.attempts.failed else wish), force, self.state.fastest, *self._largest_sums]
         most, force, speed, *sums = self.link.maximum(np.array(said)).tolist()
         if most == FAILED:
-            raise StoppedError(self._first_failure())
+            self.attempts.stop()
         if self._needs.step == self.state.step - 1:  # else what was widened for this step would be taken back
             force, speed = max(force, self._needs.force), max(speed, self._needs.speed)
             sums = list(map(max, sums, self._needs.sums))
@@ -368,18 +237,7 @@ class Engine:
             needs = self._needs
             self.take(followed(state.quanta, needs.force, needs.speed, needs.sums, look=False))
         self.compute_forces(energy=False)
-        self._agree()
-
-    def _first_failure(self) -> Failure:
-        """For rank 0, what happened first, on whichever rank; of what happened at the same time, the worst."""
-        mine = b"" if self._failure is None else json.dumps(asdict(self._failure)).encode()
-        texts = [part.tobytes() for part in self.link.gather(np.frombuffer(mine, np.uint8))]
-        failures = [Failure(**json.loads(text)) for text in texts if text]
-        if not failures:
-            return ELSEWHERE
-        first = min(failures, key=lambda one: (one.moment, one.step, -one.size, one.id))
-        together = [one for one in failures if one.moment == first.moment and one.cause == first.cause]
-        return replace(first, pairs=[pair for one in together for pair in one.pairs])
+        self.attempts.agree()
 
     # What rank 0 asks for
 
@@ -397,9 +255,9 @@ class Engine:
         speed = float(self.link.maximum(np.array([np.abs(state.velocities[:, :owned]).max(initial=0.0)]))[0])
         self._energy_quantum = energy_quantum(energy)
         self._follow_at_rest(force=max(inside, outside))
-        self._attempt(self.integrator.start, state, self.team)
+        self.attempts.run(self.integrator.start, state, self.team)
         self.compute_forces(energy=False)
-        self._agree()
+        self.attempts.agree()
         pushes = np.abs(state.forces[:, :owned]).max(axis=0) / state.mass[:owned] * state.quanta.force
         thermal = np.sqrt(self.integrator.temperature / state.mass[:owned]).max(initial=0.0)
         push, thermal = self.link.maximum(np.array([pushes.max(initial=0.0), thermal])).tolist()
@@ -418,24 +276,20 @@ class Engine:
             self.sums = Sums.none(energy=True)
             if stage.sum is not None:
                 self._fit_sum(stage, stage.sum)
-            self._attempt(self._compute, stage, self._energy_quantum)
+            self.attempts.run(self._compute, stage, self._energy_quantum)
             self._exchange(stage)
             force = self.sums.most_force
             inside, outside = (inside, max(outside, force)) if stage.outside else (max(inside, force), outside)
             energy = max(energy, self.sums.largest_energy)
         self.sums = UNKNOWN
-        try:
-            self._agree()
-        except StoppedError:
-            self._failure = None
-            raise
+        self.attempts.agree_at_rest()
         found = self.link.maximum(np.array([inside, outside, energy])).tolist()
         return found[0], found[1], found[2]
 
     def _fit_sum(self, stage: Stage, number: int) -> None:
         """A quantum for what a stage adds up, whatever it was."""
         largest = [0.0]
-        self._attempt(lambda: largest.append(stage.compute(self.state, self.neighbors.pairs, None).largest_sum))
+        self.attempts.run(lambda: largest.append(stage.compute(self.state, self.neighbors.pairs, None).largest_sum))
         sums = [0.0] * len(self._largest_sums)
         sums[number] = float(self.link.maximum(np.array([largest[-1]]))[0])
         if np.isfinite(sums[number]):
@@ -450,7 +304,7 @@ class Engine:
         """From a checkpoint."""
         self._lay_out()
         self.compute_forces(energy=False)
-        self._agree()
+        self.attempts.agree()
         self._restart_clock()
 
     def _lay_out(self, anew: bool = False) -> None:
@@ -467,13 +321,9 @@ class Engine:
 
     def change_integrator(self, integrator: Integrator, freedom: int) -> None:
         """Go on with another integrator from this step; if it cannot start here, all stays as it is."""
-        self._next = self.state.step
-        self._attempt(integrator.start, self.state, self.team)
-        try:
-            self._agree()
-        except StoppedError:
-            self._failure = None
-            raise
+        self.attempts.step = self.state.step
+        self.attempts.run(integrator.start, self.state, self.team)
+        self.attempts.agree_at_rest()
         if self.integrator.independent:  # it carried particles away from their owners and neighbours
             self.rebuild()
             self.compute_forces(energy=False)
@@ -490,7 +340,7 @@ class Engine:
 
     def take_back(self, ids: Integers, columns: Mapping[str, Array]) -> None:
         """These columns again, after an assignment that did not fit, with the quanta of before it."""
-        self._failure = None
+        self.attempts.forget()
         self._write(ids, columns)
         self.state.quanta, self._energy_quantum = self._before
         self.go_on()
@@ -518,12 +368,12 @@ class Engine:
         return energy * quantum, virial * quantum
 
     def _compute_energies(self) -> None:
-        self._next = self.state.step
+        self.attempts.step = self.state.step
         try:
             self.compute_forces(energy=True)
-            self._agree()
+            self.attempts.agree()
         except StoppedError:
-            self._failure = None
+            self.attempts.forget()
             self.compute_forces(energy=False)  # which may be fine, and a run needs no more
             raise
 
@@ -548,7 +398,8 @@ class Engine:
     def go_back(self) -> int:
         """To the moment that was kept; return its step."""
         assert self._kept is not None  # rank 0 had it kept before the first step  # noqa: S101
-        self._failure, self.state.meeting = None, None
+        self.attempts.forget()
+        self.state.meeting = None
         step, self.state.quanta, memory, self._needs, rows = self._kept
         self.state.memory = dict(memory)
         self.state.keep(np.zeros(0, np.int64))
@@ -561,6 +412,6 @@ class Engine:
 
     def step_carefully(self, energy: bool) -> None:
         """One step, in which all ranks stop at the very stage that fails."""
-        self.state.meeting = self._meet
+        self.state.meeting = self.attempts.meet
         self.run(1, energy)
         self.state.meeting = None

@@ -29,9 +29,10 @@ from motes.core.interrupts import held_interrupts
 from motes.core.state import State
 from motes.core.streams import warn
 from motes.decomposition.single import SingleLink
-from motes.engine.failures import StoppedError
+from motes.engine.failing import StoppedError
+from motes.engine.plan import Plan
 from motes.engine.starts import Start
-from motes.engine.step import Engine, Plan
+from motes.engine.step import Engine
 from motes.errors import InputError, RunError
 from motes.ranks import launch
 from motes.ranks.turns import Turns

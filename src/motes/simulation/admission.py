@@ -10,7 +10,7 @@ import numpy as np
 
 from motes.core.box import Box
 from motes.core.tuples import Topology
-from motes.engine.step import Extremes
+from motes.engine.plan import Extremes
 from motes.errors import InputError
 from motes.forces import LAWS, Interaction
 from motes.integrators import Integrator

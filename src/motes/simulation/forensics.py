@@ -18,7 +18,7 @@ from motes.core.box import AXES
 from motes.core.state import Array, Floats, Integers, Timeline
 from motes.decomposition.domain import TOO_FAR
 from motes.engine import queries
-from motes.engine.failures import Failure
+from motes.engine.failing import Failure
 from motes.engine.starts import Summary
 from motes.forces.clusters import NOT_FINITE
 from motes.forces.law import BoundInteraction, Surroundings

@@ -14,9 +14,11 @@ from motes.core.frozen import read_only
 from motes.core.state import Array, Floats, Integers, Quanta
 from motes.core.tuples import Topology
 from motes.engine import queries
-from motes.engine.failures import StoppedError
+from motes.engine.clock import PHASES
+from motes.engine.failing import StoppedError
+from motes.engine.plan import Plan
 from motes.engine.starts import Summary
-from motes.engine.step import PHASES, Engine, Plan
+from motes.engine.step import Engine
 from motes.errors import InputError, RunError
 from motes.forces import Interaction
 from motes.formulas.elementwise import record_named

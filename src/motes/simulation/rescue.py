@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from time import perf_counter
 
-from motes.engine.failures import Failure, StoppedError
+from motes.engine.failing import Failure, StoppedError
 from motes.engine.step import Engine
 from motes.errors import RunError
 from motes.ranks.conductor import EngineOfAll

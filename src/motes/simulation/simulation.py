@@ -28,9 +28,10 @@ from motes.core.tuples import labels_of, special_pairs
 from motes.core.words import known_keywords
 from motes.decomposition.grid import check_images
 from motes.engine import queries
-from motes.engine.failures import Failure, StoppedError
+from motes.engine.failing import Failure, StoppedError
+from motes.engine.plan import Plan
 from motes.engine.starts import Saved, Start, Summary, start_of
-from motes.engine.step import Engine, Plan
+from motes.engine.step import Engine
 from motes.errors import InputError, RunError
 from motes.forces import Interaction, plans_of
 from motes.forces.clusters import NOT_FINITE

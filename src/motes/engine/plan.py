@@ -1,0 +1,80 @@
+"""What a rank must know of a run, and what it tells of its start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from motes.core.box import Box
+from motes.core.state import Integers, Timeline
+from motes.forces import law
+from motes.integrators.motion import Integrator
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a rank needs to know of a run but its particles."""
+
+    box: Box
+    integrator: Integrator
+    laws: tuple[law.Plan, ...]
+    specials: Integers | None
+    """Pairs of ids up to three bonds apart, and how many, (P, 3), if that matters to a law."""
+    skin: float
+    threads: int
+    step: int
+    """The first."""
+    timeline: Timeline
+    memory: dict[str, float]
+    """What the integrator remembers of the steps before."""
+    freedom: int
+    """Degrees of freedom."""
+
+    @property
+    def cutoff(self) -> float:
+        """Within which distance particles must see each other; 0 if none do."""
+        return max((one.cutoff for one in self.laws), default=0.0)
+
+    @property
+    def needs_velocities(self) -> bool:
+        """Whether a force depends on velocities."""
+        return any(one.needs_velocities for one in self.laws)
+
+    @property
+    def stride(self) -> float:
+        """The farthest that a step may take a particle along an axis: farther, it would jump over its neighbours."""
+        return self.cutoff or float(self.box.lengths.max())
+
+
+@dataclass(frozen=True)
+class Extremes:
+    """The largest numbers of all ranks at the start.
+
+    Attributes:
+        inside: force between particles.
+        outside: force of a field on a particle.
+        speed: component of a velocity.
+        push: component of the force on a particle, over its mass.
+    """
+
+    inside: float
+    outside: float
+    speed: float
+    push: float
+
+
+@dataclass(frozen=True)
+class Needs:
+    """The largest numbers of the step after this one, as far as they had outgrown their quanta."""
+
+    step: int = -1
+    force: float = 0.0
+    speed: float = 0.0
+    sums: tuple[float, ...] = ()
+
+    def plus(self, kind: str, size: float) -> Needs:
+        """And this one: a force, a speed, or a sum, by its number."""
+        if kind == "force":
+            return replace(self, force=size)
+        if kind == "speed":
+            return replace(self, speed=size)
+        return replace(self, sums=(*self.sums[: int(kind)], size, *self.sums[int(kind) + 1 :]))
