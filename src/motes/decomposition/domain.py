@@ -196,9 +196,10 @@ class Domain:
 
     def refresh(self, state: State, columns: Sequence[str] = ("positions",)) -> None:
         """Ghosts take over what their particles have in these columns; positions are shifted."""
+        rows = [(_rows(state.column(name)), float(name == "positions")) for name in columns]
         for shell in self.shells:
-            for name in columns:
-                self._refresh(shell, _rows(state.column(name)), shell.shift if name == "positions" else 0.0)
+            for values, moved in rows:
+                self._refresh(shell, values, moved * shell.shift)
 
     def _refresh(self, shell: Shell, rows: Floats, shift: float) -> None:
         if shell.to == self.link.rank:

@@ -26,7 +26,7 @@ from motes.errors import OutgrownError
 from motes.exact.quanta import FORCES, SUMS, energy_quantum, followed, looked_at
 from motes.exact.sums import total_of
 from motes.forces import law
-from motes.forces.law import Stage, Sums
+from motes.forces.law import NOT_ASKED, Stage, Sums
 from motes.forces.slots import SlotForces
 from motes.integrators.fire import Descent
 from motes.integrators.motion import Integrator
@@ -34,9 +34,6 @@ from motes.integrators.world import World
 from motes.neighbors.list import NeighborList
 from motes.neighbors.tuples import SpecialPairs, TupleSearch
 from motes.particles.recipes import Recipe
-
-UNKNOWN = Sums(None, None)
-"""Sums that are not computed yet."""
 
 
 def in_order(laws: Sequence[law.Plan], slots: SlotForces, team: Team) -> list[Stage]:
@@ -79,7 +76,7 @@ class Engine:
         self.clock = Clock(link)
         self.descent: Descent | None = None
         self.state.stride = plan.stride
-        self.sums = UNKNOWN
+        self.sums = NOT_ASKED
         self._energy_quantum = 1.0
         self.attempts = Attempts(self.state, link)
         self._needs = Needs()
@@ -101,7 +98,7 @@ class Engine:
         """From t to t + dt."""
         self.attempts.step = self.state.step + 1
         state, domain, neighbors, lap = self.state, self.domain, self.neighbors, self.clock.lap
-        force, self.sums = self.sums.most_force, UNKNOWN  # should the step fail, no energy of another moment is left
+        force, self.sums = self.sums.most_force, NOT_ASKED  # should the step fail, no energy of another moment is left
         self.attempts.run(self.integrator.first_half, state, self.team)
         self.attempts.run(domain.check_reach, state)
         self._note_velocities()
@@ -167,7 +164,8 @@ class Engine:
         self.sums = Sums.none(energy)
         for stage in self.stages:
             self.attempts.run(self._compute, stage, self._energy_quantum if energy else None)
-            self._exchange(stage)
+            if stage.fold or stage.refresh:
+                self._exchange(stage)
         self.attempts.run(self._check_range)
         self.work += process_time() - begun
         self.clock.lap("pair")
@@ -281,7 +279,7 @@ class Engine:
             force = self.sums.most_force
             inside, outside = (inside, max(outside, force)) if stage.outside else (max(inside, force), outside)
             energy = max(energy, self.sums.largest_energy)
-        self.sums = UNKNOWN
+        self.sums = NOT_ASKED
         self.attempts.agree_at_rest()
         found = self.link.maximum(np.array([inside, outside, energy])).tolist()
         return found[0], found[1], found[2]
@@ -363,7 +361,7 @@ class Engine:
                 self._compute_energies()
             self._energy_quantum = energy_quantum(float(self.link.maximum(np.array([self.sums.largest_energy]))[0]))
             if quantum != self._energy_quantum:
-                self.sums = replace(self.sums, energy=None, virial=None)
+                self.sums = self.sums._replace(energy=None, virial=None)
         energy, virial = (total_of(number or 0, self.link.sum) for number in (self.sums.energy, self.sums.virial))
         return energy * quantum, virial * quantum
 

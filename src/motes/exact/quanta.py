@@ -94,13 +94,10 @@ def looked_at(step: int) -> bool:
 
 def followed(quanta: Quanta, force: float, speed: float, sums: Sequence[float], look: bool) -> Quanta:
     """The quanta to go on with, when these are the largest numbers; 0 for a force that was not near any end."""
-    new = replace(
-        quanta,
-        force=FORCES.follow(quanta.force, force, look),
-        velocity=SPEEDS.follow(quanta.velocity, speed, look),
-        sums=tuple(SUMS.follow(quantum, largest, look) for quantum, largest in zip(quanta.sums, sums, strict=True)),
-    )
-    return quanta if new == quanta else new
+    forces, speeds = FORCES.follow(quanta.force, force, look), SPEEDS.follow(quanta.velocity, speed, look)
+    added = tuple([SUMS.follow(quantum, largest, look) for quantum, largest in zip(quanta.sums, sums, strict=True)])
+    same = forces == quanta.force and speeds == quanta.velocity and added == quanta.sums
+    return quanta if same else replace(quanta, force=forces, velocity=speeds, sums=added)
 
 
 ENERGY_BITS = 44

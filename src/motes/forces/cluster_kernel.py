@@ -47,8 +47,10 @@ from motes.exact.functions import {functions}
 NOISE = "from motes.exact.noise import normal_of_pair\n"
 ARGUMENTS = (
     "first, last, positions, axes, filler, begin, count, partners, room, magic, energy_magic, numbers, tables, "
-    "types, attributes, velocities, ids, t, keys, own_classes, classes, forces"
+    "types, attributes"
 )
+OPTIONAL = {"v": "velocities", "noise": "ids, keys", "t": "t", "bonds": "own_classes, classes"}
+"""Further arguments, in this order, by what needs them: a call is the cheaper the fewer it has."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +189,9 @@ class _Writer:
     def function(self, name: str) -> Iterator[str]:
         """The whole of it."""
         yield '@njit(cache=True, nogil=True, error_model="numpy")'
-        yield f"def {name}({ARGUMENTS}):"
+        needed = {*self.reads, *(["bonds"] if self.special else [])}
+        optional = [words for need, words in OPTIONAL.items() if need in needed]
+        yield f"def {name}({', '.join([ARGUMENTS, *optional, 'forces'])}):"
         yield "    magic_bits = to_bits(magic)"
         yield "    energy_bits = to_bits(energy_magic)"
         yield from _indent(1, self._prologue())

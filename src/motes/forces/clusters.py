@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from motes.errors import ParticleError
 from motes.exact.noise import PAIRS, key_of_step
 from motes.exact.quanta import FORCES, looked_at
 from motes.exact.sums import whole
-from motes.forces.cluster_kernel import ORDINARY, Layout, Term, cluster_key, cluster_source
+from motes.forces.cluster_kernel import OPTIONAL, ORDINARY, Layout, Term, cluster_key, cluster_source
 from motes.forces.law import BEFORE, IN_SLOTS, Stage, Sums
 from motes.forces.slots import SlotForces, gather_slots
 from motes.formulas.bind import Names
@@ -97,6 +97,8 @@ class ClusterKernel(Stage):
         self._ids: Integers = np.zeros(0, np.int64)
         self._time = 0.0
         self._keys: Integers = np.zeros(2 * len(plan.seeds), np.int64)
+        needed = {*plan.reads, *(["bonds"] if plan.special else [])}
+        self._more = [need for need in OPTIONAL if need in needed]
         for kernel in self._kernels:  # compiled (or loaded) before the clock runs
             self._call(kernel, Chunk(0, 0), PairList(), (1.0, 1.0), NOWHERE)
 
@@ -147,32 +149,37 @@ class ClusterKernel(Stage):
 
     def _alone(self, pair: Sequence[int], bonds: int, pairs: PairList) -> tuple[int, ...]:
         """What the kernel says of a cluster with two particles so many bonds apart, or 0, and no partners."""
+        slots = [*pair, *[pairs.slots + k for k in range(CLUSTER - 2)], *[pairs.slots] * CLUSTER]
         classes = np.zeros(2 * CLUSTER, np.int32)
         classes[1] = bonds
-        slots = [*pair, *[pairs.slots + k for k in range(CLUSTER - 2)], *[pairs.slots] * CLUSTER]
-        own = [column[..., slots] if column.shape[-1] else column for column in self._columns]
+
+        def there(column: Array) -> Array:
+            return np.ascontiguousarray(column[..., slots]) if column.shape[-1] else column
+
+        nothing, kernel = np.zeros(1, np.int64), self._plan.kernel
+        optional = self._optional(there(self._velocities), there(self._ids), classes, classes[:0])
         result: tuple[int, ...] = self._kernels[-1](
-            0, 1, np.ascontiguousarray(pairs.positions[:, slots]), np.zeros(2, np.int8), CLUSTER,
-            np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros(0, np.int32), 2 * CLUSTER, ROUND, ROUND,
-            self._plan.kernel.numbers, self._plan.kernel.tables, *own, self._time, self._keys, classes, classes[:0],
-            np.zeros((3, 2 * CLUSTER), np.int64),
+            0, 1, there(pairs.positions), np.zeros(2, np.int8), CLUSTER, nothing, nothing, np.zeros(0, np.int32),
+            2 * CLUSTER, ROUND, ROUND, kernel.numbers, kernel.tables, there(self._types), there(self._attributes),
+            *optional, np.zeros((3, 2 * CLUSTER), np.int64),
         )  # fmt: skip
         return result
 
     def _call(
         self, kernel: Any, chunk: Chunk, pairs: PairList, magic: tuple[float, float], forces: Integers
     ) -> tuple[int, ...]:
+        plan = self._plan.kernel
+        optional = self._optional(self._velocities, self._ids, pairs.classes, chunk.classes) if self._more else ()
         result: tuple[int, ...] = kernel(
             chunk.first, chunk.last, pairs.positions, pairs.axes, pairs.slots, *chunk.arrays, self._slots.room,
-            *magic, self._plan.kernel.numbers, self._plan.kernel.tables, *self._columns, self._time, self._keys,
-            pairs.classes, chunk.classes, forces,
+            *magic, plan.numbers, plan.tables, self._types, self._attributes, *optional, forces,
         )  # fmt: skip
         return result
 
-    @property
-    def _columns(self) -> tuple[Array, ...]:
-        """What the slots have besides positions."""
-        return self._types, self._attributes, self._velocities, self._ids
+    def _optional(self, velocities: Floats, ids: Integers, own_classes: Array, classes: Array) -> tuple[Any, ...]:
+        """The further arguments of the kernel."""
+        known = {"v": (velocities,), "noise": (ids, self._keys), "t": (self._time,), "bonds": (own_classes, classes)}
+        return tuple(one for need in self._more for one in known[need])
 
     def _follow(self, state: State, pairs: PairList) -> None:
         """Bring what does not change between two lists into the slots."""
@@ -196,8 +203,8 @@ class ClusterKernel(Stage):
     def _bring(self, state: State, pairs: PairList) -> None:
         """Bring what changes with every step into the slots."""
         plan = self._plan
-        self._time = state.time
-        for row, name in enumerate(plan.kernel.attributes):
+        self._time = state.time if "t" in plan.reads else 0.0
+        for row, name in enumerate(plan.kernel.attributes if plan.live else ()):
             if name in plan.live:
                 self._gather(state.column(name), pairs, self._attributes[row])
         if "v" in plan.reads:
@@ -264,7 +271,7 @@ class ClusterSums(ClusterKernel):
 
         largest = max((row[0] for row in self._slots.run(state, pairs, work)), default=0)
         self._slots.gather(state, state.column(self.fold or "")[None, :], np.array([0]))
-        return replace(Sums.none(energy is not None), largest_sum=_from_bits(largest))
+        return Sums.none(energy is not None)._replace(largest_sum=_from_bits(largest))
 
 
 def within_cutoff(pairs: PairList, chunk: Chunk, cluster: int, cutoff: float) -> list[tuple[int, int, int]]:

@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 import numpy as np
 
@@ -29,8 +29,7 @@ INSTEAD = (
 )
 
 
-@dataclass(frozen=True)
-class Sums:
+class Sums(NamedTuple):
     """What a stage found: energy and virial in quanta, None where they were not asked for, and the largest numbers.
 
     The largest force lies between least_force and most_force: without energies a pair kernel knows only a bound.
@@ -48,12 +47,13 @@ class Sums:
     @classmethod
     def none(cls, energy: bool) -> Sums:
         """Of nothing at all."""
-        return cls(0, 0) if energy else cls(None, None)
+        return NO_SUMS if energy else NOT_ASKED
 
     @property
     def finite(self) -> bool:
         """Whether all of it are numbers."""
-        return bool(np.isfinite([self.most_force, self.largest_energy, self.largest_sum]).all())
+        # Each by itself, since a NaN is not less than anything.
+        return self.most_force < np.inf and self.largest_energy < np.inf and self.largest_sum < np.inf
 
     def plus(self, other: Sums) -> Sums:
         """Of both together."""
@@ -66,6 +66,8 @@ class Sums:
             max(self.largest_sum, other.largest_sum),
         )
 
+
+NO_SUMS, NOT_ASKED = Sums(0, 0), Sums(None, None)
 
 BEFORE, IN_SLOTS, HOME, AFTER = range(4)
 """When a stage comes: before any forces; while they are added up in slots; as their way home; or after that."""
