@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from motes.forces.pair import Pair
-from motes.formulas.derive import FUNCTIONS, PairCode, derive_pair
+from motes.formulas.derive import PairCode, derive_pair
 from motes.formulas.formula import COLUMNS, compute
+from motes.formulas.lines import FUNCTIONS
 from naming import named
 
 NUMPY = {name: name for name in ("sqrt", *FUNCTIONS)} | {"signed_power": "power"}

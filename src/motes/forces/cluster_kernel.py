@@ -23,7 +23,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from motes.core.state import CLUSTER, Floats
-from motes.formulas.derive import FUNCTIONS, PairCode
+from motes.formulas.derive import PairCode
+from motes.formulas.lines import FUNCTIONS
 from motes.formulas.lookup import definitions, is_column
 
 ORDINARY = (1.0, 1.0, 1.0)

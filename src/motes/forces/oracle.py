@@ -9,7 +9,7 @@ Disadvantage: it is slow, and a slope has some nine digits.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,17 +17,50 @@ from numpy.typing import ArrayLike
 from motes.core.state import Array, Floats
 from motes.formulas.bind import PREFIX, Bound
 from motes.formulas.derive import evaluate
-
-if TYPE_CHECKING:
-    from motes.forces.pair import BoundPair
-    from motes.forces.pair_function import PairFormula
+from motes.formulas.formula import Expression
 
 STEP = 1e-5
 """Of central differences, as a part of the distance, or of an edge of the box."""
 
 
+class PairParameters(Protocol):
+    """What a formula of two particles depends on (see PairFormula in pair_function.py)."""
+
+    @property
+    def uniform(self) -> dict[str, float]:
+        """Numbers for all pairs."""
+
+    @property
+    def tables(self) -> dict[str, Floats]:
+        """Numbers by two types, (T, T)."""
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """Of the two particles."""
+
+
+class PairEnergy(PairParameters, Protocol):
+    """An energy of two particles (see BoundPair in pair.py)."""
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+
+    @property
+    def energy(self) -> Expression:
+        """The formula."""
+
+    @property
+    def cutoff(self) -> float | Floats:
+        """One number, or by two types."""
+
+    @property
+    def shift(self) -> str | None:
+        """What is subtracted."""
+
+
 def parameters_of(
-    pair: BoundPair | PairFormula,
+    pair: PairParameters,
     cutoff: float | Floats,
     types: tuple[Any, Any],
     attributes: tuple[Mapping[str, Any], Mapping[str, Any]],
@@ -49,7 +82,7 @@ def parameters_of(
     return values
 
 
-def pair_energy(pair: BoundPair, parameters: Mapping[str, Any], distances: ArrayLike) -> Floats:
+def pair_energy(pair: PairEnergy, parameters: Mapping[str, Any], distances: ArrayLike) -> Floats:
     """The bare energy, without shift and cutoff, at these distances."""
     r = np.asarray(distances, float)
     with np.errstate(all="ignore"):
@@ -58,7 +91,7 @@ def pair_energy(pair: BoundPair, parameters: Mapping[str, Any], distances: Array
     return found
 
 
-def pair_slope(pair: BoundPair, parameters: Mapping[str, Any], distances: ArrayLike) -> Floats:
+def pair_slope(pair: PairEnergy, parameters: Mapping[str, Any], distances: ArrayLike) -> Floats:
     """dU/dr of the bare energy at these distances."""
     r = np.asarray(distances, float)
     h = STEP * r
@@ -68,7 +101,7 @@ def pair_slope(pair: BoundPair, parameters: Mapping[str, Any], distances: ArrayL
     return slope
 
 
-def pair_force(pair: BoundPair, parameters: Mapping[str, Any], distances: ArrayLike) -> Floats:
+def pair_force(pair: PairEnergy, parameters: Mapping[str, Any], distances: ArrayLike) -> Floats:
     """The force between two particles with shift and cutoff, positive if they push each other away."""
     r = np.asarray(distances, float)
     slope = pair_slope(pair, parameters, r)
@@ -78,7 +111,7 @@ def pair_force(pair: BoundPair, parameters: Mapping[str, Any], distances: ArrayL
 
 
 def force_between(
-    pair: BoundPair, ones: tuple[Mapping[str, Array], Any], others: tuple[Mapping[str, Array], Any], distances: Floats
+    pair: PairEnergy, ones: tuple[Mapping[str, Array], Any], others: tuple[Mapping[str, Array], Any], distances: Floats
 ) -> Floats:
     """The same between particles: columns by name and the rows of each first, and of each second, of a pair."""
     ends = by_name(pair.attributes, *ones), by_name(pair.attributes, *others)

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from motes.core.checks import number, numbers
 from motes.errors import InputError
-from motes.formulas.derive import FUNCTIONS, evaluate
+from motes.formulas.derive import evaluate
 from motes.formulas.formula import HOLD, Expression, apply, symbol
+from motes.formulas.lines import FUNCTIONS
 from motes.formulas.trace import trace
 
 Array = NDArray[np.float64]

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from motes.forces.oracle import parameters_of
+from motes.forces.oracle import PairEnergy, parameters_of
 from motes.formulas import verify
 from motes.formulas.derive import PairCode
 from motes.formulas.formula import Expression, symbol
-
-if TYPE_CHECKING:
-    from motes.forces.pair import BoundPair
 
 FRACTIONS = (0.98137, 0.87319, 0.74123, 0.61741, 0.52837, 0.43917, 0.33713)
 """Of the cutoff."""
@@ -22,7 +18,7 @@ ATTRIBUTES = (0.8337, 1.3119)
 """Of two particles; who they are is not known yet."""
 
 
-def require_right_pair(pair: BoundPair, code: PairCode) -> None:
+def require_right_pair(pair: PairEnergy, code: PairCode) -> None:
     """Raise an InputError if energy or force are not those of the formula."""
     for types in _types(pair):
         points = list(_points(pair, types))
@@ -34,14 +30,14 @@ def require_right_pair(pair: BoundPair, code: PairCode) -> None:
         verify.require_slopes(pair.name, energy, "r", slopes, points, scale)
 
 
-def _types(pair: BoundPair) -> Sequence[tuple[int, int]]:
+def _types(pair: PairEnergy) -> Sequence[tuple[int, int]]:
     """Of the first types, and of the last."""
     tables = [table for table in (*pair.tables.values(), pair.cutoff) if isinstance(table, np.ndarray)]
     last = max((len(table) - 1 for table in tables), default=0)
     return [(0, 0)] if last == 0 else [(0, 0), (0, last)]
 
 
-def _points(pair: BoundPair, types: tuple[int, int]) -> Iterator[dict[str, float]]:
+def _points(pair: PairEnergy, types: tuple[int, int]) -> Iterator[dict[str, float]]:
     one, other = (dict.fromkeys(pair.attributes, value) for value in ATTRIBUTES)
     values = parameters_of(pair, pair.cutoff, types, (one, other))
     cutoff = float(values["cutoff"])
@@ -50,7 +46,7 @@ def _points(pair: BoundPair, types: tuple[int, int]) -> Iterator[dict[str, float
         yield {**values, "cutoff": cutoff, "r": r, "s": r * r}
 
 
-def _shifted(pair: BoundPair, points: Sequence[dict[str, float]]) -> Expression:
+def _shifted(pair: PairEnergy, points: Sequence[dict[str, float]]) -> Expression:
     """The energy with its shift; the slope at the cutoff becomes a number of each point."""
     energy = pair.energy
     if pair.shift is None:

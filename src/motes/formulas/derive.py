@@ -8,13 +8,7 @@ from typing import Any
 
 from motes.formulas.formula import COLUMNS, Expression, compute, walk
 from motes.formulas.limits import shallow
-
-FUNCTIONS = (
-    "exp", "log", "power", "sin", "cos", "tanh", "sinh", "cosh", "arctan", "erf", "erfc", "arccos", "arcsin", "arctan2",
-    "cbrt", "ceil", "exp2", "expm1", "floor", "fmax", "fmin", "heaviside", "hypot", "log10", "log1p", "log2",
-    "lookup", "remainder", "rint", "sign", "signed_power", "tan", "trunc",
-)  # fmt: skip
-"""Of motes.exact.functions, besides sqrt and abs."""
+from motes.formulas.lines import FUNCTIONS
 
 
 @dataclass(frozen=True)

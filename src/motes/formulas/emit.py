@@ -17,7 +17,7 @@ from sympy.core.sorting import default_sort_key
 
 from motes.errors import InputError
 from motes.formulas.algebra import LARGEST_POWER
-from motes.formulas.derive import FUNCTIONS
+from motes.formulas.lines import FUNCTIONS
 from motes.formulas.opaque import Opaque
 from motes.formulas.slope import is_nonnegative
 

@@ -6,6 +6,13 @@ from collections.abc import Iterable, Sequence
 
 from motes.formulas.lookup import definitions
 
+FUNCTIONS = (
+    "exp", "log", "power", "sin", "cos", "tanh", "sinh", "cosh", "arctan", "erf", "erfc", "arccos", "arcsin", "arctan2",
+    "cbrt", "ceil", "exp2", "expm1", "floor", "fmax", "fmin", "heaviside", "hypot", "log10", "log1p", "log2",
+    "lookup", "remainder", "rint", "sign", "signed_power", "tan", "trunc",
+)  # fmt: skip
+"""Of motes.exact.functions, besides sqrt and abs."""
+
 HEADER = """from math import inf, nan, sqrt
 
 import numpy as np

@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from motes.errors import InputError
-from motes.formulas.derive import FUNCTIONS, evaluate
+from motes.formulas.derive import evaluate
 from motes.formulas.formula import Expression, compute
+from motes.formulas.lines import FUNCTIONS
 from motes.formulas.lookup import columns_in
 
 TOLERANCE = 1e-4
