@@ -20,7 +20,7 @@ import fuzz_seeds
 import numpy as np
 
 import motes
-import motes.forces.clusters
+import motes.formulas.kernel
 from motes.forces.cluster_kernel import cluster_source
 from motes.formulas.expression import LONGEST_TEXT, expression_parameters
 from motes.formulas.formula import walk
@@ -190,10 +190,9 @@ class Fuzzer:
                 raise _NotCompiledError
             return load_module(key, generate)
 
-        load_module = motes.forces.clusters.load
+        load_module = motes.formulas.kernel.load
         with (
-            mock.patch("motes.forces.clusters.load", compiled),
-            mock.patch("motes.forces.field.load", compiled),
+            mock.patch("motes.formulas.kernel.load", compiled),
             mock.patch("motes.simulation.simulation.minimize", return_value=(0, 0.0)),  # which may take long
         ):
             try:

@@ -7,8 +7,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
 import motes
 from motes.cli.foresight import require_places, warnings, warnings_of_motion
 from motes.cli.report import (
@@ -73,10 +71,7 @@ def check_script(path: Path, arguments: Sequence[str], threads: int | None) -> s
     written = {f"output {number}": repr(one)[1:-1] for number, one in enumerate(simulation.observers, 1)}
     for handle in simulation.observers:
         handle.remove()  # so that the trial below writes nothing
-    particles = motes.Particles(
-        simulation.positions, simulation.box, simulation.velocities, simulation.mass,
-        np.asarray(simulation.type_names)[simulation.types], simulation.ids, **simulation.attributes,
-    )  # fmt: skip
+    particles = simulation.snapshot()
     summary = Summary.of(particles)
     bound = {
         name: one.bind(summary.names)

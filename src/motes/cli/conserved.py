@@ -51,7 +51,8 @@ def energy_at_cutoffs(simulation: motes.Simulation) -> float | None:
         return 0.0
     if len(simulation) > LARGEST:
         return None
-    names = Names(simulation.box.boundary, simulation.type_names, dict(simulation.attributes))
+    attributes, topology = dict(simulation.attributes), simulation.topology
+    names = Names(simulation.box.boundary, simulation.type_names, attributes, topology)
     bound = energies_of_pairs(one.bind(names) for one in simulation.interactions)
     pairs = [pair for pair in bound if pair.shift is None]
     if not pairs:
@@ -72,5 +73,6 @@ def _at_cutoff(pair: BoundPair, simulation: motes.Simulation, columns: Mapping[s
         i, j = first[near], second[near]
         ends = by_name(pair.attributes, columns, i), by_name(pair.attributes, columns, j)
         parameters = parameters_of(pair, pair.cutoff, (types[i], types[j]), ends)
-        total += float(pair_energy(pair, parameters, np.broadcast_to(parameters["cutoff"], i.shape)).sum())
+        energies = pair_energy(pair, parameters, np.broadcast_to(parameters["cutoff"], i.shape))
+        total += float(pair.weighted(energies, simulation.ids[i], simulation.ids[j]).sum())
     return total / 2  # each pair was met from both of its ends

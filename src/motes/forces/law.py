@@ -204,6 +204,8 @@ class Interaction(Frozen):
     """What its function gives, which is the key of a formula in an input file."""
     of_pairs: ClassVar[bool] = False
     """Whether parameters may be tables by two types, and mixing rules."""
+    tuples: ClassVar[str] = ""
+    """The kind of tuples whose types tables are by; of particles unless there is one."""
     of_one_function: ClassVar[bool] = True
     """Whether an input file may name its function; otherwise it has formulas only."""
     name: str

@@ -94,7 +94,7 @@ class BoundPair(BoundInteraction):
         alone = {name: np.array([value]) for name, value in surroundings.particle.items()}
         zero, every = np.zeros(len(distances), int), np.arange(len(distances))
         force = oracle.force_between(self, (alone, zero), (around, every), distances)
-        force = self._weighted(force, alone["id"][zero], around["id"])
+        force = self.weighted(force, alone["id"][zero], around["id"])
         with np.errstate(all="ignore"):
             total: Floats = -(force / distances * apart).sum(axis=1)
         return total
@@ -102,7 +102,7 @@ class BoundPair(BoundInteraction):
     def forces_between(self, rows: Mapping[str, Array], one: Integers, other: Integers, distances: Floats) -> Floats:
         """Positive if the two push each other away; 0 beyond the cutoff."""
         force = oracle.force_between(self, (rows, one), (rows, other), distances)
-        return self._weighted(force, rows["id"][one], rows["id"][other])
+        return self.weighted(force, rows["id"][one], rows["id"][other])
 
     @cached_property
     def _weights(self) -> dict[tuple[int, int], float]:
@@ -110,12 +110,12 @@ class BoundPair(BoundInteraction):
         pairs = [] if self.bonds is None else special_pairs(self.bonds).tolist()
         return {(min(i, j), max(i, j)): self.special[apart - 1] for i, j, apart in pairs}
 
-    def _weighted(self, force: Floats, ones: Array, others: Array) -> Floats:
-        """Forces between particles of these ids, of bonded ones as much as they count."""
+    def weighted(self, values: Floats, ones: Any, others: Any) -> Floats:
+        """Forces or energies between particles of these ids, of bonded ones as much as they count."""
         ends = zip(np.minimum(ones, others).tolist(), np.maximum(ones, others).tolist(), strict=True)
         weight = np.array([self._weights.get(pair, 1.0) for pair in ends])
         with np.errstate(invalid="ignore"):
-            return np.where(weight == 0.0, 0.0, weight * force)
+            return np.where(weight == 0.0, 0.0, weight * values)
 
     def code(self) -> PairCode:
         """Straight-line code of force and energy; InputError if it is not what the formula says."""

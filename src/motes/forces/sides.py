@@ -17,6 +17,9 @@ from motes.formulas.derive import evaluate
 from motes.formulas.formula import HOLD, Expression, apply, symbol
 
 Array = NDArray[np.float64]
+MOST_VALUES = 100
+"""Of an attribute, that are tried with each other."""
+
 OTHERS = {"v": 0.6173, "noise": -0.8337, "t": 1.3119}
 """Some values of what a force may depend on."""
 
@@ -55,18 +58,39 @@ def _require_symmetric(
     cutoff: float,
 ) -> None:
     few = {attribute: np.unique(attributes[attribute]) for attribute in names}
-    few = {attribute: found[:: 1 + len(found) // 20] for attribute, found in few.items()}
-    one, other = (part.ravel() for part in np.meshgrid(np.arange(20), np.arange(20)))
-    point: dict[str, Any] = {key: value if isinstance(value, float) else value[0, -1] for key, value in values.items()}
-    there, back = dict(point), dict(point)
+    few = {attribute: found[:: 1 + len(found) // MOST_VALUES] for attribute, found in few.items()}
+    count = max(map(len, few.values()))
+    one, other = (part.ravel() for part in np.meshgrid(np.arange(count), np.arange(count)))
+    there: dict[str, Any] = {}
+    back: dict[str, Any] = {}
     for attribute, found in few.items():
         i, j = found[one % len(found)], found[other % len(found)]
         there |= {f"{attribute}_i": i, f"{attribute}_j": j}
         back |= {f"{attribute}_i": j, f"{attribute}_j": i}
+    for point in _by_types(values):
+        _require_alike(name, energy, {**there, **point}, {**back, **point}, names, cutoff)
+
+
+def _by_types(values: Mapping[str, float | Array]) -> list[dict[str, Any]]:
+    """The parameters between any two types, those that are alike once."""
+    types = max((len(value) for value in values.values() if not isinstance(value, float)), default=1)
+    points = {
+        tuple(float(value if isinstance(value, float) else value[a, b]) for value in values.values())
+        for a in range(types)
+        for b in range(a, types)
+    }
+    return [dict(zip(values, point, strict=True)) for point in sorted(points)]
+
+
+def _require_alike(
+    name: str, energy: Expression, there: Mapping[str, Any], back: Mapping[str, Any], names: Sequence[str],
+    cutoff: float,
+) -> None:  # fmt: skip
+    shape = np.broadcast_shapes(*(np.shape(value) for value in there.values()))
     for r in np.array([0.33713, 0.61741, 0.87319]) * cutoff:
         with np.errstate(all="ignore"):
             u, v = (evaluate(energy, {**side, **OTHERS, "r": r, "cutoff": cutoff}) for side in (there, back))
-            wrong = np.flatnonzero(~np.isclose(u, v, rtol=1e-9, atol=0.0, equal_nan=True) & np.ones(len(one), bool))
+            wrong = np.flatnonzero(~np.isclose(u, v, rtol=1e-9, atol=0.0, equal_nan=True) & np.ones(shape, bool))
         if len(wrong):
             k = wrong[0]
             shown = ", ".join(f"{key} = {value[k]:g}" for key, value in there.items() if key[:-2] in names)

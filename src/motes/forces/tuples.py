@@ -218,8 +218,6 @@ def _planned(one: BoundTuples, names: Names) -> TuplePlan:
 class TupleInteraction(Interaction):
     """An energy of tuples of one kind, as a user writes it."""
 
-    tuples: ClassVar[str]
-    """Their kind, as Particles call it."""
     coordinate: ClassVar[str]
     bound: ClassVar[type[BoundTuples]]
 

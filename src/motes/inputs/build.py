@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -172,9 +172,10 @@ def _boundary(box: BoxTable) -> Boundary | list[Boundary]:
 def build_interaction(job: Job, table: InteractionTable) -> Interaction:
     """The interaction of one [[interactions]], whose names must all have a meaning."""
     summary, law = job.summary, cast("Callable[..., Interaction]", table.law)
+    labels = summary.topology[table.law.tuples].names if table.law.tuples else summary.type_names
     given: dict[str, Any] = {}
     for name, value in table.parameters.items():
-        known = build_parameter(name, value, summary) if table.law.of_pairs else by_label(value, summary)
+        known = build_parameter(name, value, summary) if table.law.of_pairs else by_label(value, labels)
         given[_as_python(name)] = known
     given |= {name: build_parameter(name, option, summary) for name, option in table.options.items()}
     if table.text is not None:
@@ -192,9 +193,9 @@ def _as_python(name: str) -> str:
     return unicodedata.normalize("NFKC", name)
 
 
-def by_label(value: Any, summary: Summary) -> Any:
+def by_label(value: Any, type_names: Sequence[str | int]) -> Any:
     """A table by type with the types as they are, which may be numbers; anything else as it is."""
-    labels: dict[str, str | int] = {str(label): label for label in summary.type_names}
+    labels: dict[str, str | int] = {str(label): label for label in type_names}
     return {labels.get(key, key): number for key, number in value.items()} if isinstance(value, dict) else value
 
 
@@ -203,6 +204,9 @@ def build_parameter(name: str, value: Any, summary: Summary) -> Any:
     if isinstance(value, Mix):
         return mix(value.mix, value.rule)
     if isinstance(value, dict):
+        labels = {str(label): label for label in summary.type_names}
+        if set(value) <= set(labels):  # by one type, for what is of one particle
+            return {labels[key]: number for key, number in value.items()}
         return {_types(name, key, summary): number for key, number in value.items()}
     return value
 
@@ -260,7 +264,7 @@ def build_integrator(job: Job) -> Any:
     """The integrator of [integrator]."""
     table = job.config.integrator
     with blame(job.path, "[integrator]"):
-        given = {name: by_label(value, job.summary) for name, value in table.arguments.items()}
+        given = {name: by_label(value, job.summary.type_names) for name, value in table.arguments.items()}
         return KINDS[table.kind](**given)
 
 

@@ -74,7 +74,7 @@ def refuse_other_format(path: str | Path, suffixes: tuple[str, ...], what: str) 
     """Raise InputError if the path is called as files of another format are."""
     found = Path(path).suffix.lower()
     if found in KNOWN_FORMATS and found not in suffixes:
-        better = Path(path).stem + suffixes[0]
+        better = Path(path).name.split(".")[0] + suffixes[0]
         raise InputError(f"cannot write {path}: {what}, and {found} means another format; call it {better}")
 
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from inspect import signature
+from itertools import zip_longest
 from pathlib import Path
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import Any, ClassVar
 
 from motes.core.frozen import shown
@@ -261,13 +262,24 @@ def _name_of(observer: Any) -> str:
 
 def _same_code(one: object, other: object) -> bool:
     """Whether two functions are the same text, read twice, and stand for the same: nothing around them differs."""
+    if isinstance(one, MethodType) and isinstance(other, MethodType):
+        return one.__self__ is other.__self__ and one.__func__ is other.__func__
     return (
         isinstance(one, FunctionType)
         and isinstance(other, FunctionType)
         and (one.__module__, one.__qualname__, one.__code__) == (other.__module__, other.__qualname__, other.__code__)
-        and not (one.__defaults__ or one.__kwdefaults__ or one.__closure__)
-        and not (other.__defaults__ or other.__kwdefaults__ or other.__closure__)
+        and not (one.__closure__ or other.__closure__)
+        and _same_objects(one.__defaults__ or (), other.__defaults__ or ())
+        and list(one.__kwdefaults__ or ()) == list(other.__kwdefaults__ or ())
+        and _same_objects((one.__kwdefaults__ or {}).values(), (other.__kwdefaults__ or {}).values())
     )
+
+
+def _same_objects(ones: Iterable[object], others: Iterable[object]) -> bool:
+    """Whether these are one and the same, one by one; numbers and texts may be equal instead."""
+    pairs = list(zip_longest(ones, others))
+    plain = (int, float, str, type(None))
+    return all(a is b or (isinstance(a, plain) and type(a) is type(b) and a == b) for a, b in pairs)
 
 
 def _next_multiple(interval: int, step: int) -> int:

@@ -26,6 +26,17 @@ RESERVED_NAMES = ("x", "y", "z", "t", "r", "id", "type", "forces")
 # These mean something in the state of a run.
 _OWN_NAMES = ("self", "box", "positions", "velocities", "mass", "types", "ids", "images", "step", "time",
               "bonds", "bond_types", "angles", "angle_types", "dihedrals", "dihedral_types")  # fmt: skip
+_VELOCITIES = "give velocities=..., or call particles.thermalize(temperature, seed)"
+# These are said elsewhere, and what is meant by them must not vanish in an attribute.
+_ELSEWHERE = {
+    **dict.fromkeys(("temperature", "kT", "kBT", "momenta", "momentum"), _VELOCITIES),
+    **dict.fromkeys(("seed", "rng"), "a seed is given to what draws numbers"),
+    **dict.fromkeys(("dt", "timestep"), "the time step is that of an integrator"),
+    **dict.fromkeys(("pos", "coordinates"), "positions come first"),
+    "density": "it follows from positions and box",
+    "charges": "one attribute of each particle is called charge",
+    "diameters": "one attribute of each particle is called diameter",
+}
 DEFAULT_TYPE = "A"
 MOST_IMAGES = 2**30
 """Edges of the box that a particle may have left behind at the start: files hold such numbers in 32 bits."""
@@ -52,6 +63,8 @@ def attribute_problem(name: str) -> str:
         return "expected a name that Python accepts for an argument"
     if name.startswith("motes_"):
         return "names that begin with motes_ are Motes's own"
+    if name in _ELSEWHERE:
+        return f"this is no number of a particle here: {_ELSEWHERE[name]}"
     if name in RESERVED_NAMES or name in _OWN_NAMES:
         return f"this name is taken (as are {', '.join(RESERVED_NAMES)})"
     return ""

@@ -54,8 +54,8 @@ class Attributes(Mapping[str, Floats]):
     def __setitem__(self, name: str, values: ArrayLike) -> None:
         if name not in self._names:
             raise InputError(
-                f"the particles have no attribute {name!r}; {did_you_mean(str(name), self._names)} "
-                "A new one is given to Particles, before a simulation is made"
+                f"the particles have no attribute {name!r}; {did_you_mean(str(name), self._names)}; "
+                "a new one is given to Particles, before a simulation is made"
             )
         self._assign(name, values)
 

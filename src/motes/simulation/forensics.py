@@ -34,8 +34,6 @@ LONG_MOVE = 0.1
 CLOSE = 0.5
 """At the start, a pair at less than this part of the distance of closest neighbours at this density overlaps."""
 
-FLOATS = ("mass", *AXES, *(f"v{axis}" for axis in AXES))
-
 
 @dataclass(frozen=True)
 class Reporter:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motes.core.checks import whole_number
+from motes.core.streams import warn
 from motes.errors import InputError
 from motes.particles.readers.contents import ROUNDING, Contents, Edges
 from motes.particles.readers.rows import LONGEST_LINE, MOST_COLUMNS, WORD, Table, fail, opened, parse
@@ -81,7 +82,7 @@ def read_xyz(path: Path, *, frame: int = -1) -> Contents:
         properties = _properties(path, line + 1, values.get("properties", _PLAIN))
         kinds = {name: entry.kind for entry in properties.values() for name in entry.columns}
         rows = (row.decode("utf-8", "replace") for row in itertools.islice(file, count))
-        columns = _Columns(parse(path, rows, line + 2, kinds), properties)
+        columns = _Columns(path, parse(path, rows, line + 2, kinds), properties)
     return _contents(path, line + 1, columns, values)
 
 
@@ -194,7 +195,8 @@ def _floats(path: Path, line: int, name: str, text: str, count: int) -> NDArray[
 class _Columns:
     """The columns of a table under the names of Properties, each taken at most once."""
 
-    def __init__(self, table: Table, properties: dict[str, _Property]) -> None:
+    def __init__(self, path: Path, table: Table, properties: dict[str, _Property]) -> None:
+        self._path = path
         self._table = table
         self._left = dict(properties)
 
@@ -209,6 +211,8 @@ class _Columns:
         return None
 
     def rest(self) -> dict[str, NDArray[Any]]:
-        """What was not taken, if it is one number for each particle."""
-        single = {name: entry for name, entry in self._left.items() if len(entry.columns) == 1}
-        return {name: self._table[name] for name, entry in single.items() if entry.kind != WORD}
+        """What was not taken, if it is one number for each particle; other columns are left out, with a word."""
+        single = {name: entry for name, entry in self._left.items() if len(entry.columns) == 1 and entry.kind != WORD}
+        if lost := [repr(name) for name in self._left if name not in single]:
+            warn(f"{self._path}: columns that are no single number are left out: {', '.join(lost)}")
+        return {name: self._table[name] for name in single}

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from motes.core.box import BOUNDARIES
 from motes.core.checks import whole_number
+from motes.core.streams import warn
 from motes.core.tuples import WIDTHS
 from motes.errors import InputError
 from motes.particles.readers.contents import ROUNDING, Contents, Edges
@@ -99,7 +100,7 @@ def _contents(path: Path, frame: _Frame, number: int) -> Contents:
         types=_types(frame, "particles", frame.count),
         ids=ids,
         images=frame.numbers("particles/image", (frame.count, 3), 0, whole=True) if has_images else None,
-        attributes=_attributes(frame),
+        attributes=_attributes(path, frame),
         topology={kind: _tuples(frame, kind, ids) for kind in WIDTHS if _how_many(frame, kind)},
         tuples={kind: _how_many(frame, kind) for kind in _UNKNOWN},
         dimensions=dimensions,
@@ -119,14 +120,22 @@ def _moment(frame: _Frame) -> tuple[int, float]:
     return step, time
 
 
-def _attributes(frame: _Frame) -> dict[str, NDArray[Any]]:
+_NOT_READ = ("orientation", "body", "moment_inertia", "angmom")
+
+
+def _attributes(path: Path, frame: _Frame) -> dict[str, NDArray[Any]]:
     """Columns of one number. What other programs log under longer names is theirs."""
     found = {name: frame.column(f"particles/{name}") for name in ("charge", "diameter")}
+    lost = [name for name in _NOT_READ if frame.find(f"particles/{name}") is not None]
     for name in frame.names(_ATTRIBUTES):
         short = name.removeprefix(_ATTRIBUTES)
         values = frame.find(name)
         if name != _ID and "/" not in short and values is not None and values.shape == (frame.count, 1):
             found[short] = values[:, 0]
+        elif name != _ID and "/" not in short:
+            lost.append(short)
+    if lost:
+        warn(f"{path}: columns that are no single number are left out: {', '.join(map(repr, lost))}")
     return {name: values for name, values in found.items() if values is not None}
 
 
