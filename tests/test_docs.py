@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import re
 import sys
+import tomllib
 import types
 from pathlib import Path
+
+from motes.forces import LAWS
+from motes.inputs.config import validated
+from motes.integrators import KINDS
 
 DOCS = Path(__file__).parents[1] / "docs"
 
 
-def blocks(page: str) -> list[str]:
-    return re.findall(r"^```python\n(.*?)^```", (DOCS / page).read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+def blocks(page: str, language: str = "python") -> list[str]:
+    return re.findall(
+        rf"^```{language}\n(.*?)^```", (DOCS / page).read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
 
 
 def test_the_page_on_laws(tmp_path, monkeypatch):
@@ -25,3 +32,12 @@ def test_the_page_on_laws(tmp_path, monkeypatch):
     finally:
         del sys.modules[page.__name__]
     assert len(blocks("laws.md")) == 6
+
+
+def test_the_page_on_input_files():
+    (text,) = blocks("input-files.md", "toml")
+    config = validated(Path("page.toml"), tomllib.loads(text))
+    assert [table.kind for table in config.interactions] == ["pair", "bond"]
+    page = (DOCS / "input-files.md").read_text(encoding="utf-8")
+    assert all(f'`"{law.kind}"`' in page for law in LAWS)
+    assert all(f'"{kind}"' in page for kind in KINDS)

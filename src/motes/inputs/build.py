@@ -175,7 +175,8 @@ def build_interaction(job: Job, table: InteractionTable) -> Interaction:
     labels = summary.topology[table.law.tuples].names if table.law.tuples else summary.type_names
     given: dict[str, Any] = {}
     for name, value in table.parameters.items():
-        known = build_parameter(name, value, summary) if table.law.of_pairs else by_label(value, labels)
+        single = not table.law.of_pairs or (not table.law.of_one_function and _all_in(value, labels))
+        known = by_label(value, labels) if single else build_parameter(name, value, summary)
         given[_as_python(name)] = known
     given |= {name: build_parameter(name, option, summary) for name, option in table.options.items()}
     if table.text is not None:
@@ -193,6 +194,11 @@ def _as_python(name: str) -> str:
     return unicodedata.normalize("NFKC", name)
 
 
+def _all_in(value: Any, type_names: Sequence[str | int]) -> bool:
+    """Whether a table is by one type, for what is of one particle."""
+    return isinstance(value, dict) and set(value) <= set(map(str, type_names))
+
+
 def by_label(value: Any, type_names: Sequence[str | int]) -> Any:
     """A table by type with the types as they are, which may be numbers; anything else as it is."""
     labels: dict[str, str | int] = {str(label): label for label in type_names}
@@ -204,9 +210,6 @@ def build_parameter(name: str, value: Any, summary: Summary) -> Any:
     if isinstance(value, Mix):
         return mix(value.mix, value.rule)
     if isinstance(value, dict):
-        labels = {str(label): label for label in summary.type_names}
-        if set(value) <= set(labels):  # by one type, for what is of one particle
-            return {labels[key]: number for key, number in value.items()}
         return {_types(name, key, summary): number for key, number in value.items()}
     return value
 

@@ -54,7 +54,8 @@ class Trajectory(Observer):
     Args:
         path: the file, which is called .gsd.
         overwrite: whether a file that is there may be replaced.
-        precision: "single" (float32), or "double" for the exact state; such files are read by gsd 5 or later.
+        precision: "single" (float32), or "double" for the exact positions and velocities; such files are read by gsd 5
+            or later. To go on to the same bits, take a Checkpoint: it also has the grids of the run.
 
     Particles are in the order of their ids. Each snapshot is flushed, so that a run which is killed between two of
     them leaves a file that can be read. The file is this run's alone until the run ends. Later runs of the same

@@ -109,6 +109,11 @@ def overlap(extremes: Extremes, dt: float, cutoff: float, length: float, downhil
     far = f"the forces at the start would move a particle by {move:.3g} in the first step, {part}"
     if not downhill:
         return f"{far}: use a smaller dt, or weaker forces"
+    if not cutoff:
+        return (
+            f"{far}: bonds or angles are far from their rest; call simulation.minimize(force_tolerance) first "
+            "([minimize] in a TOML file), or use a smaller dt"
+        )
     return (
         f"{far}: particles overlap; call simulation.minimize(force_tolerance) first ([minimize] in a TOML file), or "
         "give them more room, for example motes.random(..., minimum_distance=...), or use a smaller dt"

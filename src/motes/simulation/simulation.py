@@ -531,7 +531,10 @@ class Simulation(Readings):
     # Simulations of their own
 
     def snapshot(self) -> Particles:
-        """The particles as they are, to make another simulation of, which goes on from this step and time."""
+        """The particles as they are, to make another simulation of, which goes on from this step and time.
+
+        Its grids are chosen anew, so it goes on to other bits than this one; `copy` and a checkpoint go on to the same.
+        """
         types = np.array(self.type_names)[self.types]
         particles = Particles(
             self.positions, self.box, self.velocities, self.mass, types, self.ids, self.images,
