@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -222,4 +223,22 @@ def test_ranks_that_are_just_joining_end_as_well(later: float, tmp_path: Path) -
     with jobs.started(tmp_path, *jobs.command("run", "fluid.toml", "--ranks", 2, "--threads", 1)) as process:
         time.sleep(later)
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=SOON) != 0
+        try:
+            assert process.wait(timeout=SOON) != 0
+        except subprocess.TimeoutExpired:
+            # MPICH's own mpiexec now and then waits for ever where a signal comes while it starts its ranks.
+            assert ranks_in(tmp_path) == []
+            process.kill()
+
+
+def ranks_in(folder: Path) -> list[str]:
+    """The commands of the Python processes that work in a folder."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (entry / "cmdline").read_bytes().split(b"\0")
+            if b"python" in Path(command[0].decode()).name.encode() and (entry / "cwd").readlink() == folder:
+                found.append(b" ".join(command).decode())
+        except OSError:  # it has ended meanwhile
+            continue
+    return found
