@@ -401,3 +401,107 @@ def test_of_particles_that_move_equally_far_the_lowest_id_is_named(integrator):
         particles = motes.Particles(places, motes.Box([8.0] * 3, boundary="open"), ids=ids)
         with pytest.raises(motes.RunError, match=r"particle 4 moves by"):
             motes.Simulation(particles, integrator, strong, threads=1).run(100)
+
+
+# What is weak beside something far stronger
+
+STRENGTHS = {"A": 1e14, "B": -1e14, "C": 1.0}
+PLACES = np.array([[2.0, 2, 2], [2.0, 12, 12], [12.0, 2, 12]])
+ALONG, ACROSS = np.array([1.5, 0, 0]), np.array([1.5, 1.5, 0])
+BOX = motes.Box([20.0] * 3, boundary="open")
+
+
+def of_pairs(kinds):
+    places = np.concatenate([PLACES, PLACES + ALONG])
+    table = {(a, b): STRENGTHS[a] if a == b else 0.0 for a in STRENGTHS for b in STRENGTHS}
+    return motes.Particles(places, BOX, types=[*kinds] * 2), motes.Pair(spring, 2.0, k=table), 0.125
+
+
+def of_bonds(kinds):
+    places = np.concatenate([PLACES, PLACES + ALONG])
+    particles = motes.Particles(places, BOX, bonds=[(0, 3), (1, 4), (2, 5)], bond_types=[*kinds])
+    return particles, motes.Bond(spring, k=STRENGTHS), 0.125
+
+
+def of_angles(kinds):
+    places = np.concatenate([PLACES, PLACES + ALONG, PLACES + ACROSS])
+    particles = motes.Particles(places, BOX, angles=[(0, 3, 6), (1, 4, 7), (2, 5, 8)], angle_types=[*kinds])
+    return particles, motes.Angle(lambda theta, k: k * theta**2, k=STRENGTHS), (np.pi / 2) ** 2
+
+
+def of_a_field(kinds):
+    particles = motes.Particles(PLACES, BOX, types=[*kinds])
+    return particles, motes.Field(lambda x, k: k * np.where(x < 5.0, x - 1.75, x - 11.75) ** 2, k=STRENGTHS), 0.0625
+
+
+def of_densities(kinds):
+    places = np.concatenate([PLACES, PLACES + ALONG])
+    particles = motes.Particles(places, BOX, types=[*kinds] * 2)
+    embedded = motes.Embedded(lambda r: 1.0 / r**2, lambda rho, k: k * (rho - 0.5) ** 2, 2.0, k=STRENGTHS)
+    return particles, embedded, 2 * (1.5**-2 - 0.5) ** 2
+
+
+@pytest.mark.filterwarnings("ignore:.*of which much or all is lost")
+@pytest.mark.parametrize("made", [of_pairs, of_bonds, of_angles, of_a_field, of_densities])
+@pytest.mark.parametrize("kinds", ["ABC", "CAB", "BCA"])
+def test_an_energy_is_not_lost_in_the_sum_with_far_larger_ones(made, kinds):
+    """Two that are 1e14 times as large cancel; what is left is the third one, to the rounding of the large ones."""
+    particles, law, energy = made(kinds)
+    simulation = motes.Simulation(particles, motes.VelocityVerlet(1e-12), [law], threads=1)
+    assert simulation.potential_energy == pytest.approx(energy, rel=1e-6)
+
+
+def test_a_virial_is_not_lost_in_the_sum_with_far_larger_ones():
+    particles, law, _ = of_pairs("ABC")
+    with pytest.warns(UserWarning, match="forces are multiples of"):
+        simulation = motes.Simulation(particles, motes.VelocityVerlet(1e-12), [law], threads=1)
+    assert simulation.virial == pytest.approx(-0.75, rel=1e-7)
+
+
+def test_forces_that_are_lost_beside_far_stronger_ones_are_told_of():
+    message = (
+        "particles 2, 3 feel no force above 1, of which much or all is lost: forces are multiples of 4, since the "
+        "largest is 1e+12 (README, The price of the same bits)"
+    )
+    with pytest.warns(UserWarning, match="feel") as seen:
+        motes.Simulation(*strong_and_weak(1e12), threads=1)
+    assert [str(one.message) for one in seen] == [message]
+    assert seen[0].filename == __file__
+
+
+def strong_and_weak(strength):
+    particles = motes.Particles(
+        [[1.0, 1, 1], [2.0, 1, 1], [1.0, 9, 1], [2.0, 9, 1]], BOX, types=list("AABB"), mass=[1e12, 1e12, 1, 1]
+    )
+    table = {("A", "A"): strength, ("B", "B"): 1.0, ("A", "B"): 0.0}
+    return particles, motes.VelocityVerlet(1e-3), [motes.Pair(lambda r, k: k / r, 1.5, k=table)]
+
+
+@pytest.mark.filterwarnings("error")
+def test_nothing_is_told_of_forces_that_are_felt_or_that_cancel():
+    motes.Simulation(*strong_and_weak(1e8), threads=1)
+    pair = motes.Pair(lennard_jones, 2.5, epsilon=1.0, sigma=1.0)
+    for particles in (
+        motes.fcc(cells=4, density=0.8442, temperature=1.0, seed=1),
+        motes.fcc(cells=5, density=1.1),  # at rest, where all forces cancel
+        motes.random(100, motes.Box([60.0] * 3), seed=1, minimum_distance=1.0),  # many of which feel no one
+    ):
+        motes.Simulation(particles, motes.VelocityVerlet(0.005), [pair], threads=1)
+
+
+@pytest.mark.parametrize(("fast", "told"), [(1e3, False), (1e6, True)])
+def test_velocities_that_are_lost_beside_far_larger_ones_are_told_of(fast, told, recwarn):
+    start = motes.Particles([[1.0, 1, 1], [9.0, 9, 9]], BOX, velocities=[[1e-5, 0, 0], [fast, 0, 0]])
+    simulation = motes.Simulation(start, motes.VelocityVerlet(1e-6), threads=1)
+    simulation.velocities = start.velocities
+    message = (
+        "1 particle moves so slowly that much of that is lost: velocities are multiples of 2.38e-07, since the largest "
+        "component is 1e+06 (README, The price of the same bits)"
+    )
+    assert [str(one.message) for one in recwarn] == [message] * (2 if told else 0)
+
+
+def test_a_push_that_hardly_changes_a_velocity_is_told_of():
+    start = motes.Particles([[1.0, 1, 1], [2.5, 1, 1]], BOX, velocities=[[1.0, 0, 0], [0, 0, 0]], mass=[1.0, 1e14])
+    with pytest.warns(UserWarning, match="1 particle is so heavy, or pushed so weakly, that much of what forces do in"):
+        motes.Simulation(start, motes.VelocityVerlet(1e-3), [motes.Pair(spring, 2.0, k=1.0)], threads=1)

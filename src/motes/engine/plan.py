@@ -54,12 +54,16 @@ class Extremes:
         outside: force of a field on a particle.
         speed: component of a velocity.
         push: component of the force on a particle, over its mass.
+        slow: how many particles move, but so slowly beside the fastest that the grid of velocities hardly tells.
+        stuck: how many feel a force which changes their velocity so little in a step.
     """
 
     inside: float
     outside: float
     speed: float
     push: float
+    slow: int
+    stuck: int
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Sequence
-from itertools import product
 from pathlib import Path
 
 import numpy as np
 
-from motes.core.box import AXES, Box
-from motes.core.state import Array, Floats, Integers
+from motes.core.box import AXES
+from motes.core.state import Array, Floats, Integers, State
 from motes.engine.step import Engine
+from motes.exact.quanta import FAINT
 from motes.exact.sums import total_of
 from motes.formulas.elementwise import Work
 from motes.storage.columns import file_name, write_columns
@@ -68,20 +68,40 @@ def near(engine: Engine, position: Sequence[float], radius: float) -> Integers:
     for rank 0; their positions are relative to it."""
     state = engine.state
     axes = [index for index, name in enumerate(state.column_names) if name in AXES]
-    reach = [int(radius // length) + 3 if periodic else 0 for length, periodic in _edges(engine.state.box)]
-    found = []
-    for image in product(*(range(-most, most + 1) for most in reach)):
-        shift = np.array(image) * state.box.lengths - np.asarray(position)
-        apart = state.positions[:, : state.owned] + shift[:, None]
-        indices = np.flatnonzero((apart**2).sum(axis=0) <= radius**2)
-        rows = state.take(indices)
-        rows[axes] = apart[:, indices].view(np.int64)
-        found.append(rows)
-    return _collect(engine, np.concatenate(found, axis=1))
+    indices, apart = _images_within(state, np.asarray(position, float), radius)
+    rows = state.take(indices)
+    rows[axes] = apart.view(np.int64)
+    return _collect(engine, rows)
 
 
-def _edges(box: Box) -> list[tuple[float, bool]]:
-    return list(zip(box.lengths.tolist(), box.periodic.tolist(), strict=True))
+def _images_within(state: State, position: Floats, radius: float) -> tuple[Integers, Floats]:
+    """Who is within the radius, (n,), and by what displacement from there, (d, n): axis after axis, so that most are
+    looked at once."""
+    indices, apart = np.arange(state.owned), np.zeros((0, state.owned))
+    for axis, (length, periodic) in enumerate(zip(state.box.lengths.tolist(), state.box.periodic, strict=True)):
+        most = int(radius // length) + 3 if periodic else 0
+        bare = state.positions[axis, indices] - position[axis]
+        near = [np.flatnonzero(np.abs(bare + image * length) <= radius) for image in range(-most, most + 1)]
+        shifts = np.repeat(np.arange(-most, most + 1) * length, list(map(len, near)))
+        kept = np.concatenate(near)
+        indices, apart = indices[kept], np.vstack([apart[:, kept], bare[kept] + shifts])
+    inside = np.flatnonzero((apart**2).sum(axis=0) <= radius**2)
+    return indices[inside], np.ascontiguousarray(apart[:, inside])
+
+
+def faint(engine: Engine, most: int) -> Integers:
+    """The ids of up to so many particles on which forces hardly add up to a quantum, for rank 0: the same, picked as
+    if at random, on any number of ranks."""
+    state = engine.state
+    forces = np.abs(state.forces[:, : state.owned]).max(axis=0)
+    ids = state.ids[: state.owned][forces < FAINT]
+    ids = np.concatenate(engine.link.gather(ids[np.argsort(_scrambled(ids))[:most]][None, :]) or [ids[None, :]], axis=1)
+    return np.sort(ids[0][np.argsort(_scrambled(ids[0]))[:most]])
+
+
+def _scrambled(ids: Integers) -> Integers:
+    """Numbers in no order, by Fibonacci hashing (Knuth, The Art of Computer Programming 3, section 6.4)."""
+    return np.asarray(ids.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)).view(np.int64)
 
 
 def _collect(engine: Engine, rows: Integers) -> Integers:

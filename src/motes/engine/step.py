@@ -23,8 +23,8 @@ from motes.engine.failing import FAILED, Attempts, StoppedError
 from motes.engine.plan import Extremes, Needs, Plan
 from motes.engine.starts import Start, own_share
 from motes.errors import OutgrownError
-from motes.exact.quanta import FORCES, SUMS, energy_quantum, followed, looked_at
-from motes.exact.sums import total_of
+from motes.exact.quanta import FAINT, FORCES, SUMS, energy_quantum, followed, looked_at
+from motes.exact.sums import LIMB, total_of
 from motes.forces import law
 from motes.forces.law import NOT_ASKED, Stage, Sums
 from motes.forces.slots import SlotForces
@@ -250,7 +250,8 @@ class Engine:
         self._lay_out(anew=True)
         owned = state.owned
         inside, outside, energy = self.measure_forces()
-        speed = float(self.link.maximum(np.array([np.abs(state.velocities[:, :owned]).max(initial=0.0)]))[0])
+        speeds = np.abs(state.velocities[:, :owned]).max(axis=0)
+        speed = float(self.link.maximum(np.array([speeds.max(initial=0.0)]))[0])
         self._energy_quantum = energy_quantum(energy)
         self._follow_at_rest(force=max(inside, outside))
         self.attempts.run(self.integrator.start, state, self.team)
@@ -263,7 +264,12 @@ class Engine:
         self._round_velocities()
         if anew:
             self._restart_clock()
-        return Extremes(inside, outside, speed, push)
+        told = FAINT * state.quanta.velocity
+        slow = (speeds > 0.0) & (speeds < told)
+        felt = pushes * state.mass[:owned] >= FAINT * state.quanta.force  # where forces cancel, it is no wonder
+        stuck = felt & (pushes * self.integrator.dt < told) & self.integrator.has_velocities
+        counts = self.link.sum(np.array([np.count_nonzero(slow), np.count_nonzero(stuck)]))
+        return Extremes(inside, outside, speed, push, *counts.tolist())
 
     def measure_forces(self) -> tuple[float, float, float]:
         """The largest force between particles and that from outside, and the largest energy, of all ranks; whatever
@@ -363,7 +369,7 @@ class Engine:
             if quantum != self._energy_quantum:
                 self.sums = self.sums._replace(energy=None, virial=None)
         energy, virial = (total_of(number or 0, self.link.sum) for number in (self.sums.energy, self.sums.virial))
-        return energy * quantum, virial * quantum
+        return energy * (quantum * LIMB), virial * (quantum * LIMB)
 
     def _compute_energies(self) -> None:
         self.attempts.step = self.state.step

@@ -87,6 +87,10 @@ SUMS = Range(48, room=2.0**6)
 """That of what one neighbour adds to a sum for a particle. Sums of 2**15 of the largest fit."""
 
 
+FAINT = 2.0**8
+"""A number below so many quanta is known to less than a few parts in a thousand, or not at all."""
+
+
 def looked_at(step: int) -> bool:
     """Whether a step is one of a look."""
     return step % LOOK_EVERY == 0

@@ -1,7 +1,9 @@
 """Sums over particles, threads and ranks that do not depend on the order.
 
 Algorithm: numbers are rounded to whole multiples of a unit before they are added, and whole numbers add up to the same
-in any order. Where int64 could overflow they are added as two halves: one counts 2**32 units, the other the rest.
+in any order. Where int64 could overflow they are added as limbs, each of which counts 2**32 of the next one's units.
+What rounding to the unit leaves of a number is exact, so it makes one more limb below the unit: it adds what is small
+beside the largest number.
 
 Disadvantage: a unit must be chosen beforehand, from a bound or from the largest number.
 """
@@ -19,15 +21,21 @@ Add = Callable[[Integers], Integers]
 """Adds integers, number by number, over all ranks that hold a part."""
 
 
-def whole(high: int, low: int) -> int:
-    """The number of which these are the halves; Python's integers have no end."""
-    return (int(high) << 32) + int(low)
+LIMB = 2.0**-32
+"""The unit of a limb, in that of the one above it."""
+
+
+def whole(*limbs: int) -> int:
+    """The number of which these are the limbs, the highest first; Python's integers have no end."""
+    number = 0
+    for limb in limbs:
+        number = (number << 32) + int(limb)
+    return number
 
 
 def total_of(number: int, add: Add) -> int:
-    """The sum over all ranks of whole numbers of any size."""
-    high, low = add(np.array([number >> 32, number & 0xFFFFFFFF])).tolist()
-    return whole(high, low)
+    """The sum over all ranks of whole numbers below 2**127."""
+    return whole(*add(np.array([number >> 64, number >> 32 & 0xFFFFFFFF, number & 0xFFFFFFFF])).tolist())
 
 
 def exact_sum(values: Floats, bound: float, add: Add) -> float:

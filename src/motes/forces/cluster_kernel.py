@@ -9,6 +9,8 @@ Invariant: every force component is rounded to a whole number of quanta as the l
 summed as an int64, with the bits of magic counted and taken off at the end (all modulo 2**64). No sum depends on its
 order, so neither clusters, lists, threads nor the width of vectors can be seen in the result.
 
+Energies are added in limbs (exact/sums.py), since a sum of them must not drown what is small beside the largest.
+
 Disadvantage: a number beyond 2**51 quanta would be a wrong one. So the square of the largest force is returned with
 every call, and the largest energy or virial of a pair, and the caller chooses another quantum when they are out of
 range. Without energies, the square is a bound that takes two operations a pair instead of three: a sum over members.
@@ -24,7 +26,7 @@ import numpy as np
 
 from motes.core.state import CLUSTER, Floats
 from motes.formulas.derive import PairCode
-from motes.formulas.lines import FUNCTIONS
+from motes.formulas.lines import ENERGY_UNITS, FUNCTIONS
 from motes.formulas.lookup import definitions, is_column
 
 ORDINARY = (1.0, 1.0, 1.0)
@@ -194,7 +196,7 @@ class _Writer:
         optional = [words for need, words in OPTIONAL.items() if need in needed]
         yield f"def {name}({', '.join([ARGUMENTS, *optional, 'forces'])}):"
         yield "    magic_bits = to_bits(magic)"
-        yield "    energy_bits = to_bits(energy_magic)"
+        yield from _indent(1, iter(ENERGY_UNITS))
         yield from _indent(1, self._prologue())
         # The first places are for the cluster's own particles; q and c are views of the places of the others.
         packed = [*self.axes, *(f"a{row}" for row, _ in enumerate(self.layout.attributes))]
@@ -209,10 +211,11 @@ class _Writer:
             yield f"    c{axis} = b{axis}[{CLUSTER}:]"
         yield "    biggest = 0"
         yield "    biggest_energy = 0"
-        yield "    energy_high = energy_low = virial_high = virial_low = 0"
+        yield "    energy_high = energy_low = energy_rest = virial_high = virial_low = virial_rest = 0"
         yield "    for c in range(first, last):"
         yield from _indent(2, self._cluster())
-        yield "    return biggest, biggest_energy, energy_high, energy_low, virial_high, virial_low"
+        limbs = "energy_high, energy_low, energy_rest, virial_high, virial_low, virial_rest"
+        yield f"    return biggest, biggest_energy, {limbs}"
 
     def _prologue(self) -> Iterator[str]:
         for row, name in enumerate(self.layout.numbers):
@@ -239,8 +242,8 @@ class _Writer:
         if self.special:
             yield "    qclass[k] = classes[listed + k]"
         if self.energy:
-            yield "energy = 0"
-            yield "virial = 0"
+            for name in ("energy", "virial"):
+                yield f"{name} = rest_of_{name} = 0"
         yield from self._turns() if "noise" in self.reads else self._one_turn()
         yield f"for k in range({CLUSTER}):"
         yield "    j = np.uint64(own + k)"
@@ -253,6 +256,7 @@ class _Writer:
                 yield f"{name} -= n * {CLUSTER} * energy_bits"
                 yield f"{name}_high += {name} >> 32"
                 yield f"{name}_low += {name} & 0xFFFFFFFF"
+                yield f"{name}_rest += rest_of_{name} - n * {CLUSTER} * rest_bits"
 
     def _pack(self, to: str) -> Iterator[str]:
         for axis in self.axes:
@@ -342,8 +346,8 @@ class _Writer:
         yield "squares = 0.0" if self._bounded else "big = 0"
         yield "big_energy = 0"
         if self.energy:
-            yield "energies = 0"
-            yield "virials = 0"
+            for name in ("energy", "virial"):
+                yield f"sum_of_{name} = rests_of_{name} = 0"
         for member in members:
             yield from self._pair(member)
         for axis in self.channels:
@@ -353,8 +357,9 @@ class _Writer:
         yield "biggest = big if big > biggest else biggest"
         if self.energy:
             yield "biggest_energy = big_energy if big_energy > biggest_energy else biggest_energy"
-            yield "energy += energies"
-            yield "virial += virials"
+            for name in ("energy", "virial"):
+                yield f"{name} += sum_of_{name}"
+                yield f"rest_of_{name} += rests_of_{name}"
 
     @property
     def _bounded(self) -> bool:
@@ -407,11 +412,12 @@ class _Writer:
             if not self.mutual:
                 yield "w = 0.5 * (w + g)"
             yield f"u = {self._all('energy')}"
-            for value in ("u", "w"):
+            for name, value in (("energy", "u"), ("virial", "w")):
                 yield f"bits = to_bits({value}) & 0x7FFFFFFFFFFFFFFF"
                 yield "big_energy = bits if bits > big_energy else big_energy"
-            yield "energies += to_bits(u + energy_magic)"
-            yield "virials += to_bits(w + energy_magic)"
+                yield f"rounded = {value} + energy_magic"
+                yield f"sum_of_{name} += to_bits(rounded)"
+                yield f"rests_of_{name} += to_bits({value} - (rounded - energy_magic) + rest_magic)"
 
     def _note_size(self, square: str) -> Iterator[str]:
         """Of the square of a force."""

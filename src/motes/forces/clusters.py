@@ -296,14 +296,14 @@ SPREAD = math.sqrt(CLUSTER) * (1.0 + 1e-9)
 
 
 def _total(results: Sequence[tuple[int, ...]], energy: bool) -> Sums:
-    table = [list(row) for row in zip(*results, strict=True)] or [[0]] * 6
-    square_bits, energy_bits, energy_high, energy_low, virial_high, virial_low = table
+    table = [list(row) for row in zip(*results, strict=True)] or [[0]] * 8
+    square_bits, energy_bits, *limbs = table
     force = math.sqrt(_from_bits(max(square_bits)))
     if not energy:
         return Sums(None, None, force / SPREAD, force)
     return Sums(
-        whole(sum(energy_high), sum(energy_low)),
-        whole(sum(virial_high), sum(virial_low)),
+        whole(*map(sum, limbs[:3])),
+        whole(*map(sum, limbs[3:])),
         force,
         force,
         _from_bits(max(energy_bits)),

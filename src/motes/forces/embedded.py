@@ -42,7 +42,7 @@ from motes.formulas.derive import PairCode, derive_field, derive_pair, evaluate
 from motes.formulas.expression import expression_parameters, parse
 from motes.formulas.formula import symbol
 from motes.formulas.kernel import Kernel
-from motes.formulas.lines import header, indent
+from motes.formulas.lines import ENERGY_UNITS, add_energy, header, indent
 from motes.formulas.trace import describe, parameters, trace
 
 RHO = "rho"
@@ -229,8 +229,8 @@ def embedding_source(energy: Bound) -> str:
         "",
         '@njit(cache=True, nogil=True, error_model="numpy")',
         "def embed(begin, end, density, unit, numbers, tables, types, attributes, energy_magic, slopes):",
-        "    energy_bits = to_bits(energy_magic)",
-        "    biggest_energy = high = low = 0",
+        *indent(1, ENERGY_UNITS),
+        "    biggest_energy = energy_high = energy_low = energy_rest = 0",
         *indent(1, _before(energy)),
         "    for i in range(end - begin):",
         f"        {PREFIX}{RHO} = unit * densities[i]",
@@ -240,10 +240,8 @@ def embedding_source(energy: Bound) -> str:
         f"        own_slopes[i] = -({code.results[1]})",
         "        bits = to_bits(u) & 0x7FFFFFFFFFFFFFFF",
         "        biggest_energy = bits if bits > biggest_energy else biggest_energy",
-        "        e = to_bits(u + energy_magic) - energy_bits",
-        "        high += e >> 32",
-        "        low += e & 0xFFFFFFFF",
-        "    return biggest_energy, high, low",
+        *indent(2, add_energy("u", "energy")),
+        "    return biggest_energy, energy_high, energy_low, energy_rest",
     ]
     return "\n".join(lines) + "\n"
 
@@ -285,7 +283,7 @@ class Embedding(Stage):
         if energy is None:
             # Nobody has asked for an energy, but one that is no number says that the slope is none as well.
             return Sums(None, None, largest_energy=0.0 if np.isfinite(largest) else largest)
-        return Sums(sum(whole(high, low) for _, high, low in results), 0, largest_energy=largest)
+        return Sums(sum(whole(*limbs) for _, *limbs in results), 0, largest_energy=largest)
 
     def _arguments(self, state: State, energy_quantum: float) -> tuple[Any, ...]:
         kernel = self._plan.embedding

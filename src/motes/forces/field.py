@@ -172,7 +172,7 @@ class FieldForces(Stage):
         """Add the forces to those of the owned particles. It has no virial."""
         results = self._apply(state, state.quanta.force, energy or 1.0)
         force, height = _largest(results)
-        total = None if energy is None else sum(whole(high, low) for _, _, high, low in results)
+        total = None if energy is None else sum(whole(*limbs) for _, _, *limbs in results)
         return Sums(total, None if energy is None else 0, force, force, height)
 
     def blame(self, state: State, pairs: PairList, sums: Sums) -> ParticleError:

@@ -13,7 +13,7 @@ from motes.core.box import Boundary
 from motes.formulas import verify
 from motes.formulas.bind import COORDINATES, PREFIX, Bound
 from motes.formulas.derive import Code, derive_field
-from motes.formulas.lines import header, indent
+from motes.formulas.lines import ENERGY_UNITS, add_energy, header, indent
 
 AXES = COORDINATES[:3]
 ARGUMENTS = "begin, end, positions, origin, lengths, numbers, tables, types, attributes, t, magic, energy_magic, forces"
@@ -47,7 +47,7 @@ def field_source(bound: Bound, boundary: Sequence[Boundary]) -> str:
         *indent(1, _before(bound, numbers, axes)),
         "    for i in range(end - begin):",
         *indent(2, _one(bound, axes, boundary, call)),
-        "    return biggest, biggest_energy, high, low",
+        "    return biggest, biggest_energy, energy_high, energy_low, energy_rest",
     ]
     return "\n".join(lines) + "\n"
 
@@ -64,8 +64,8 @@ def require_right_field(bound: Bound, code: Code, axes: Sequence[str]) -> None:
 
 def _before(bound: Bound, numbers: Sequence[str], axes: Sequence[str]) -> Iterator[str]:
     yield "magic_bits = to_bits(magic)"
-    yield "energy_bits = to_bits(energy_magic)"
-    yield "biggest = biggest_energy = high = low = 0"
+    yield from ENERGY_UNITS
+    yield "biggest = biggest_energy = energy_high = energy_low = energy_rest = 0"
     for row, name in enumerate(numbers):
         yield f"own_{name} = numbers[{row}]"
     for a, axis in enumerate(axes):
@@ -98,6 +98,4 @@ def _one(bound: Bound, axes: Sequence[str], boundary: Sequence[Boundary], call: 
     yield "biggest = big if big > biggest else biggest"
     yield "bits = to_bits(u) & 0x7FFFFFFFFFFFFFFF"
     yield "biggest_energy = bits if bits > biggest_energy else biggest_energy"
-    yield "e = to_bits(u + energy_magic) - energy_bits"
-    yield "high += e >> 32"
-    yield "low += e & 0xFFFFFFFF"
+    yield from add_energy("u", "energy")

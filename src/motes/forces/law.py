@@ -30,7 +30,9 @@ INSTEAD = (
 
 
 class Sums(NamedTuple):
-    """What a stage found: energy and virial in quanta, None where they were not asked for, and the largest numbers.
+    """What a stage found: energy and virial, None where they were not asked for, and the largest numbers.
+
+    Energy and virial are counted in the limb below a quantum (exact/sums.py).
 
     The largest force lies between least_force and most_force: without energies a pair kernel knows only a bound.
     largest_energy is that of an energy or virial of one pair, or an energy in one field; largest_sum is the largest

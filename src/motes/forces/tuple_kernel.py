@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from motes.core.box import AXES
 from motes.formulas.bind import Bound
-from motes.formulas.lines import header, indent
+from motes.formulas.lines import ENERGY_UNITS, add_energy, header, indent
 
 LONGEST = 0.45
 """Of an edge of the box: how long a member may be from the one before it, along a periodic axis."""
@@ -55,8 +55,9 @@ def tuple_source(bound: Bound, body: Body, periodic: Sequence[bool]) -> str:
         '@njit(cache=True, nogil=True, error_model="numpy")',
         "def apply(begin, end, positions, indices, kinds, numbers, tables, lengths, magic, energy_magic, forces):",
         "    magic_bits = to_bits(magic)",
-        "    energy_bits = to_bits(energy_magic)",
-        "    biggest = biggest_energy = high = low = virial_high = virial_low = 0",
+        *indent(1, ENERGY_UNITS),
+        "    biggest = biggest_energy = 0",
+        "    energy_high = energy_low = energy_rest = virial_high = virial_low = virial_rest = 0",
         "    longest = 0.0",
         *(f"    {name} = numbers[{row}]" for row, name in enumerate(prefixed(sorted(bound.numbers)))),
         "    for t in range(begin, end):",
@@ -66,7 +67,8 @@ def tuple_source(bound: Bound, body: Body, periodic: Sequence[bool]) -> str:
         *indent(2, body.lines),
         *indent(2, _forces(axes, body)),
         *indent(2, _sums()),
-        "    return biggest, biggest_energy, high, low, virial_high, virial_low, longest",
+        "    limbs = energy_high, energy_low, energy_rest, virial_high, virial_low, virial_rest",
+        "    return (biggest, biggest_energy, *limbs, longest)",
         "",
         "",
         "@njit(cache=True, nogil=True)",
@@ -117,12 +119,10 @@ def _forces(axes: str, body: Body) -> list[str]:
 
 def _sums() -> list[str]:
     lines = []
-    for value, high, low in (("u", "high", "low"), ("virial", "virial_high", "virial_low")):
+    for value, name in (("u", "energy"), ("virial", "virial")):
         lines += [
             f"bits = to_bits({value}) & 0x7FFFFFFFFFFFFFFF",
             "biggest_energy = bits if bits > biggest_energy else biggest_energy",
-            f"e = to_bits({value} + energy_magic) - energy_bits",
-            f"{high} += e >> 32",
-            f"{low} += e & 0xFFFFFFFF",
+            *add_energy(value, name),
         ]
     return lines

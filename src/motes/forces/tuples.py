@@ -77,7 +77,7 @@ class TupleForces(Stage):
         if self._parts.shape != shape:
             self._parts = np.empty(shape, np.int64)
         rows = self._apply(state, energy, 0, count)
-        if max(row[6] for row in rows) > LONGEST:
+        if max(row[-1] for row in rows) > LONGEST:
             raise self._too_long(state)
         self.team.split(
             self._module.gather, state.total, tuples.starts, tuples.uses, max(1, count), self._parts, state.forces
@@ -86,7 +86,8 @@ class TupleForces(Stage):
         force, height = (float(np.int64(max(column)).view(np.float64)) for column in table[:2])
         if energy is None:
             return Sums(None, None, force, force)
-        return Sums(whole(sum(table[2]), sum(table[3])), whole(sum(table[4]), sum(table[5])), force, force, height)
+        energies, virials = (whole(*map(sum, limbs)) for limbs in (table[2:5], table[5:8]))
+        return Sums(energies, virials, force, force, height)
 
     def _apply(self, state: State, energy: float | None, begin: int, end: int) -> list[tuple[Any, ...]]:
         """What the kernel says of tuples begin .. end - 1."""
@@ -108,7 +109,7 @@ class TupleForces(Stage):
 
     def _too_long(self, state: State) -> ParticleError:
         count = len(self.tuples.numbers) if self.tuples else 0
-        bad = [self._apply(state, 1.0, t, t + 1)[0][6] > LONGEST for t in range(count)]
+        bad = [self._apply(state, 1.0, t, t + 1)[0][-1] > LONGEST for t in range(count)]
         return self._of(state, np.array(bad), f"that is longer than {LONGEST} edges of the periodic box")
 
     def _of(self, state: State, bad: Any, what: str) -> ParticleError:

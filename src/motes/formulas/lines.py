@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from motes.exact.sums import LIMB
 from motes.formulas.lookup import definitions
 
 FUNCTIONS = (
@@ -27,6 +28,25 @@ def header(functions: Sequence[str], lines: Iterable[str]) -> str:
     imports = f"from motes.exact.functions import {', '.join(sorted(functions))}\n" if functions else ""
     columns = definitions(lines)
     return HEADER + imports + (f"\n{columns}" if columns else "")
+
+
+ENERGY_UNITS = (
+    "energy_bits = to_bits(energy_magic)",
+    f"rest_magic = energy_magic * {LIMB!r}",
+    "rest_bits = to_bits(rest_magic)",
+)
+"""What lines that add energies need: energy_magic is ROUND quanta, and a rest is counted in a limb below them."""
+
+
+def add_energy(value: str, name: str) -> list[str]:
+    """Lines that add an energy of one particle or tuple to the limbs {name}_high, {name}_low and {name}_rest."""
+    return [
+        f"rounded = {value} + energy_magic",
+        "energy = to_bits(rounded) - energy_bits",
+        f"{name}_high += energy >> 32",
+        f"{name}_low += energy & 0xFFFFFFFF",
+        f"{name}_rest += to_bits({value} - (rounded - energy_magic) + rest_magic) - rest_bits",
+    ]
 
 
 def indent(levels: int, lines: Iterable[str]) -> list[str]:

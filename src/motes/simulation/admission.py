@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from motes.core.box import Box
 from motes.core.tuples import Topology
 from motes.engine.plan import Extremes
 from motes.errors import InputError
+from motes.exact.quanta import FAINT
 from motes.forces import LAWS, Interaction
 from motes.integrators import Integrator
 from motes.particles.particles import Particles
@@ -21,6 +22,16 @@ KINDS = ", ".join(f"motes.{kind.__name__}" for kind in LAWS)
 
 SKIN = 0.14
 """The skin in cutoffs, unless it is given."""
+
+ASKED = 8
+"""How many of the particles on which hardly any force acts are looked at closely. In a perfect lattice it is all of
+them, whose forces cancel."""
+
+NAMED = 3
+"""How many of them a message names."""
+
+PRICE = "README, The price of the same bits"
+"""Where it says why."""
 
 FIRST_MOVE = 0.1
 """A particle that forces move from rest by more of the cutoff in the first step overlaps with others."""
@@ -66,6 +77,39 @@ def warn_of_unfelt(topology: Topology, interactions: Sequence[Interaction]) -> N
     kinds = [f"{len(tuples)} {kind}" for kind, tuples in topology.items() if len(tuples) and kind not in felt]
     if kinds and interactions:
         warnings.warn(f"the particles have {' and '.join(kinds)}, and no interaction is about them", stacklevel=4)
+
+
+def warn_of_slow(extremes: Extremes, quantum: float) -> None:
+    """A line about velocities that are lost beside the largest one."""
+    if extremes.slow:
+        who = f"{extremes.slow} particles move" if extremes.slow > 1 else "1 particle moves"
+        warnings.warn(
+            f"{who} so slowly that much of that is lost: velocities are multiples of {quantum:.3g}, since the largest "
+            f"component is {extremes.speed:.3g} ({PRICE})",
+            stacklevel=5,
+        )
+    if extremes.stuck:
+        who = f"{extremes.stuck} particles are" if extremes.stuck > 1 else "1 particle is"
+        warnings.warn(
+            f"{who} so heavy, or pushed so weakly, that much of what forces do in a step is lost: velocities are "
+            f"multiples of {quantum:.3g}, since the largest component is {extremes.speed:.3g} ({PRICE})",
+            stacklevel=5,
+        )
+
+
+def warn_of_faint(felt: Mapping[int, float], extremes: Extremes, quantum: float) -> None:
+    """A line about forces that are lost beside the largest one; felt: by id, the strongest on each of some
+    particles."""
+    weak = {number: force for number, force in felt.items() if 0.0 < force < FAINT * quantum}
+    if weak:
+        some = ", ".join(map(str, sorted(weak)[:NAMED]))
+        others = ", and others," if len(weak) > NAMED else ""
+        who = f"particle {some} feels" if len(weak) == 1 else f"particles {some}{others} feel"
+        warnings.warn(
+            f"{who} no force above {max(weak.values()):.3g}, of which much or all is lost: forces are multiples of "
+            f"{quantum:.3g}, since the largest is {max(extremes.inside, extremes.outside):.3g} ({PRICE})",
+            stacklevel=5,
+        )
 
 
 def first_moment(

@@ -42,12 +42,15 @@ from motes.observers.schedule import Handle, Observer, Schedule
 from motes.particles.particles import Particles
 from motes.ranks.conductor import Ranks, check_travels, ranks_of
 from motes.simulation.admission import (
+    ASKED,
     check_special,
     check_speed,
     check_types,
     chosen_skin,
     first_moment,
     overlap,
+    warn_of_faint,
+    warn_of_slow,
     warn_of_unfelt,
 )
 from motes.simulation.assignment import Attributes, checked_columns
@@ -179,6 +182,11 @@ class Simulation(Readings):
         check_speed(extremes.speed, self._integrator, self._plan.stride)
         downhill = all(one.has_energy for one in self._interactions)
         self._refusal = overlap(extremes, self._integrator.dt, self._plan.cutoff, self._length, downhill)
+        warn_of_slow(extremes, self._engine.here.state.quanta.velocity)
+        if self._refusal is None and self._interactions:
+            ids = self._engine.ask(queries.faint, ASKED).tolist()
+            felt = {number: self._reporter.strongest_on(number) for number in ids}
+            warn_of_faint(felt, extremes, self._quanta.force)
 
     @property
     def _length(self) -> float:
