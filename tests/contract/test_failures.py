@@ -211,7 +211,8 @@ def test_without_mpi(on_ranks: Any, write: Any, tmp_path: Path, files: dict[str,
 
 
 def test_the_wrong_mpiexec(on_ranks: Any, write: Any) -> None:
-    """That of another library starts processes which do not find each other: each is a world of its own."""
+    """That of another library starts processes which do not find each other: each is a world of its own, and says so,
+    since it may also be the only one, with variables of another job."""
     path = write("fluid.toml", FLUID.format(cutoff=2.5))
     said = []
     for rank in range(3):
@@ -220,8 +221,30 @@ def test_the_wrong_mpiexec(on_ranks: Any, write: Any) -> None:
         assert done.returncode == 2
         assert done.stdout == ""
         said += messages(done.stderr)
-    assert len(said) == 1
-    assert "belongs to another MPI" in said[0]
+    assert len(said) == 3
+    for rank, line in enumerate(said):
+        assert f"3 ranks, as the environment says (OMPI_COMM_WORLD_RANK={rank} OMPI_COMM_WORLD_SIZE=3)" in line
+        assert line.endswith("unset OMPI_COMM_WORLD_RANK, OMPI_COMM_WORLD_SIZE")
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        {"SLURM_PROCID": "1", "SLURM_STEP_NUM_TASKS": "4"},
+        {"SLURM_PROCID": "0", "SLURM_STEP_NUM_TASKS": "4"},
+        {"PALS_RANKID": "1", "PALS_SIZE": "2"},
+        {"MV2_COMM_WORLD_RANK": "1", "MV2_COMM_WORLD_SIZE": "2"},
+        {"MOTES_RANKS": "4"},
+    ],
+    ids=lambda left: " ".join(left),
+)
+def test_variables_that_are_left_of_another_job_are_named(on_ranks: Any, write: Any, left: dict[str, str]) -> None:
+    path = write("fluid.toml", FLUID.format(cutoff=2.5))
+    done = on_ranks.run(None, "-m", "motes.cli", "run", path, timeout=SECONDS, environment=left)
+    assert (done.returncode, done.stdout) == (2, "")
+    said = messages(done.stderr)
+    assert len(said) == 1, done.stderr
+    assert said[0].endswith(f"unset {', '.join(left)}")
 
 
 def test_not_as_many_ranks_as_were_asked_for(on_ranks: Any, write: Any) -> None:

@@ -26,10 +26,13 @@ LOOK_AT_ONCE = 2e-3
 LONGEST_NAP = 2e-3
 
 
-def connect(expected: int | None, cores: frozenset[int] = frozenset()) -> tuple[Any, list[frozenset[int]], int]:
+def connect(
+    expected: int | None, cores: frozenset[int] = frozenset(), told: str = ""
+) -> tuple[Any, list[frozenset[int]], int]:
     """The communicator of all ranks, and of those on this machine: their cores, and which of them this one is.
 
-    All ranks must call this, each with the cores that it is bound to.
+    All ranks must call this, each with the cores that it is bound to, and with the variables of the environment that
+    told it how many ranks to expect.
 
     Raises:
         InputError: without mpi4py or an MPI library, or if there are not as many ranks as expected.
@@ -52,8 +55,10 @@ def connect(expected: int | None, cores: frozenset[int] = frozenset()) -> tuple[
         size = world.size
         MPI.Finalize()
         raise InputError(
-            f"{expected} ranks were started, but each sees {size}: this mpiexec belongs to another MPI library "
-            f"than mpi4py ({MPI.Get_library_version().splitlines()[0]}); use the mpiexec of that one"
+            f"there should be {expected} ranks, as the environment says ({told}), but MPI sees {size}: if they were "
+            "started, it was by the mpiexec of another MPI library than mpi4py's "
+            f"({' '.join(MPI.Get_library_version().splitlines()[0].split())}): use that one's; if not, unset "
+            f"{', '.join(word.split('=')[0] for word in told.split())}"
         )
     sys.excepthook = _abort_on_failure
     here = world.Split_type(MPI.COMM_TYPE_SHARED)

@@ -324,7 +324,7 @@ def _connect() -> Ranks:
         )
     from motes.decomposition.mpi import Channel, MpiLink, connect
 
-    communicator, masks, here = connect(expected, launch.bound_cores())
+    communicator, masks, here = connect(expected, launch.bound_cores(), launch.told())
     cores = share_of(masks, here)
     if communicator.size == 1:
         return Ranks(None, SingleLink(), cores)

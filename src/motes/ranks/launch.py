@@ -54,11 +54,13 @@ class Launch:
     Attributes:
         process: its number; a forked one has found nothing.
         ranks: how many there are for one program, as the launcher says, or as it was told.
+        told: the variables that say so.
         leads: whether it is known to be rank 0, while the others serve.
     """
 
     process: int
     ranks: int
+    told: str
     leads: bool = False
 
 
@@ -67,6 +69,12 @@ _found: list[Launch] = []
 
 def launched_ranks(environment: Mapping[str, str]) -> tuple[int, int] | None:
     """Rank and number of ranks, or None where no launcher speaks to this process."""
+    names = _names(environment)
+    return None if names is None else (int(environment[names[0]]), int(environment[names[1]]))
+
+
+def _names(environment: Mapping[str, str]) -> tuple[str, str] | None:
+    """The variables by which a launcher says so."""
     process, _, mark = environment.get(LAUNCH, "").partition(" ")
     if process not in ("", str(os.getpid())) and mark == _mark(environment):
         return None
@@ -74,7 +82,7 @@ def launched_ranks(environment: Mapping[str, str]) -> tuple[int, int] | None:
         if environment.get(rank, "").isdecimal() and environment.get(size, "").isdecimal():
             if rank == "PMI_RANK" and not (_socket(environment) or any(port in environment for port in PORTS)):
                 continue  # left over from a launch that is not this process's
-            return int(environment[rank]), int(environment[size])
+            return rank, size
     return None
 
 
@@ -118,6 +126,11 @@ def expected_ranks() -> int | None:
     return _found[0].ranks if _found and _found[0].process == os.getpid() else None
 
 
+def told() -> str:
+    """The variables that say how many ranks there are, as in a shell."""
+    return _found[0].told if _found else ""
+
+
 def leads() -> bool:
     """Whether this program is known to be that of rank 0, and the other ranks serve it."""
     return expected_ranks() is not None and _found[0].leads
@@ -133,8 +146,11 @@ def join() -> None:
     ranks = int(asked) if asked.isdecimal() else launched[1] if launched else 1
     if ranks == 1 or _is_worker():
         return
+    told = " ".join(
+        f"{name}={os.environ[name]}" for name in (EXPECTED, *(_names(os.environ) or ())) if os.environ.get(name)
+    )
     if SERVING in os.environ:
-        _found.append(Launch(os.getpid(), ranks))
+        _found.append(Launch(os.getpid(), ranks, told))
         return
     own = "mpi4py" in sys.modules
     if launched and not own:
@@ -145,7 +161,7 @@ def join() -> None:
     os.environ.pop(EXPECTED, None)  # programs that this one starts are not meant
     if own:
         return
-    _found.append(Launch(os.getpid(), ranks, leads=launched is not None))
+    _found.append(Launch(os.getpid(), ranks, told, leads=launched is not None))
     if launched:
         atexit.register(_release)  # now, so that whatever the program registers comes before it
 

@@ -20,6 +20,7 @@ def main() -> None:
         raise SystemExit(2) from error
     try:
         from motes.core.interrupts import ignore_interrupts
+        from motes.core.streams import warn
         from motes.errors import InputError
         from motes.ranks.conductor import world
 
@@ -29,9 +30,12 @@ def main() -> None:
         print(f"motes: error: rank {rank} cannot serve: {kind}: {error}", file=sys.stderr, flush=True)
         MPI.COMM_WORLD.Abort(1)
         raise
+    alone = MPI.COMM_WORLD.size == 1
     try:
         world()
-    except InputError as error:  # rank 0 says the same
+    except InputError as error:  # rank 0 says the same, unless there is none
+        if alone:
+            warn(f"error: {error}")
         raise SystemExit(2) from error
 
 
