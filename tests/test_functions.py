@@ -207,11 +207,15 @@ def test_nan_stays_nan(name: str) -> None:
     assert math.isnan(getattr(functions, name)(math.nan))
 
 
-@pytest.mark.parametrize("x", [0.0, 0.5, 1.0, 2.0, math.inf])
-@pytest.mark.parametrize("y", [-2.5, 0.0, 2.5])
-def test_power_at_the_edges_is_that_of_numpy(x: float, y: float) -> None:
-    with np.errstate(divide="ignore"):
-        assert functions.power(x, y) == pytest.approx(float(np.power(x, y)), rel=4e-16)
+@pytest.mark.parametrize("x", [0.0, 0.5, 1.0, 2.0, math.inf, math.nan, -0.0, -0.5, -1.0, -2.0, -math.inf])
+@pytest.mark.parametrize("y", [-math.inf, -3.0, -2.5, -2.0, -1.0, 0.0, 1.0, 2.0, 2.5, 3.0, math.inf, math.nan])
+def test_powers_at_the_edges_are_those_of_numpy(x: float, y: float) -> None:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        expected = float(np.power(x, y))
+    for name in ("signed_power", *(["power"] if math.copysign(1.0, x) > 0 else [])):
+        found = getattr(functions, name)(x, y)
+        assert found == pytest.approx(expected, rel=4e-16, nan_ok=True)
+        assert math.isnan(found) or math.copysign(1.0, found) == math.copysign(1.0, expected)
 
 
 @pytest.mark.parametrize(("x", "y"), [(-1.0, 2.5), (math.nan, 1.5), (2.0, math.nan)])

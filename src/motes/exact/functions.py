@@ -147,20 +147,21 @@ def power(x: float, y: float) -> float:
     bounded = rest if abs(product) < 1e3 else 0.0  # beyond, the result is 0 or inf, and rest may be NaN
     result = _exp_sum(product, bounded)
     grows = (x > 1.0) == (y > 0.0)
-    at_edge = 1.0 if y == 0.0 else (inf if grows else 0.0)
-    edge = at_edge if x >= 0.0 else nan
+    edge = (inf if grows else 0.0) if x >= 0.0 else nan
     result = result if (x >= _SMALLEST_NORMAL) & (x <= _LARGEST) else edge
-    return result if y == y else y
+    result = result if y == y else y
+    return 1.0 if (x == 1.0) | (y == 0.0) else result  # whatever the other one is, also NaN
 
 
 @_compile
 def signed_power(x: float, y: float) -> float:
-    """x ** y with the accuracy of `power`; for negative x a number only where y is a whole number. -0 counts as 0."""
+    """x ** y with the accuracy of `power`; for negative x a number only where y is a whole number, or x is -inf."""
     size = power(abs(x), y)
     half = 0.5 * y
     odd = rint(half) != half
-    negative = (-size if odd else size) if rint(y) == y else nan
-    return negative if x < 0.0 else size
+    other = nan if (x < 0.0) & (x >= -_LARGEST) else size
+    negative = (-size if odd else size) if rint(y) == y else other
+    return negative if to_bits(x) < 0 else size
 
 
 @_compile

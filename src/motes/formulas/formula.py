@@ -357,6 +357,13 @@ def _piecewise(x: Any, condlist: Any, funclist: Any, *given: Any, **named: Any) 
     return result
 
 
+def _floor_divide(a: Expression, b: Expression) -> Expression:
+    """By the remainder, which is exact; of what has none, or is of whole numbers anyway, the plain quotient."""
+    quotient = a / b
+    whole = apply("rint", (a - apply("remainder", a, b)) / b)
+    return _where(call("less", call("absolute", quotient), 2.0**52), whole, quotient)
+
+
 def _interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Expression:
     from motes.formulas.lookup import interpolate  # which is made of expressions
 
@@ -381,7 +388,7 @@ _REWRITTEN: dict[str, Callable[..., Any]] = {
     "reciprocal": lambda a: 1.0 / a,
     "float_power": lambda a, b: a**b,
     "mod": lambda a, b: apply("remainder", a, b),
-    "floor_divide": lambda a, b: apply("rint", (a - apply("remainder", a, b)) / b),
+    "floor_divide": _floor_divide,
     "clip": lambda a, low, high: apply("minimum", apply("maximum", a, low), high),
     "where": _where,
     "round": _round,
