@@ -361,7 +361,7 @@ def _floor_divide(a: Expression, b: Expression) -> Expression:
     """By the remainder, which is exact; of what has none, or is of whole numbers anyway, the plain quotient."""
     quotient = a / b
     whole = apply("rint", (a - apply("remainder", a, b)) / b)
-    return _where(call("less", call("absolute", quotient), 2.0**52), whole, quotient)
+    return apply("where", apply("less", apply("absolute", quotient), constant(2.0**52)), whole, quotient)
 
 
 def _interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Expression:
