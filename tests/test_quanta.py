@@ -453,7 +453,7 @@ def test_an_energy_is_not_lost_in_the_sum_with_far_larger_ones(made, kinds):
 
 def test_a_virial_is_not_lost_in_the_sum_with_far_larger_ones():
     particles, law, _ = of_pairs("ABC")
-    with pytest.warns(UserWarning, match="forces are multiples of"):
+    with pytest.warns(motes.MotesWarning, match="forces are multiples of"):
         simulation = motes.Simulation(particles, motes.VelocityVerlet(1e-12), [law], threads=1)
     assert simulation.virial == pytest.approx(-0.75, rel=1e-7)
 
@@ -463,7 +463,7 @@ def test_forces_that_are_lost_beside_far_stronger_ones_are_told_of():
         "particles 2, 3 feel no force above 1, of which much or all is lost: forces are multiples of 4, since the "
         "largest is 1e+12 (README, The price of the same bits)"
     )
-    with pytest.warns(UserWarning, match="feel") as seen:
+    with pytest.warns(motes.MotesWarning, match="feel") as seen:
         motes.Simulation(*strong_and_weak(1e12), threads=1)
     assert [str(one.message) for one in seen] == [message]
     assert seen[0].filename == __file__
@@ -503,5 +503,5 @@ def test_velocities_that_are_lost_beside_far_larger_ones_are_told_of(fast, told,
 
 def test_a_push_that_hardly_changes_a_velocity_is_told_of():
     start = motes.Particles([[1.0, 1, 1], [2.5, 1, 1]], BOX, velocities=[[1.0, 0, 0], [0, 0, 0]], mass=[1.0, 1e14])
-    with pytest.warns(UserWarning, match="1 particle is so heavy, or pushed so weakly, that much of what forces do in"):
+    with pytest.warns(motes.MotesWarning, match="1 particle is so heavy, or pushed so weakly, that much of"):
         motes.Simulation(start, motes.VelocityVerlet(1e-3), [motes.Pair(spring, 2.0, k=1.0)], threads=1)

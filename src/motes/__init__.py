@@ -3,7 +3,7 @@
 Names are imported when they are first used (PEP 562), so that the command line answers at once.
 """
 
-from importlib import import_module
+from importlib import import_module, metadata
 from typing import TYPE_CHECKING
 
 from motes.ranks.launch import join
@@ -13,6 +13,7 @@ join()
 if TYPE_CHECKING:
     from motes.core.box import Box as Box
     from motes.errors import InputError as InputError
+    from motes.errors import MotesWarning as MotesWarning
     from motes.errors import RunError as RunError
     from motes.forces import potentials as potentials
     from motes.forces.angle import Angle as Angle
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from motes.simulation.simulation import Simulation as Simulation
     from motes.sweeps import sweep as sweep
 
+    __version__: str
+
 _HOMES = {
     "Angle": "motes.forces.angle",
     "Bond": "motes.forces.bond",
@@ -54,6 +57,7 @@ _HOMES = {
     "Flow": "motes.integrators",
     "InputError": "motes.errors",
     "Langevin": "motes.integrators",
+    "MotesWarning": "motes.errors",
     "Pair": "motes.forces.pair",
     "PairForce": "motes.forces.pair_force",
     "Particles": "motes.particles.particles",
@@ -79,6 +83,8 @@ __all__ = sorted(_HOMES)  # noqa: PLE0605  # a list of strings, made from the on
 
 
 def __getattr__(name: str) -> object:
+    if name == "__version__":
+        return metadata.version("motes")
     if name not in _HOMES:
         from motes.core.words import did_you_mean
 

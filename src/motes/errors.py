@@ -1,4 +1,4 @@
-"""The two ways in which Motes says no."""
+"""The two ways in which Motes says no, and its warnings."""
 
 from __future__ import annotations
 
@@ -35,6 +35,10 @@ class RunError(RuntimeError):
 
     The command line exits with status 1.
     """
+
+
+class MotesWarning(UserWarning):
+    """What a run goes on with, but may not be as it was meant."""
 
 
 class ParticleError(RunError):

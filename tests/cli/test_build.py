@@ -1,9 +1,12 @@
 """From tables to particles, boxes and interactions, and what is said when they do not fit together."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
-from motes.errors import InputError
+from motes.errors import InputError, MotesWarning
 from motes.inputs.build import check_outputs, read_job
 from naming import named
 
@@ -116,7 +119,7 @@ def test_integer_types_and_square_arrays(write):
 
 
 @pytest.mark.usefixtures("four")
-@pytest.mark.parametrize("key", ["A-B", "B", "B-Na", "B-B-B"])
+@pytest.mark.parametrize("key", ["B", "-".join("ABC"), "B-B-B"])
 def test_keys_that_are_no_types(write, key):
     message = rf'\[\[interactions\]\] number 1: epsilon: "{key}" are no two types like "A-B"; .* B, Na-1'
     with pytest.raises(InputError, match=message):
@@ -265,3 +268,26 @@ def test_greek_names_and_tables_from_a_file(write):
     tabled = REST.replace('energy = "epsilon*r"', 'function = "tables.py:table"').replace("epsilon = 1.0\n", "")
     job = build(write, RANDOM + "density = 0.3\n" + tabled)
     assert job.bound[0].name == "Table"
+
+
+@pytest.mark.usefixtures("four")
+def test_values_for_types_that_no_particle_has_are_told_of(write):
+    table = '{"Na-1-Na-1" = 1, "B-Na-1" = 2, B-B = 3, B-C = 4}'
+    (pair,) = build(write, READ + REST.replace("epsilon = 1.0", f"epsilon = {table}")).interactions
+    with pytest.warns(MotesWarning, match=r"epsilon: there is a value for type 'C', which nothing here has"):
+        bound = pair.bind(named(("B", "Na-1")))
+    np.testing.assert_array_equal(bound.tables["epsilon"], [[3, 2], [2, 1]])
+    with pytest.raises(InputError, match=r"no value for the types .*; it has one for 'C', which is unknown"):
+        build(write, READ + REST.replace("epsilon = 1.0", 'epsilon = {"B-C" = 2, "B-B" = 3}'))
+
+
+@pytest.mark.usefixtures("four")
+def test_a_warning_is_one_line_of_the_command(write):
+    """That a value is for a type which nothing has is noticed wherever the interaction is bound to particles."""
+    table = '{"Na-1-Na-1" = 1, "B-Na-1" = 2, B-B = 3, B-C = 4}'
+    path = write(READ + REST.replace("epsilon = 1.0", f"epsilon = {table}"))
+    command = [sys.executable, "-m", "motes.cli", "check", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert done.stderr.startswith("motes: warning: ")
+    assert "a value for type 'C', which nothing here has" in done.stderr

@@ -264,7 +264,7 @@ def wanderers(parts: int, **options: Any) -> float:
 def test_chained_simulations_do_not_draw_the_same_noise_again() -> None:
     whole = wanderers(1)
     assert whole == pytest.approx(0.95, abs=0.1)
-    with pytest.warns(UserWarning, match="seed=1 has led to these positions, .* give first_step=, or another seed"):
+    with pytest.warns(motes.MotesWarning, match="seed=1 has led to these positions, .* first_step=, or another seed"):
         assert wanderers(8) == pytest.approx(whole, rel=1e-6)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

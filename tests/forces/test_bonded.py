@@ -251,7 +251,7 @@ def test_what_cannot_be_is_refused() -> None:
     particles = motes.Particles(x, box, bonds=[(0, 1), (1, 2)], bond_types=["a", "b"])
     for law, message in (
         (motes.Bond(spring, k={"a": 1.0}, a=1.0), "no value for the bond type 'b'"),
-        (motes.Bond(spring, k={"a": 1.0, "b": 1.0, "c": 2.0}, a=1.0), "unknown bond type 'c'"),
+        (motes.Bond(spring, k={"a": 1.0, "c": 2.0}, a=1.0), "bond type 'b'; it has one for 'c', which is unknown"),
         (motes.Bond(spring, k=1.0), "'a' is missing"),
         (motes.Angle(lambda theta: theta), "have no angles"),
     ):
@@ -267,7 +267,7 @@ def test_what_cannot_be_is_refused() -> None:
         motes.Simulation(
             particles, VERLET, [motes.Pair(lennard_jones, 4.5, special_bonds=(0, 1, 1), epsilon=1.0, sigma=1.0)]
         )
-    with pytest.warns(UserWarning, match="2 bonds, and no interaction is about them"):
+    with pytest.warns(motes.MotesWarning, match="2 bonds, and no interaction is about them"):
         motes.Simulation(particles, VERLET, [motes.Field(lambda x: 0 * x)])
 
 

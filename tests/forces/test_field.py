@@ -146,7 +146,7 @@ WRONG: list[tuple[Any, dict[str, Any], str]] = [
     (lambda x: math.sin(x), {}, r"np\.exp"),
     (lambda x: x, {"k": 1}, "'k' is not used"),
     (lambda x, k: k * x, {"k": math.inf}, "finite"),
-    (lambda x, k: k * x, {"k": {0: 1.0, 2: 1.0}}, "unknown type 2"),
+    (lambda x, k: k * x, {"k": {0: 1.0, 2: 1.0}}, "no value for the type 1; it has one for 2, which is unknown"),
     (lambda x: np.sqrt(x), {}, r"particle \d+ at \[-.* feels a force or energy of the field .* that is not finite"),
     (lambda x: 1 / (x - x), {}, "divides by zero"),
     ("x", {}, "Field.from_expression"),

@@ -97,7 +97,7 @@ def test_brownian_friction_by_type_spreads_each_type_by_its_own():
     ("friction", "words"),
     [
         ("darg", "no attribute 'darg'; did you mean 'drag'?"),
-        ({"A": 1.0, "B": 1.0, "D": 1.0}, "friction: unknown type 'D'"),
+        ({"A": 1.0, "B": 1.0, "D": 1.0}, "friction: .*no value for the type 'C'; it has one for 'D', which is unknown"),
         ({"A": 1.0, "B": 1.0}, "friction: the table has no value for the type 'C'"),
     ],
 )

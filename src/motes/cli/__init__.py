@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
-from motes.core.streams import complain, open_closed_streams, say
-from motes.errors import InputError, RunError
+from motes.core.streams import complain, open_closed_streams, say, warn
+from motes.errors import InputError, MotesWarning, RunError
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
@@ -158,7 +159,28 @@ def _options(
     """Simulate particles in parallel."""
 
 
+_shown: set[str] = set()
+_shown_by_python = warnings.showwarning
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Our own as one line, once; others as Python does."""
+    if not issubclass(category, MotesWarning):
+        _shown_by_python(message, category, filename, lineno, file, line)
+    elif str(message) not in _shown:
+        _shown.add(str(message))
+        warn(f"warning: {message}")
+
+
 def main() -> None:
     """The command `motes`."""
     open_closed_streams()
+    warnings.showwarning = _show_warning
     app()

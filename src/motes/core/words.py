@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
+from motes.core.cautions import caution
 from motes.errors import InputError
 
 FOREIGN = {
@@ -106,6 +107,12 @@ def did_you_mean(word: str, known: Iterable[str], form: str = "{!r}") -> str:
     if meant is not None:
         return f"did you mean {form.format(meant)}?"
     return f"known are {', '.join(map(form.format, words))}" if words else "there are none"
+
+
+def warn_of_absent(name: str, labels: Iterable[Any], types: str = "type") -> None:
+    """A line about values that were given for types which nothing here has, as those that only a file declares."""
+    if words := ", ".join(map(repr, labels)):
+        caution(f"{name}: there is a value for {types} {words}, which nothing here has")
 
 
 def shortened(text: str, most: int = 60) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motes.core.checks import number, numbers
+from motes.core.words import warn_of_absent
 from motes.errors import InputError
 from motes.formulas.derive import evaluate
 from motes.formulas.formula import HOLD, Expression, apply, symbol
@@ -115,15 +116,15 @@ def by_types(name: str, value: Any, type_names: Sequence[Label], symmetric: bool
 def _from_pairs(name: str, pairs: Mapping[Any, Any], type_names: Sequence[Label], symmetric: bool) -> Array:
     places = {label: place for place, label in enumerate(type_names)}
     table = np.full((len(places), len(places)), np.nan)
+    absent: list[Any] = []
     for key, value in pairs.items():
         if not isinstance(key, tuple) or len(key) != 2:
             raise InputError(f"{name}: the keys of a table are pairs of types such as ('A', 'B'), not {key!r}")
-        for label in key:
-            if label not in places:
-                known = ", ".join(map(repr, type_names))
-                raise InputError(f"{name}: unknown type {label!r} in {key!r}; the particles have {known}")
-        a, b = places[key[0]], places[key[1]]
         entry = number(f"{name} of {key!r}", value)
+        if not set(key) <= set(places):
+            absent += [label for label in key if label not in (*places, *absent)]
+            continue
+        a, b = places[key[0]], places[key[1]]
         table[a, b] = entry
         if symmetric:
             if key[::-1] in pairs and pairs[key[::-1]] != value:
@@ -132,7 +133,9 @@ def _from_pairs(name: str, pairs: Mapping[Any, Any], type_names: Sequence[Label]
     missing = np.argwhere(np.isnan(table))
     if len(missing):
         a, b = (type_names[place] for place in missing[0])
-        raise InputError(f"{name}: the table has no value for the types ({a!r}, {b!r})")
+        unknown = f"; it has one for {', '.join(map(repr, absent))}, which is unknown" if absent else ""
+        raise InputError(f"{name}: the table has no value for the types ({a!r}, {b!r}){unknown}")
+    warn_of_absent(name, absent)
     return table
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from motes.core.box import Boundary
 from motes.core.checks import number, numbers
 from motes.core.tuples import Topology
-from motes.core.words import did_you_mean
+from motes.core.words import did_you_mean, warn_of_absent
 from motes.errors import InputError
 from motes.formulas.closure import record_with_numbers
 from motes.formulas.formula import Expression, constant, symbol, walk
@@ -184,12 +184,12 @@ def _unknown(word: str, dimensions: int, places: Sequence[str], known: Sequence[
 def by_type(name: str, value: Any, type_names: Sequence[Label], types: str = "type") -> float | Array:
     """A number, or one for each type, shape (T,); if all are the same, a number."""
     if isinstance(value, Mapping):
-        for label in value:
-            if label not in type_names:
-                raise InputError(f"{name}: unknown {types} {label!r}; the particles have {_list(type_names)}")
+        absent = [label for label in value if label not in type_names]
         for label in type_names:
             if label not in value:
-                raise InputError(f"{name}: the table has no value for the {types} {label!r}")
+                unknown = f"; it has one for {_list(absent)}, which is unknown" if absent else ""
+                raise InputError(f"{name}: the table has no value for the {types} {label!r}{unknown}")
+        warn_of_absent(name, absent, types)
         table = np.array([number(f"{name} of {label!r}", value[label]) for label in type_names])
     elif np.ndim(value) == 0:
         return number(name, value)

@@ -220,6 +220,8 @@ def _types(name: str, key: str, summary: Summary) -> tuple[str | int, str | int]
     words = key.split("-")
     halves = [("-".join(words[:cut]), "-".join(words[cut:])) for cut in range(1, len(words))]
     pairs = [(known[first], known[second]) for first, second in halves if first in known and second in known]
+    if not pairs and len(halves) == 1:  # types that nothing here has, unless values are missing as well
+        return known.get(words[0], words[0]), known.get(words[1], words[1])
     if len(pairs) != 1:
         labels = ", ".join(known)
         raise InputError(f'{name}: "{key}" are no two types like "A-B"; the types here are {labels}')

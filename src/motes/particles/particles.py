@@ -15,7 +15,7 @@ from motes.core.box import AXES, Box
 from motes.core.checks import LARGEST, SMALLEST, number, numbers
 from motes.core.frozen import FrozenMapping, check_assignable
 from motes.core.tuples import WIDTHS, Label, Topology, Tuples, require_tuples
-from motes.core.words import did_you_mean, known_keywords
+from motes.core.words import known_keywords, warn_of_absent
 from motes.errors import InputError
 from motes.exact.noise import check_seed
 from motes.particles.elements import MASSES
@@ -423,12 +423,14 @@ def _masses_by_type(masses: Mapping[Any, float], names: Sequence[Any]) -> list[f
     labels = [str(name) for name in names]
     if len(given) < len(masses):
         raise InputError("mass: a type occurs twice")
-    for label in given:
-        if label not in labels:
-            raise InputError(f"mass: there is no type {label!r}; {did_you_mean(label, labels)}")
+    absent = [label for label in given if label not in labels]
     for label in labels:
         if label not in given:
-            raise InputError(f"mass: none is given for type {label!r}; give one for each of {', '.join(labels)}")
+            unknown = f"; there is one for {', '.join(map(repr, absent))}, which is unknown" if absent else ""
+            raise InputError(
+                f"mass: none is given for type {label!r}; give one for each of {', '.join(labels)}{unknown}"
+            )
+    warn_of_absent("mass", absent)
     return [number(f"mass of type {label!r}", given[label], above=0.0) for label in labels]
 
 

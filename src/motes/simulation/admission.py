@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from motes.core.box import Box
+from motes.core.cautions import caution
 from motes.core.tuples import Topology
 from motes.engine.plan import Extremes
 from motes.errors import InputError
@@ -76,24 +76,22 @@ def warn_of_unfelt(topology: Topology, interactions: Sequence[Interaction]) -> N
     felt = {kind for one in interactions for kind in one.topology}
     kinds = [f"{len(tuples)} {kind}" for kind, tuples in topology.items() if len(tuples) and kind not in felt]
     if kinds and interactions:
-        warnings.warn(f"the particles have {' and '.join(kinds)}, and no interaction is about them", stacklevel=4)
+        caution(f"the particles have {' and '.join(kinds)}, and no interaction is about them")
 
 
 def warn_of_slow(extremes: Extremes, quantum: float) -> None:
     """A line about velocities that are lost beside the largest one."""
     if extremes.slow:
         who = f"{extremes.slow} particles move" if extremes.slow > 1 else "1 particle moves"
-        warnings.warn(
+        caution(
             f"{who} so slowly that much of that is lost: velocities are multiples of {quantum:.3g}, since the largest "
             f"component is {extremes.speed:.3g} ({PRICE})",
-            stacklevel=5,
         )
     if extremes.stuck:
         who = f"{extremes.stuck} particles are" if extremes.stuck > 1 else "1 particle is"
-        warnings.warn(
+        caution(
             f"{who} so heavy, or pushed so weakly, that much of what forces do in a step is lost: velocities are "
             f"multiples of {quantum:.3g}, since the largest component is {extremes.speed:.3g} ({PRICE})",
-            stacklevel=5,
         )
 
 
@@ -105,10 +103,9 @@ def warn_of_faint(felt: Mapping[int, float], extremes: Extremes, quantum: float)
         some = ", ".join(map(str, sorted(weak)[:NAMED]))
         others = ", and others," if len(weak) > NAMED else ""
         who = f"particle {some} feels" if len(weak) == 1 else f"particles {some}{others} feel"
-        warnings.warn(
+        caution(
             f"{who} no force above {max(weak.values()):.3g}, of which much or all is lost: forces are multiples of "
             f"{quantum:.3g}, since the largest is {max(extremes.inside, extremes.outside):.3g} ({PRICE})",
-            stacklevel=5,
         )
 
 
@@ -126,10 +123,9 @@ def first_moment(
     moment = marked(noises, particles.positions[first])
     if moment is None:
         return 0, 0.0
-    warnings.warn(
+    caution(
         f"another simulation with seed={min(seed for _, seed in noises)} has led to these positions, and the same "
         "noise would come again, so this one goes on from the step of the other; give first_step=, or another seed",
-        stacklevel=4,
     )
     return moment
 
