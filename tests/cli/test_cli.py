@@ -261,7 +261,7 @@ def test_a_bug_in_a_script_is_a_traceback(write):
 def test_options_that_scripts_do_not_take(motes, write):
     result = motes("run", write("", "script.py"), "--steps", 3)
     assert result.exit_code == 2
-    assert "only --threads and --quiet are for scripts" in result.stderr
+    assert "only --ranks, --threads and --quiet are for scripts" in result.stderr
     assert "motes run" in result.stderr
 
 

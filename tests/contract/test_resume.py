@@ -216,7 +216,7 @@ def test_keep(tmp_path: Path) -> None:
 def test_a_new_run_does_not_take_the_place_of_another(tmp_path: Path, unbroken: Any) -> None:
     saved = stopped(MELT, tmp_path, 57)
     (tmp_path / "other").mkdir()
-    with pytest.raises(motes.InputError, match=r"run\.ckpt has checkpoints of an earlier run: motes resume .*--overw"):
+    with pytest.raises(motes.InputError, match=r"run\.ckpt has checkpoints of an earlier run: go on .*--overw"):
         MELT.simulation(tmp_path / "other", checkpoint=motes.Checkpoint(saved)).run(1)
     assert steps_in(saved) == [40, 50]
     simulation = MELT.resume(saved)

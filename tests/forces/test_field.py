@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from typing import Any
 
@@ -171,3 +172,26 @@ def test_equal_parts_of_energy_and_forces_are_computed_once():
     bound = motes.Field(lambda x, y: np.exp(-x * x - y * y)).bind(named(dimensions=2)).bound
     code = derive_field(bound.formulas[0], ["p_x", "p_y"])
     assert sum("exp(" in line for line in code.lines) == 1
+
+
+SIDES = [
+    (lambda x, a: a * (x - 3.0) ** 2, ["x"]),  # a trap in the middle, which pulls outwards from the side
+    (lambda x, y: np.where(y < 1.0, (1.0 - y) ** 2, 0.0) + np.cos(2 * np.pi * x / 6.0), ["y"]),  # a wall
+    (lambda x, y, a: a * np.sin(2 * np.pi * y / 6.0) * np.cos(2 * np.pi * x / 6.0), []),
+    (lambda x: -0.3 * x, []),  # a push that is the same everywhere
+    (lambda x, t, mass: mass * np.sin(t) * (x - 3.0) ** 2, ["x"]),
+    (lambda x, width: width * (x - 3.0) ** 2, ["x"]),
+]
+
+
+@pytest.mark.parametrize(("field", "axes"), SIDES)
+@pytest.mark.parametrize("boundary", ["periodic", "open"])
+def test_a_field_that_jumps_where_particles_go_around_is_told_of(
+    field: Any, axes: list[str], boundary: Any, recwarn: Any
+) -> None:
+    particles = motes.Particles([[1.0, 1.0], [2.0, 4.0]], motes.Box([6.0, 6.0], boundary), width=[1.0, 2.0])
+    given = {"a": 2.0} if "a" in inspect.signature(field).parameters else {}
+    motes.Simulation(particles, motes.VelocityVerlet(0.01), [motes.Field(field, **given)])
+    told = [str(one.message) for one in recwarn]
+    assert len(told) == (len(axes) if boundary == "periodic" else 0), told
+    assert all(f"one side of the periodic {axis} axis" in line for axis, line in zip(axes, told, strict=False))

@@ -100,3 +100,30 @@ def test_points_that_are_none_are_refused(r: Any, u: Any, message: str) -> None:
 def test_a_cutoff_beyond_the_table_is_refused() -> None:
     with pytest.raises(InputError, match=r"cutoff 3 lies beyond the table's last point, 2\.6"):
         Pair(motes.Table(EVEN, energy(EVEN)), 3.0).bind(named())
+
+
+def test_tables_of_densities_and_of_angles_are_the_functions_they_come_from() -> None:
+    """Of bonds, angles, densities and energies in them; cubic splines of so many points are as good as 1e-6."""
+    places = np.random.default_rng(1).uniform(0, 1.5, (9, 3)) + np.arange(9)[:, None] * [1.1, 0, 0]
+    particles = motes.Particles(
+        places + 3,
+        motes.Box([20.0] * 3),
+        bonds=[(i, i + 1) for i in range(8)],
+        angles=[(i, i + 1, i + 2) for i in range(7)],
+    )
+    r, rho, theta = np.linspace(0.1, 4, 4000), np.linspace(0.01, 3, 4000), np.linspace(-0.1, 3.3, 4000)
+
+    def tried(*laws: motes.Embedded | motes.Bond | motes.Angle) -> motes.Simulation:
+        return motes.Simulation(particles, motes.VelocityVerlet(0.001), laws)
+
+    smooth = tried(
+        motes.Embedded(lambda r: (4 - r) ** 2 / 40, lambda rho: -np.sqrt(rho), 4.0),
+        motes.Bond(lambda r: (r - 1) ** 2), motes.Angle(lambda theta: np.cos(theta) ** 2),
+    )  # fmt: skip
+    tabulated = tried(
+        motes.Embedded(motes.Table(r, (4 - r) ** 2 / 40), motes.Table(rho, -np.sqrt(rho)), 4.0),
+        motes.Bond(motes.Table(r, (r - 1) ** 2)), motes.Angle(motes.Table(theta, np.cos(theta) ** 2)),
+    )  # fmt: skip
+    assert tabulated.potential_energy == pytest.approx(smooth.potential_energy, rel=1e-6)
+    np.testing.assert_allclose(tabulated.forces, smooth.forces, atol=1e-5)
+    assert "Table(4000 points" in repr(tabulated.interactions)

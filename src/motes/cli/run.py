@@ -41,8 +41,8 @@ def run(path: Path, options: Options, arguments: Sequence[str] = ()) -> None:
     if path.suffix == ".py":
         if options != Options(threads=options.threads, quiet=options.quiet):
             raise InputError(
-                f"{path}: of the options only --threads and --quiet are for scripts, the others for TOML files; the "
-                f"script's own come after --, as in: motes run {path} -- --steps 5"
+                f"{path}: of the options only --ranks, --threads and --quiet are for scripts, the others for TOML "
+                f"files; the script's own come after --, as in: motes run {path} -- --steps 5"
             )
         run_script(path, arguments, options.threads, options.quiet)
         return

@@ -43,6 +43,7 @@ from motes.formulas.expression import expression_parameters, parse
 from motes.formulas.formula import symbol
 from motes.formulas.kernel import Kernel
 from motes.formulas.lines import ENERGY_UNITS, add_energy, header, indent
+from motes.formulas.table import of_coordinate
 from motes.formulas.trace import describe, parameters, trace
 
 RHO = "rho"
@@ -340,6 +341,7 @@ class Embedded(Interaction):
         for function in (density, energy):
             if isinstance(function, str):
                 raise InputError(f"Embedded takes functions; for the text {function!r} use Embedded.from_expression")
+        energy = of_coordinate(energy, RHO)
         needs = [
             {name: one.default is inspect.Parameter.empty for name, one in parameters(function, (first,)).items()}
             for function, first in ((density, "r"), (energy, RHO))

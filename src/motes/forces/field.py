@@ -6,13 +6,14 @@ pressure stays that of the pairs and the motion.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Self
 
 import numpy as np
 
+from motes.core.box import Box
 from motes.core.frozen import FrozenMapping, shown
 from motes.core.state import ROUND, Floats, Integers, PairList, State
 from motes.core.threads import Team
@@ -22,10 +23,19 @@ from motes.exact.sums import whole
 from motes.forces.field_kernel import field_key, field_source
 from motes.forces.law import BoundInteraction, Interaction, Stage, Sums, Surroundings
 from motes.forces.oracle import field_force
-from motes.formulas.bind import Bound, Names, Traced, bind, check_given, names_of, trace_named
+from motes.formulas.bind import COORDINATES, MASS, Bound, Names, Traced, bind, check_given, names_of, trace_named
 from motes.formulas.expression import expression_parameters, parse
 from motes.formulas.kernel import Kernel
 from motes.formulas.trace import describe
+
+PLACES = 8
+"""At how many places between the sides the two sides of a periodic axis are compared."""
+
+SOME_TIME = 0.37
+"""When."""
+
+JUMP = 1e-3
+"""By so much of the largest force it may differ from one side to the other; slopes are known to less."""
 
 
 class Field(Interaction):
@@ -145,6 +155,25 @@ class BoundField(BoundInteraction):
         """Where the particle is."""
         particle, place = surroundings.particle, surroundings.position
         return field_force(self.bound, int(particle["type"]), particle, place, surroundings.time, surroundings.edges)
+
+    def jumps(self, box: Box, attributes: Mapping[str, Floats]) -> list[str]:
+        """The periodic axes at whose sides the force on a particle, of the first type, is another on either side."""
+        known = {name: 1.0 if name == MASS else attributes[name][0] for name in self.bound.attributes}
+        axes, edges = COORDINATES[: box.dimensions], box.lengths.tolist()
+        places = box.origin + box.lengths * np.random.default_rng(0).uniform(size=(PLACES, box.dimensions))
+
+        def force(place: Floats) -> Floats:
+            return field_force(self.bound, 0, known, dict(zip(axes, place.tolist(), strict=True)), SOME_TIME, edges)
+
+        largest = max(float(np.abs(force(place)).max()) for place in places)
+        found = []
+        for a in np.flatnonzero(box.periodic):
+            along = np.eye(box.dimensions)[a]
+            sides = [place + along * (box.origin[a] - place[a]) for place in places]
+            change = max(float(np.abs(force(side + along * edges[a]) - force(side)).max()) for side in sides)
+            if change > JUMP * largest:
+                found.append(axes[a])
+        return found
 
     @classmethod
     def plan(cls, bound: Sequence[BoundField], names: Names) -> FieldsPlan:

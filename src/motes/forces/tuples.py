@@ -27,6 +27,7 @@ from motes.formulas.bind import PREFIX, Bound, Names, Traced, bind, names_of, tr
 from motes.formulas.derive import evaluate
 from motes.formulas.expression import expression_parameters, parse
 from motes.formulas.kernel import Kernel
+from motes.formulas.table import of_coordinate
 from motes.formulas.trace import describe
 
 STEP = 1e-6
@@ -227,6 +228,7 @@ class TupleInteraction(Interaction):
         if isinstance(function, str):
             kind = type(self).__name__
             raise InputError(f"{kind} takes a function; for the text {function!r} use {kind}.from_expression")
+        function = of_coordinate(function, self.coordinate)
         short = getattr(function, "__name__", type(function).__name__)
         traced = partial(trace_named, function, wanted="one energy")
         self._set(describe(function), short, names_of(function), traced, parameters)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import Parameter, Signature
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,7 +23,8 @@ class Table(Frozen):
         r: distances (or any coordinate), rising, four or more. Evenly spaced ones are looked up fastest.
         u: the value at each of them.
 
-    It is called like a function, of a number, an array or inside a formula, and can be the function of a pair:
+    It is called like a function, of a number, an array or inside a formula, and can be the function of a pair, a bond,
+    an angle (of theta), and of either part of motes.Embedded (of r, and of rho):
 
     >>> r = np.linspace(0.8, 2.5, 200)
     >>> table = Table(r, 4 * (r**-12 - r**-6))
@@ -54,6 +56,23 @@ class Table(Frozen):
 
     def __repr__(self) -> str:
         return f"Table({len(self._knots)} points from {self.first:g} to {self.last:g})"
+
+
+class _Renamed:
+    """A table as a function of a coordinate of another name."""
+
+    def __init__(self, table: Table, coordinate: str) -> None:
+        self._table = table
+        self.__name__ = repr(table)
+        self.__signature__ = Signature([Parameter(coordinate, Parameter.POSITIONAL_OR_KEYWORD)])
+
+    def __call__(self, *place: Any, **named: Any) -> Any:
+        return self._table(*place, *named.values())
+
+
+def of_coordinate(function: Any, coordinate: str) -> Any:
+    """The function; a table, which is one of any coordinate, as one of this."""
+    return _Renamed(function, coordinate) if isinstance(function, Table) else function
 
 
 def _spline(x: Array, y: Array) -> Array:

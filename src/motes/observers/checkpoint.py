@@ -135,6 +135,7 @@ def _minutes(minutes: float | None) -> float | None:
 def _refuse_checkpoints(path: Path) -> None:
     if steps_in(path):
         raise InputError(
-            f"{path} has checkpoints of an earlier run: motes resume {path} goes on with that, overwrite=True "
-            "(--overwrite on the command line) begins anew, or choose another path"
+            f"{path} has checkpoints of an earlier run: go on with that (motes resume {path}, or in a script "
+            f"motes.resume({str(path)!r}, interactions=[...])), or begin anew with overwrite=True (--overwrite for an "
+            "input file), or choose another path"
         )

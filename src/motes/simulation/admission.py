@@ -9,11 +9,13 @@ import numpy as np
 
 from motes.core.box import Box
 from motes.core.cautions import caution
+from motes.core.state import Floats
 from motes.core.tuples import Topology
 from motes.engine.plan import Extremes
 from motes.errors import InputError
 from motes.exact.quanta import FAINT
-from motes.forces import LAWS, Interaction
+from motes.forces import LAWS, BoundInteraction, Interaction
+from motes.forces.field import BoundField
 from motes.integrators import Integrator
 from motes.particles.particles import Particles
 from motes.simulation.noise_trail import ROWS, marked, noise_of
@@ -77,6 +79,17 @@ def warn_of_unfelt(topology: Topology, interactions: Sequence[Interaction]) -> N
     kinds = [f"{len(tuples)} {kind}" for kind, tuples in topology.items() if len(tuples) and kind not in felt]
     if kinds and interactions:
         caution(f"the particles have {' and '.join(kinds)}, and no interaction is about them")
+
+
+def warn_of_jumps(bound: Sequence[BoundInteraction], box: Box, attributes: Mapping[str, Floats]) -> None:
+    """A line for each field that does not go on where particles go around the box."""
+    for one in bound:
+        for axis in one.jumps(box, attributes) if isinstance(one, BoundField) else ():
+            caution(
+                f"the field {one.name} pulls otherwise at one side of the periodic {axis} axis than at the other, so "
+                "energy is not conserved where particles go around: give it the period of the box, or the axis another "
+                "boundary"
+            )
 
 
 def warn_of_slow(extremes: Extremes, quantum: float) -> None:

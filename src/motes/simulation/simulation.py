@@ -50,6 +50,7 @@ from motes.simulation.admission import (
     first_moment,
     overlap,
     warn_of_faint,
+    warn_of_jumps,
     warn_of_slow,
     warn_of_unfelt,
 )
@@ -115,6 +116,7 @@ class Simulation(Readings):
             self._set_up(
                 Summary.of(particles), integrator, interactions, threads, skin, start, step, timeline, {}, ranks
             )
+            warn_of_jumps(self._reporter.interactions, self.box, self._reporter.summary.attributes)
             self._begin()
 
     @classmethod
