@@ -21,7 +21,7 @@ FORKED = (
     "make the simulation here, and it runs on one rank"
 )
 REFUSED = (
-    "communicator is Intracomm of 2 ranks; it must be of one, as MPI.COMM_SELF; "
+    "communicator is one of 2 ranks; it must be one of one rank, as MPI.COMM_SELF; "
     "without a communicator a simulation has all ranks that were started"
 )
 IN_PROGRAM = (

@@ -214,3 +214,9 @@ def test_only_the_checkpoints_are_shared(halted: Any, tmp_path: Path) -> None:
     assert re.fullmatch(r"motes: error: .*run\.ckpt is being written by another run.*\n", complaint), complaint
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "run.ckpt").rglob("*")} == there
     assert halted.poll() is None
+
+
+def test_a_checkpoint_is_not_called_as_a_file_is() -> None:
+    with pytest.raises(motes.InputError, match=r"a checkpoint is a folder, and \.gsd means .*call it run\.ckpt"):
+        motes.Checkpoint("run.gsd")
+    assert motes.Checkpoint("run").path.name == "run"

@@ -12,7 +12,7 @@ from motes.core.checks import number, whole_number
 from motes.core.words import known_keywords
 from motes.errors import InputError
 from motes.observers.memory import count_in, number_in, path_from, path_in
-from motes.observers.output import Hold, hold_folder, opening, output_path, writing
+from motes.observers.output import Hold, hold_folder, opening, output_path, refuse_other_format, writing
 from motes.observers.schedule import Frame, Observer
 from motes.storage.folder import remove, remove_old, remove_unfinished, steps_in
 
@@ -40,6 +40,7 @@ class Checkpoint(Observer):
 
     @known_keywords
     def __init__(self, path: str | Path, keep: int = 2, minutes: float | None = None, overwrite: bool = False) -> None:
+        refuse_other_format(path, (".ckpt",), "a checkpoint is a folder")
         self.path = output_path(path)
         self.keep = whole_number("keep", keep, minimum=1)
         self.minutes = minutes if minutes == math.inf else _minutes(minutes)

@@ -300,8 +300,9 @@ def ranks_of(communicator: Any) -> Ranks:
         return world()
     size = getattr(communicator, "size", None)
     if size != 1:
+        given = f"one of {size} ranks" if size is not None else repr(communicator)
         raise InputError(
-            f"communicator is {type(communicator).__name__} of {size} ranks; it must be of one, as MPI.COMM_SELF; "
+            f"communicator is {given}; it must be one of one rank, as MPI.COMM_SELF; "
             "without a communicator a simulation has all ranks that were started"
         )
     return _alone()

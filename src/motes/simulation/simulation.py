@@ -69,7 +69,10 @@ ASSIGNABLE = "what can be assigned are integrator, positions, velocities, mass a
 MOST_STEPS = 2**47
 """Noise counts 2**48 steps: a run that begins here or before has more left than anyone can take."""
 
-THE_INTEGRATORS = "it is that of the integrator; go on with another one: simulation.integrator = ..."
+THE_INTEGRATORS = (
+    "it is that of the integrator, or of the velocities: go on with another one, simulation.integrator = ..., or "
+    "assign velocities"
+)
 
 
 class Simulation(Readings):
