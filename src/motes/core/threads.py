@@ -101,6 +101,8 @@ class Team:
 
     def split(self, kernel: Callable[..., Any], count: int, *arguments: Any) -> list[Any]:
         """Call kernel(begin, end, *arguments) for parts of range(count); return the results in order."""
+        if self.threads == 1 or count < 2 * SMALLEST_PART:
+            return [kernel(0, count, *arguments)]
         parts = self.useful(count)
         edges = [count * part // parts for part in range(parts + 1)]
         return self.call(kernel, [(begin, end, *arguments) for begin, end in pairwise(edges)])

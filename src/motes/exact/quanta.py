@@ -55,7 +55,7 @@ class Range:
 
     def limit(self, quantum: float) -> float:
         """The largest number."""
-        return math.ldexp(quantum, self.bits)
+        return float(quantum * 2.0**self.bits)  # exact, since both are powers of two
 
     def fit(self, largest: float) -> float:
         """The quantum for numbers of which this is the largest."""

@@ -296,11 +296,10 @@ SPREAD = math.sqrt(CLUSTER) * (1.0 + 1e-9)
 
 
 def _total(results: Sequence[tuple[int, ...]], energy: bool) -> Sums:
-    table = [list(row) for row in zip(*results, strict=True)] or [[0]] * 8
-    square_bits, energy_bits, *limbs = table
-    force = math.sqrt(_from_bits(max(square_bits)))
+    force = math.sqrt(_from_bits(max([row[0] for row in results], default=0)))
     if not energy:
         return Sums(None, None, force / SPREAD, force)
+    _, energy_bits, *limbs = zip(*results, strict=True) if results else [[0]] * 8
     return Sums(
         whole(*map(sum, limbs[:3])),
         whole(*map(sum, limbs[3:])),

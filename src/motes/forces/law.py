@@ -59,6 +59,10 @@ class Sums(NamedTuple):
 
     def plus(self, other: Sums) -> Sums:
         """Of both together."""
+        if self is NO_SUMS or self is NOT_ASKED:
+            return other
+        if other is NO_SUMS or other is NOT_ASKED:
+            return self
         return Sums(
             None if self.energy is None or other.energy is None else self.energy + other.energy,
             None if self.virial is None or other.virial is None else self.virial + other.virial,
