@@ -2,8 +2,9 @@
 
 Algorithm: the partners of a cluster are packed into small arrays that stay in the first-level cache, the cluster's
 own particles first. One loop over them, which LLVM vectorises, meets all members in one turn: their sums stay in
-registers, the partners' in a packed buffer that is scattered at the end. Where a pair is much work (noise), the members
-take turns instead, so that there is one copy of the code and not eight.
+registers, the partners' in a packed buffer that is scattered at the end. Where a pair is much work (noise), and where
+energies are asked for, the members take turns instead, so that there is one copy of the code and not eight: that takes
+3 % longer to run with energies, and the two functions 40 % less to compile.
 
 Invariant: every force component is rounded to a whole number of quanta as the low bits of ``f * d + magic`` and
 summed as an int64, with the bits of magic counted and taken off at the end (all modulo 2**64). No sum depends on its
@@ -244,7 +245,7 @@ class _Writer:
         if self.energy:
             for name in ("energy", "virial"):
                 yield f"{name} = rest_of_{name} = 0"
-        yield from self._turns() if "noise" in self.reads else self._one_turn()
+        yield from self._turns() if "noise" in self.reads or self.energy else self._one_turn()
         yield f"for k in range({CLUSTER}):"
         yield "    j = np.uint64(own + k)"
         yield from _indent(1, self._unpack("b"))
