@@ -3,7 +3,7 @@
 Names are imported when they are first used (PEP 562), so that the command line answers at once.
 """
 
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from motes.ranks.launch import join
@@ -84,7 +84,9 @@ __all__ = sorted(_HOMES)  # noqa: PLE0605  # a list of strings, made from the on
 
 def __getattr__(name: str) -> object:
     if name == "__version__":
-        return metadata.version("motes")
+        from importlib.metadata import version  # which takes longer to import than all of this
+
+        return version("motes")
     if name not in _HOMES:
         from motes.core.words import did_you_mean
 
