@@ -128,18 +128,20 @@ def fill_slots(
 
     Part 2c of first is the first cluster of column c, part 2c + 1 that of its ghosts beyond the last axis.
     """
+    # The counting sort: how many lie in each bin, then where each bin begins, then each particle to its bin.
     start[:] = 0
     for i in range(count):
         start[cell[i] + 1] += 1
-    gap = 1
+    gap = 1  # of Shell's sort, which with this one is an insertion sort: fast where all is nearly sorted
     for c in range(columns * along):
-        if start[c + 1] > CROWDED:
+        if start[c + 1] > CROWDED:  # many in one bin are in no order at all, and insertion would take their square
             gap = 3**9
         start[c + 1] += start[c]
     for i in range(count):
         order[start[cell[i]]] = i
         start[cell[i]] += 1
-    # start[c] is now where bin c ends.
+    # start[c] is now where bin c ends. Each column has two parts, owned particles and then ghosts beyond the last axis,
+    # so that no cluster has members with other ghost bits.
     slot = 0
     begin = 0
     for part in range(2 * columns):
@@ -151,7 +153,7 @@ def fill_slots(
             axes[slot // CLUSTER] = ghost_axes[order[k]]
             particle[slot] = order[k]
             slot += 1
-        while slot % CLUSTER != 0:
+        while slot % CLUSTER != 0:  # the last cluster is filled up
             particle[slot] = -1
             slot += 1
         begin = end

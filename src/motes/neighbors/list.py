@@ -80,6 +80,7 @@ def search(
         z0, z1, z2, z3 = positions[2, m], positions[2, m + 1], positions[2, m + 2], positions[2, m + 3]
         z4, z5, z6, z7 = positions[2, m + 4], positions[2, m + 5], positions[2, m + 6], positions[2, m + 7]
         own = column_of[c]
+        # Rows of columns from its own on, since pairs with earlier ones are those ones' to list.
         last_row = bin_of(bounds[c, 3] + radius, lower[0], upper[0], width[0], inner[0], outer[0])
         low = bin_of(bounds[c, 1] - radius, lower[1], upper[1], width[1], inner[1], outer[1])
         high = bin_of(bounds[c, 4] + radius, lower[1], upper[1], width[1], inner[1], outer[1])
@@ -88,11 +89,11 @@ def search(
                 left = reach - gap_squared(column_box[column], bounds[c])
                 if not left >= 0.0:
                     continue
-                stretch = np.sqrt(left)
+                stretch = np.sqrt(left)  # along the column, by Pythagoras, is all that can still be near
                 for part in range(2 * column, 2 * column + 2):
                     last = first[part + 1]
                     if first[part] == last or axes[first[part]] & axes[c]:
-                        continue
+                        continue  # nobody there, or ghosts beyond the same side, whose pairs are another region's
                     if bounds[first[part], 2] > bounds[c, 5] + stretch:
                         continue
                     if holder[part] != own:
@@ -125,6 +126,7 @@ def search(
                         s = t if t < s else s
                         t = fma(z - z7, z - z7, fma(y - y7, y - y7, (x - x7) * (x - x7)))
                         near[k - begin_slot] = t if t < s else s
+                    # Without a branch: each is written, and the next one over it unless it was near.
                     chosen = partners[found:]
                     n = 0
                     for k in range(begin_slot, end_slot):
