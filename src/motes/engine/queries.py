@@ -79,12 +79,14 @@ def _images_within(state: State, position: Floats, radius: float) -> tuple[Integ
     looked at once."""
     indices, apart = np.arange(state.owned), np.zeros((0, state.owned))
     for axis, (length, periodic) in enumerate(zip(state.box.lengths.tolist(), state.box.periodic, strict=True)):
-        most = int(radius // length) + 3 if periodic else 0
-        bare = state.positions[axis, indices] - position[axis]
-        near = [np.flatnonzero(np.abs(bare + image * length) <= radius) for image in range(-most, most + 1)]
+        along, most = state.positions[axis, indices] - position[axis], 0
+        if periodic:
+            along -= np.rint(along / length) * length
+            most = int(radius / length + 0.5)
+        near = [np.flatnonzero(np.abs(along + image * length) <= radius) for image in range(-most, most + 1)]
         shifts = np.repeat(np.arange(-most, most + 1) * length, list(map(len, near)))
         kept = np.concatenate(near)
-        indices, apart = indices[kept], np.vstack([apart[:, kept], bare[kept] + shifts])
+        indices, apart = indices[kept], np.vstack([apart[:, kept], along[kept] + shifts])
     inside = np.flatnonzero((apart**2).sum(axis=0) <= radius**2)
     return indices[inside], np.ascontiguousarray(apart[:, inside])
 
