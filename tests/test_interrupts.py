@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,14 @@ def crystal(integrator: Any = None) -> motes.Simulation:
     pair = motes.Pair(motes.potentials.lennard_jones, cutoff=2.0, epsilon=1.0, sigma=1.0)
     particles = motes.fcc(3, 0.8, temperature=1.0, seed=1)
     return motes.Simulation(particles, integrator or motes.VelocityVerlet(0.002), [pair], threads=1)
+
+
+@pytest.fixture(autouse=True)
+def nobody_ignores_hangups() -> Iterator[None]:
+    """As under nohup, where these tests may run as well."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.parametrize("step", [0, 10, STEPS])

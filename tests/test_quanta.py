@@ -489,6 +489,19 @@ def test_nothing_is_told_of_forces_that_are_felt_or_that_cancel():
         motes.Simulation(particles, motes.VelocityVerlet(0.005), [pair], threads=1)
 
 
+@pytest.mark.filterwarnings("error")
+def test_nothing_is_told_where_sums_of_forces_cancel_or_particles_only_pass_each_other():
+    verlet = motes.VelocityVerlet(0.001)
+    crystal = motes.fcc(cells=3, density=0.8)
+    many = motes.Embedded(lambda r: (1 - r / 2) ** 3, lambda rho: -np.sqrt(rho), 2.0)
+    motes.Simulation(crystal, verlet, [many], threads=1)
+    places = np.arange(20)[:, None] * np.array([1.3, 0, 0]) + 2.0
+    chain = motes.Particles(places, motes.Box([40.0] * 3), bonds=[(i, i + 1) for i in range(19)])
+    motes.Simulation(chain, verlet, [motes.Bond(spring, k=10.0)], threads=1)
+    passing = motes.Particles([[4.0, 5, 5], [6.9, 5, 5]], BOX, [[1.0, 0, 0], [-1.0, 0, 0]])
+    motes.Simulation(passing, verlet, [motes.Pair(lambda r: np.exp(-12 * (r - 1)), 3.0)], threads=1)
+
+
 @pytest.mark.parametrize(("fast", "told"), [(1e3, False), (1e6, True)])
 def test_velocities_that_are_lost_beside_far_larger_ones_are_told_of(fast, told, recwarn):
     start = motes.Particles([[1.0, 1, 1], [9.0, 9, 9]], BOX, velocities=[[1e-5, 0, 0], [fast, 0, 0]])

@@ -107,7 +107,7 @@ def test_what_does_not_fit_is_refused_and_nothing_changes() -> None:
 def test_unknown_names_are_refused() -> None:
     simulation = changes.liquid(1, motes.VelocityVerlet(0.004))
     for name, words in (
-        ("dt", "dt cannot be assigned: it is that of the integrator; .* simulation.integrator = "),
+        ("dt", "dt cannot be assigned: it is that of the integrator, .* simulation.integrator = "),
         ("step", "step cannot be assigned: what can be assigned are integrator"),
         ("temprature", "no 'temprature' \\(did you mean 'temperature'\\?\\)"),
         ("v", "no 'v' \\(did you mean 'velocities'\\?\\)"),

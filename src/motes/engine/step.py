@@ -23,7 +23,7 @@ from motes.engine.failing import FAILED, Attempts, StoppedError
 from motes.engine.plan import Extremes, Needs, Plan
 from motes.engine.starts import Start, own_share
 from motes.errors import OutgrownError
-from motes.exact.quanta import FAINT, FORCES, SUMS, energy_quantum, followed, looked_at
+from motes.exact.quanta import FAINT, FORCES, SLOWLY, STUCK, SUMS, energy_quantum, followed, looked_at
 from motes.exact.sums import LIMB, total_of
 from motes.forces import law
 from motes.forces.law import NOT_ASKED, Stage, Sums
@@ -264,10 +264,11 @@ class Engine:
         self._round_velocities()
         if anew:
             self._restart_clock()
-        told = FAINT * state.quanta.velocity
-        slow = (speeds > 0.0) & (speeds < told)
+        slow = (speeds > 0.0) & (speeds < FAINT * state.quanta.velocity)
         felt = pushes * state.mass[:owned] >= FAINT * state.quanta.force  # where forces cancel, it is no wonder
-        stuck = felt & (pushes * self.integrator.dt < told) & self.integrator.has_velocities
+        kicks = 0.5 * pushes * self.integrator.dt
+        stuck = felt & (kicks < STUCK * state.quanta.velocity) & (speeds < kicks * SLOWLY)
+        stuck &= self.integrator.has_velocities
         counts = self.link.sum(np.array([np.count_nonzero(slow), np.count_nonzero(stuck)]))
         return Extremes(inside, outside, speed, push, *counts.tolist())
 

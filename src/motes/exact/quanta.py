@@ -91,6 +91,14 @@ FAINT = 2.0**8
 """A number below so many quanta is known to less than a few parts in a thousand, or not at all."""
 
 
+STUCK = 2.0**4
+"""A velocity that changes by fewer quanta in a step changes by some percent too much or too little."""
+
+
+SLOWLY = 2.0**20
+"""What changes a velocity by a part of it in no fewer steps hardly matters."""
+
+
 def looked_at(step: int) -> bool:
     """Whether a step is one of a look."""
     return step % LOOK_EVERY == 0

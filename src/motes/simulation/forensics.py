@@ -99,15 +99,22 @@ class Reporter:
     # What a particle feels
 
     def strongest_on(self, number: int) -> float:
-        """The largest force that any other particle, or any interaction as a whole, exerts on a particle."""
+        """The largest force that any other particle, or a field, exerts on a particle; infinite where forces of several
+        may cancel and are not known one by one, as those of bonds and of many-body energies."""
         particle = {name: values[0] for name, values in self._columns(self.engine.ask(queries.find, [number])).items()}
         around = self._around(particle)
         rows = {name: np.concatenate([[particle[name]], values]) for name, values in around.items()}
         others = np.arange(1, len(rows["id"]))
         distances = np.sqrt((self._positions(around) ** 2).sum(axis=0))
-        sizes = [np.abs(law.forces_between(rows, 0 * others, others, distances)) for law in self.interactions]
-        sizes += [np.abs(force) for force in self._forces_on(particle, around, self.engine.here.state.step).values()]
-        return float(np.concatenate(sizes).max(initial=0.0))
+        on_all = self._forces_on(particle, around, self.engine.here.state.step).values()
+        strongest = 0.0
+        for law, force in zip(self.interactions, on_all, strict=True):
+            single = np.abs(law.forces_between(rows, 0 * others, others, distances))
+            several = bool(law.partners(number)) or (distances < law.reach).any()
+            if several and not single.any():
+                return math.inf
+            strongest = max(strongest, float((single if several else np.abs(force)).max(initial=0.0)))
+        return strongest
 
     def _forces_on(self, particle: Mapping[str, Any], around: Mapping[str, Array], step: int) -> dict[str, Floats]:
         """The force of each interaction on the particle, at the place where it is."""

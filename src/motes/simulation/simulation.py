@@ -29,7 +29,7 @@ from motes.core.words import known_keywords
 from motes.decomposition.grid import check_images
 from motes.engine import queries
 from motes.engine.failing import Failure, StoppedError
-from motes.engine.plan import Plan
+from motes.engine.plan import Extremes, Plan
 from motes.engine.starts import Saved, Start, Summary, start_of
 from motes.engine.step import Engine
 from motes.errors import InputError, RunError
@@ -187,8 +187,13 @@ class Simulation(Readings):
         check_speed(extremes.speed, self._integrator, self._plan.stride)
         downhill = all(one.has_energy for one in self._interactions)
         self._refusal = overlap(extremes, self._integrator.dt, self._plan.cutoff, self._length, downhill)
-        warn_of_slow(extremes, self._engine.here.state.quanta.velocity)
-        if self._refusal is None and self._interactions:
+        if self._refusal is None:  # else forces are far larger than those of a run
+            self._warn_of_lost(extremes)
+
+    def _warn_of_lost(self, extremes: Extremes) -> None:
+        """Say what the grids cannot tell beside what is far larger."""
+        warn_of_slow(extremes, self._quanta.velocity)
+        if self._interactions:
             ids = self._engine.ask(queries.faint, ASKED).tolist()
             felt = {number: self._reporter.strongest_on(number) for number in ids}
             warn_of_faint(felt, extremes, self._quanta.force)
