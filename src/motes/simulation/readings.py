@@ -274,7 +274,10 @@ class Readings:
 
     @property
     def pressure(self) -> float:
-        """(2 kinetic energy + virial) / (d volume), so that its ideal part is N T / V, also under Brownian motion."""
+        """(2 kinetic energy + virial) / (d volume), so that its ideal part is N T / V, also under Brownian motion.
+
+        The volume is that of the box, which says little where sides are open, and so does a pressure.
+        """
         return (2 * self.kinetic_energy + self.virial) / (self._summary.box.dimensions * self._summary.box.volume)
 
     @property

@@ -12,12 +12,16 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
+from motes.core.words import shortened
 from motes.engine.starts import Summary
 from motes.errors import InputError
 from motes.forces import Interaction
 from motes.integrators import KINDS, Integrator
 from motes.integrators.flow import BoundFlow
 from motes.storage.manifest import InteractionRecord
+
+LONGEST_SHOWN = 200
+"""Letters of an interaction that a message may hold twice."""
 
 _BY_NAME = {kind.__name__: kind for kind in KINDS.values()}
 
@@ -31,7 +35,10 @@ def own_version() -> str:
 def records_of(interactions: Sequence[Interaction], summary: Summary) -> tuple[InteractionRecord, ...]:
     """What is kept of interactions, between these particles."""
     bound = [one.bind(summary.names) for one in interactions]
-    return tuple(_record(one.name, *one.record()) for one in bound)
+    return tuple(
+        _record(one.name, *one.record()).model_copy(update={"shown": shortened(repr(given), LONGEST_SHOWN)})
+        for given, one in zip(interactions, bound, strict=True)
+    )
 
 
 def record_of_integrator(integrator: Integrator, summary: Summary) -> dict[str, Any]:
@@ -80,10 +87,9 @@ def check_interactions(kept: Sequence[InteractionRecord], given: Sequence[Intera
         )
     for number, (one, other) in enumerate(zip(kept, given, strict=True), 1):
         if one.key != other.key:
-            raise InputError(
-                f"interaction {number}, {other.name}, is not that of the checkpoint, {one.name}: "
-                "its formula, a parameter or the cutoff differs"
-            )
+            alike = one.shown == other.shown
+            what = "its formula differs" if alike else f"that was {one.shown}, and this is {other.shown}"
+            raise InputError(f"interaction {number}, {other.name}, is not that of the checkpoint, {one.name}: {what}")
 
 
 _PLAIN = (bool, int, float, str, type(None))

@@ -52,12 +52,19 @@ class BoxRecord(BaseModel):
 
 
 class InteractionRecord(BaseModel):
-    """An interaction, to know it again: functions are code, so they are given anew and compared."""
+    """An interaction, to know it again: functions are code, so they are given anew and compared.
+
+    Attributes:
+        name: of its function.
+        key: a digest of its formula and all numbers.
+        shown: as its repr shows it, for messages.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     key: str
+    shown: str = ""
 
 
 class TuplesRecord(BaseModel):
