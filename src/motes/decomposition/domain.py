@@ -50,7 +50,7 @@ class Link(Protocol):
         """The sum over all ranks, modulo 2**64."""
 
     def maximum(self, values: Floats) -> Floats:
-        """The largest over all ranks, number by number."""
+        """The largest over all ranks, number by number, of what is not below 0."""
 
     def gather(self, values: Array) -> list[Array]:
         """What each rank has along the last axis, for rank 0; nothing for the others."""

@@ -126,8 +126,9 @@ class MpiLink:
         return self._reduce(np.ascontiguousarray(values), self._mpi.SUM)
 
     def maximum(self, values: Floats) -> Floats:
-        """The largest over all ranks, number by number; a NaN anywhere stays one."""
-        return _from_keys(self._reduce(_keys(values), self._mpi.MAX))
+        """The largest over all ranks, number by number, of what is not below 0; a NaN anywhere stays one."""
+        # Bits without a sign are in the order of the numbers, NaN above all.
+        return self._reduce(np.abs(values).view(np.int64), self._mpi.MAX).view(np.float64)
 
     def _reduce(self, values: Array, operation: Any) -> Array:
         begun = time.perf_counter()
@@ -149,19 +150,6 @@ class MpiLink:
             self._world.Recv(_bytes(part), rank)
             parts.append(part)
         return parts
-
-
-_MAGNITUDE = np.int64(2**63 - 1)
-
-
-def _keys(values: Floats) -> Integers:
-    """Whole numbers in the order of these, NaN above all: so the largest takes one reduction."""
-    bits = np.where(np.isnan(values), np.nan, values).view(np.int64)  # a NaN without a sign
-    return np.where(bits < 0, bits ^ _MAGNITUDE, bits)
-
-
-def _from_keys(keys: Integers) -> Floats:
-    return np.where(keys < 0, keys ^ _MAGNITUDE, keys).view(np.float64)
 
 
 class Channel:
