@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numba import njit
 
-from motes.core.state import ROUND
-from motes.exact.arithmetic import fma, from_bits, round_with, to_bits
+from motes.core.state import ROUND, Floats
+from motes.exact.arithmetic import fma, from_bits, round_with, to_bits, wide_vectors
 
 NUMBERS = st.floats(-1e60, 1e60).filter(lambda x: x == 0 or abs(x) > 1e-60)
 ANY = st.floats(allow_nan=True, allow_infinity=True)
@@ -36,6 +36,15 @@ def call_to_bits(x: float) -> int:
 @njit
 def call_from_bits(x: int) -> float:
     return from_bits(x)
+
+
+@njit
+def sum_of_bits(numbers: Floats) -> int:
+    wide_vectors()
+    bits = 0
+    for i in range(len(numbers)):
+        bits += to_bits(fma(numbers[i], numbers[i], 1.0))
+    return bits
 
 
 @njit
@@ -109,3 +118,12 @@ def test_sums_of_quanta_are_exact_in_any_order(values, exponent, random):
     assert sum_in_quanta(np.array(scaled), ROUND * quantum) == expected
     random.shuffle(scaled)
     assert sum_in_quanta(np.array(scaled), ROUND * quantum) == expected
+
+
+def test_a_function_is_marked_for_wide_vectors() -> None:
+    numbers = np.random.default_rng(5).normal(size=1001)
+    total = sum(call_to_bits(call_fma(x, x, 1.0)) for x in numbers)
+    assert (sum_of_bits(numbers) - total) % 2**64 == 0
+    marked = {name for name, text in sum_of_bits.inspect_llvm().items() if '"prefer-vector-width"="512"' in text}
+    assert marked == set(sum_of_bits.signatures)
+    assert '"prefer-vector-width"' not in next(iter(call_fma.inspect_llvm().values()))

@@ -47,6 +47,17 @@ def _number_of(typing_context: Any, value: Any) -> Any:
     return types.float64(types.int64), generate
 
 
+def _widest(typing_context: Any) -> Any:
+    """Mark the function in which this stands."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        # A set of strings that are printed as they are; its own add() knows no attributes with values.
+        set.add(builder.function.attributes, '"prefer-vector-width"="512"')
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
 _emitted: Any = intrinsic  # what it returns is typed below, as compiled loops call it
 
 fma: Callable[[float, float, float], float] = _emitted(_fused)
@@ -54,6 +65,12 @@ fma: Callable[[float, float, float], float] = _emitted(_fused)
 
 to_bits: Callable[[float], int] = _emitted(_bits_of)
 """The 64 bits of a float64 as an int64."""
+
+wide_vectors: Callable[[], None] = _emitted(_widest)
+"""Have the function in which this stands use 512-bit vectors where the processor has them.
+
+LLVM halves them for most of Intel's, since on the first that had them a few such instructions slowed all other work
+down. Loops that are dense in arithmetic are faster with them; a call between other work may not be."""
 
 from_bits: Callable[[int], float] = _emitted(_number_of)
 """The float64 whose 64 bits are those of an int64."""

@@ -45,7 +45,7 @@ IMPORTS = """from math import inf, nan, sqrt
 from motes.core.compiled import njit
 import numpy as np
 
-from motes.exact.arithmetic import fma, to_bits
+from motes.exact.arithmetic import fma, to_bits, wide_vectors
 from motes.exact.functions import {functions}
 """
 NOISE = "from motes.exact.noise import normal_of_pair\n"
@@ -196,6 +196,7 @@ class _Writer:
         needed = {*self.reads, *(["bonds"] if self.special else [])}
         optional = [words for need, words in OPTIONAL.items() if need in needed]
         yield f"def {name}({', '.join([ARGUMENTS, *optional, 'forces'])}):"
+        yield "    wide_vectors()"
         yield "    magic_bits = to_bits(magic)"
         yield from _indent(1, iter(ENERGY_UNITS))
         yield from _indent(1, self._prologue())

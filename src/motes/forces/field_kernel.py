@@ -44,6 +44,7 @@ def field_source(bound: Bound, boundary: Sequence[Boundary]) -> str:
         "",
         '@njit(cache=True, nogil=True, error_model="numpy")',
         f"def apply({ARGUMENTS}):",
+        "    wide_vectors()",
         *indent(1, _before(bound, numbers, axes)),
         "    for i in range(end - begin):",
         *indent(2, _one(bound, axes, boundary, call)),

@@ -188,6 +188,7 @@ def _source(formulas: Sequence[Expression], symbols: Sequence[str], single: Sequ
         "",
         '@njit(cache=True, nogil=True, error_model="numpy")',
         f"def fill(begin, end, {', '.join([*(f'{name}s' if name in many else name for name in symbols), *results])}):",
+        "    wide_vectors()",
         *(f"    {name}s = {name}s[begin:end]" for name in many),
         *(f"    {name} = {name}[begin:end]" for name in results),
         f"    for i in range(len({results[0]})):",

@@ -19,7 +19,7 @@ HEADER = """from math import inf, nan, sqrt
 import numpy as np
 from motes.core.compiled import njit
 
-from motes.exact.arithmetic import fma, from_bits, to_bits
+from motes.exact.arithmetic import fma, from_bits, to_bits, wide_vectors
 """
 
 

@@ -63,6 +63,7 @@ class _Writer:
         """The loop over steps; it returns the place of a particle that is lost, or -1."""
         yield '@njit(cache=True, nogil=True, error_model="numpy")'
         yield f"def carry({ARGUMENTS}, steps, lengths, lower, upper, magic, images):"
+        yield "    wide_vectors()"
         yield from indent(1, self._uniform())
         yield "    half = 0.5 * dt"
         for a, axis in enumerate(self.axes):

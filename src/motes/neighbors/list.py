@@ -21,7 +21,7 @@ from motes.core.box import REACH
 from motes.core.compiled import njit
 from motes.core.state import CLUSTER, Array, Chunk, Floats, Integers, PairList, State
 from motes.core.threads import Team
-from motes.exact.arithmetic import fma, from_bits, to_bits
+from motes.exact.arithmetic import fma, from_bits, to_bits, wide_vectors
 from motes.neighbors.cells import Grid, bin_of, bound_clusters, bound_columns, fill_slots, find_cells, make_grid
 from motes.neighbors.tuples import SpecialPairs
 
@@ -60,6 +60,7 @@ def search(
 ) -> tuple[int, int]:  # fmt: skip
     """Write the lists of a run of clusters; return their length, or -1 where partners is too short, and the end
     of the slots they reach."""
+    wide_vectors()
     near = np.empty(CLUSTER * longest)
     # Clusters of a column rise, so what lies below one's reach lies below the next one's: at[part] remembers where
     # the reach begins, for the column that holder[part] names.
