@@ -84,3 +84,15 @@ def test_particles_given_outside_the_box_stay_there_unwrapped():
 def test_images_that_are_refused(images, message):
     with pytest.raises(motes.InputError, match=message):
         motes.Particles([[1, 1], [2, 2]], motes.Box([4, 4], ["periodic", "open"]), images=images)
+
+
+@pytest.mark.parametrize("integrator", [motes.VelocityVerlet(0.5), motes.Flow(lambda x: (0.5 + 0 * x, 0.0), 0.5)])
+def test_more_than_can_be_counted_end_a_run(integrator):
+    box = motes.Box([1.0, 1.0])
+    images = [[0, 0], [2**30 - 2, 0], [-(2**30), 0]]
+    start, velocities = [[0.5, 0.5]] * 3, [[0.5, 0.0]] * 3
+    simulation = motes.Simulation(motes.Particles(start, box, velocities=velocities, images=images), integrator)
+    simulation.run(6)
+    assert simulation.images[:, 0].tolist() == [2, 2**30, 2 - 2**30]
+    with pytest.raises(motes.RunError, match="particle 1 has gone around the box 1073741824 times"):
+        simulation.run(60)

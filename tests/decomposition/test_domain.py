@@ -53,7 +53,7 @@ def state_of(box: motes.Box, ids: Any, positions: Any) -> State:
         types=ids % 3,
         mass=ids + 0.5,
         positions=np.ascontiguousarray(positions.T),
-        images=np.zeros((dimensions, count), np.int64),
+        images=np.zeros((dimensions, count), np.int32),
         velocities=np.tile(-ids.astype(float), (dimensions, 1)),
         forces=np.zeros((dimensions, count), np.int64),
         ghost_axes=np.zeros(count, np.int8),

@@ -18,6 +18,7 @@ from motes.errors import ParticleError
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
+Counts = npt.NDArray[np.int32]
 Array = npt.NDArray[Any]
 
 ROUND = 1.5 * 2.0**52
@@ -25,6 +26,12 @@ ROUND = 1.5 * 2.0**52
 
 FINEST = 2.0**-590
 """The quantum of numbers of which none but 0 has been seen: up to 2**50 of it their squares may vanish in float64."""
+
+
+MOST_IMAGES = 2**30
+"""A particle may leave so many edges behind; half of what an image can count, so that none is ever wrapped."""
+
+FAR_AROUND = f"has gone around the box {MOST_IMAGES} times, which is the most that can be counted"
 
 
 COLUMNS = (
@@ -85,7 +92,7 @@ class State:
     types: Integers
     mass: Floats
     positions: Floats
-    images: Integers
+    images: Counts
     velocities: Floats
     forces: Integers
     ghost_axes: npt.NDArray[np.int8]
@@ -131,7 +138,9 @@ class State:
             types=types,
             mass=mass,
             positions=np.ascontiguousarray(positions.T),
-            images=np.zeros((box.dimensions, len(ids)), np.int64) if images is None else images.T.copy(),
+            images=np.zeros((box.dimensions, len(ids)), np.int32)
+            if images is None
+            else np.ascontiguousarray(images.T.astype(np.int32)),
             velocities=np.ascontiguousarray(velocities.T),
             forces=np.zeros((box.dimensions, len(ids)), np.int64),
             ghost_axes=np.zeros(len(ids), np.int8),
@@ -248,6 +257,19 @@ class State:
         """The columns of the owned particles, in this order."""
         return [values[: self.owned] for values in self._owned_columns()]
 
+    def copies(self) -> list[Array]:
+        """Copies of these columns, to come back to."""
+        return [values.copy() for values in self.columns()]
+
+    def restore(self, copies: Sequence[Array]) -> None:
+        """Own the particles of these copies, and no others."""
+        self.owned = self.ghosts = 0
+        self.reserve(len(copies[0]))
+        self.owned = len(copies[0])
+        for values, kept in zip(self._owned_columns(), copies, strict=True):
+            values[: self.owned] = kept
+        self.ghost_axes[: self.owned] = 0
+
     def _owned_columns(self) -> list[Array]:
         return [
             self.ids,
@@ -283,16 +305,26 @@ def column_names(dimensions: int, attributes: Iterable[str], force_velocities: b
     ]
 
 
+def words(values: Array) -> Integers:
+    """Numbers of any kind as 8-byte words: floats as the bits they are."""
+    if values.itemsize == np.dtype(np.int64).itemsize:
+        return np.ascontiguousarray(values).view(np.int64)
+    return values.astype(np.int64)
+
+
 def _packed(columns: Sequence[Array], indices: Integers) -> Integers:
     packed = np.empty((len(columns), len(indices)), np.int64)
     for row, values in zip(packed, columns, strict=True):
-        np.take(values.view(np.int64), indices, out=row)
+        if values.itemsize == row.itemsize:
+            np.take(values.view(np.int64), indices, out=row)
+        else:
+            row[:] = values[indices]
     return packed
 
 
 def _unpack(columns: Sequence[Array], begin: int, packed: Integers) -> None:
     for row, values in zip(packed, columns, strict=True):
-        values[begin : begin + len(row)] = row.view(values.dtype)
+        values[begin : begin + len(row)] = row.view(values.dtype) if values.itemsize == row.itemsize else row
 
 
 @dataclass
@@ -309,11 +341,11 @@ class Chunk:
     reach: int = 0
     begin: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
     count: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
-    partners: npt.NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
-    classes: npt.NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
+    partners: Counts = field(default_factory=lambda: np.zeros(0, np.int32))
+    classes: Counts = field(default_factory=lambda: np.zeros(0, np.int32))
 
     @property
-    def arrays(self) -> tuple[Integers, Integers, npt.NDArray[np.int32]]:
+    def arrays(self) -> tuple[Integers, Integers, Counts]:
         """begin, count, partners."""
         return self.begin, self.count, self.partners
 
@@ -336,11 +368,11 @@ class PairList:
 
     clusters: int = 0
     slots: int = 0
-    particle: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
+    particle: Counts = field(default_factory=lambda: np.zeros(0, np.int32))
     positions: Floats = field(default_factory=lambda: np.zeros((3, 0)))
     axes: npt.NDArray[np.int8] = field(default_factory=lambda: np.zeros(0, np.int8))
     chunks: list[Chunk] = field(default_factory=list)
-    classes: npt.NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
+    classes: Counts = field(default_factory=lambda: np.zeros(0, np.int32))
     builds: int = 0
 
     @property

@@ -21,7 +21,7 @@ from typing import Protocol
 import numpy as np
 
 from motes.core.box import REACH
-from motes.core.state import Array, Floats, Integers, State
+from motes.core.state import FAR_AROUND, MOST_IMAGES, Array, Floats, Integers, State
 from motes.core.threads import Team
 from motes.decomposition.grid import Regions
 from motes.decomposition.halo import copy_shell, count_beyond, find_below, fold_shell, pack, unpack_add, wrap
@@ -103,6 +103,13 @@ class Domain:
                 x = state.positions[axis, : state.owned]
                 beyond = np.flatnonzero(~((x >= limits[0]) & (x <= limits[1])))
                 raise ParticleError(TOO_FAR, int(beyond[np.argmin(state.ids[beyond])]))
+
+    def check_images(self, state: State) -> None:
+        """Raise a ParticleError for a particle that has gone around the box more often than can be counted."""
+        images = state.images[:, : state.owned]
+        if max(int(images.max(initial=0)), -int(images.min(initial=0))) > MOST_IMAGES:
+            beyond = np.flatnonzero(np.abs(images).max(axis=0) > MOST_IMAGES)
+            raise ParticleError(FAR_AROUND, int(beyond[np.argmin(state.ids[beyond])]))
 
     def migrate(self, state: State) -> None:
         """Every particle to its owner, and back into the box."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -26,7 +27,7 @@ MOST_HOPS = 8
 """A halo may reach through so many regions; beyond, the messages would outweigh the work by far."""
 
 
-MOST_IMAGES = 2.0**31
+MOST_LISTED = 2.0**31
 """Particles and images that lists can count."""
 
 
@@ -61,7 +62,7 @@ def check_images(box: Box, reach: float, count: int) -> None:
     """A box far thinner than the cutoff has more images than anyone can want."""
     edges = box.lengths[box.periodic].tolist()
     images = math.prod(reach / edge + 1.0 for edge in edges)
-    if count * images > MOST_IMAGES:
+    if count * images > MOST_LISTED:
         raise InputError(
             f"cutoff and skin reach {reach:g}, through {images:.3g} images of a box of {box.lengths.tolist()}: "
             f"with {count} particles that is too much; give a larger box or a shorter cutoff"
@@ -90,7 +91,7 @@ class Regions:
                 )
         return regions
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int, ...]:
         """Regions along each axis."""
         return tuple(len(planes) - 1 for planes in self.borders)
@@ -102,11 +103,14 @@ class Regions:
 
     def coordinates(self, rank: int) -> tuple[int, ...]:
         """Where the region of a rank stands in the grid of regions."""
-        return tuple(int(i) for i in np.unravel_index(rank, self.shape))
+        return tuple(rank // math.prod(self.shape[axis + 1 :]) % parts for axis, parts in enumerate(self.shape))
 
     def rank(self, coordinates: Sequence[int]) -> int:
         """The rank of a region; coordinates wrap around."""
-        return int(np.ravel_multi_index([i % n for i, n in zip(coordinates, self.shape, strict=True)], self.shape))
+        rank = 0
+        for i, parts in zip(coordinates, self.shape, strict=True):
+            rank = rank * parts + i % parts
+        return rank
 
     def corners(self, rank: int) -> tuple[Floats, Floats]:
         """Lower and upper corner of a region."""

@@ -85,6 +85,7 @@ class MpiLink:
 
         self._world = world
         self._mpi = MPI
+        self._none: int = MPI.PROC_NULL
         self.rank: int = world.rank
         self.size: int = world.size
         self.waited = 0.0
@@ -98,23 +99,17 @@ class MpiLink:
         if shape is None:
             shape = (*given.shape[:-1], self._exchange_count(given.shape[-1], to, origin))
         arriving = np.empty(shape if origin is not None else (*shape[:-1], 0), given.dtype)
-        requests = []
-        if origin is not None and arriving.size:
-            requests.append(self._world.Irecv(_bytes(arriving), origin))
-        if to is not None and given.size:
-            requests.append(self._world.Isend(_bytes(given), to))
-            self.messages += 1
-            self.bytes += given.nbytes
-        self._mpi.Request.Waitall(requests)
+        sends = to is not None and given.size > 0
+        self._world.Sendrecv(given, to if sends else self._none, 0, arriving, origin if arriving.size else self._none)
+        self.messages += sends
+        self.bytes += given.nbytes if sends else 0
         self.waited += time.perf_counter() - begun
         return arriving
 
     def _exchange_count(self, count: int, to: int | None, origin: int | None) -> int:
         given, arriving = np.array([count]), np.zeros(1, np.int64)
-        none = self._mpi.PROC_NULL
-        self._world.Sendrecv(
-            given, none if to is None else to, recvbuf=arriving, source=none if origin is None else origin
-        )
+        none = self._none
+        self._world.Sendrecv(given, none if to is None else to, 0, arriving, none if origin is None else origin)
         return int(arriving[0])
 
     def most(self, number: int) -> int:
@@ -142,12 +137,12 @@ class MpiLink:
         values = np.ascontiguousarray(values)
         counts = self._world.gather(values.shape[-1], 0)
         if self.rank != 0:
-            self._world.Send(_bytes(values), 0)
+            self._world.Send(values, 0)
             return []
         parts = [values]
         for rank in range(1, self.size):
             part = np.empty((*values.shape[:-1], counts[rank]), values.dtype)
-            self._world.Recv(_bytes(part), rank)
+            self._world.Recv(part, rank)
             parts.append(part)
         return parts
 
@@ -197,8 +192,3 @@ class Channel:
         flush()
         self._world.Abort(status)
         os._exit(status)
-
-
-def _bytes(array: Array) -> Any:
-    """A buffer of bytes, so that numbers of any kind travel alike."""
-    return array.reshape(-1).view(np.uint8)

@@ -81,7 +81,7 @@ class Engine:
         self.attempts = Attempts(self.state, link)
         self._needs = Needs()
         self._before = self.state.quanta, self._energy_quantum
-        self._kept: tuple[int, Quanta, dict[str, float], Needs, Integers] | None = None
+        self._kept: tuple[int, Quanta, dict[str, float], Needs, list[Array]] | None = None
 
     def run(self, steps: int, energy: bool) -> None:
         """Take steps; after the last one, energy and virial are known if asked for."""
@@ -124,6 +124,7 @@ class Engine:
         self.layouts += 1
         self.neighbors.restore_order(state)
         self.balancer.look(state, self.work)
+        self.attempts.run(domain.check_images, state)
         domain.migrate(state)
         lap("migrate")
         domain.build_halo(state)
@@ -387,8 +388,8 @@ class Engine:
     def keep(self) -> None:
         """Keep a copy of this moment in memory, to come back to."""
         self._kept = None  # so that there are never two
-        rows = self.state.take(np.arange(self.state.owned))
-        self._kept = self.state.step, self.state.quanta, dict(self.state.memory), self._needs, rows
+        columns = self.state.copies()
+        self._kept = self.state.step, self.state.quanta, dict(self.state.memory), self._needs, columns
 
     def give_up(self) -> int:
         """To the moment that was kept, to stay there; return its step.
@@ -405,11 +406,9 @@ class Engine:
         assert self._kept is not None  # rank 0 had it kept before the first step  # noqa: S101
         self.attempts.forget()
         self.state.meeting = None
-        step, self.state.quanta, memory, self._needs, rows = self._kept
+        step, self.state.quanta, memory, self._needs, columns = self._kept
         self.state.memory = dict(memory)
-        self.state.keep(np.zeros(0, np.int64))
-        self.state.ghosts = 0
-        self.state.add(rows)
+        self.state.restore(columns)
         self.state.step = step
         self.rebuild()
         self.compute_forces(energy=False)

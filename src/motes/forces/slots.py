@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from motes.core.compiled import njit
-from motes.core.state import CLUSTER, Chunk, Integers, PairList, State
+from motes.core.state import CLUSTER, Chunk, Counts, Integers, PairList, State
 from motes.core.threads import Team
 from motes.errors import ParticleError
 from motes.forces.law import HOME, Stage, Sums
@@ -33,12 +33,14 @@ WORK_PER_PARTNER = 2
 
 
 @njit(cache=True, nogil=True)
-def clear(begin: int, end: int, buffer: Integers) -> None:
-    """Set a stretch of slots to zero."""
+def clear(begin: int, end: int, filler: int, buffer: Integers) -> None:
+    """Set a stretch of slots to zero, and the cluster of empty ones that fills lists up."""
     for a in range(buffer.shape[0]):
-        stretch = buffer[a, begin:end]
+        stretch, empty = buffer[a, begin:end], buffer[a, filler : filler + CLUSTER]
         for k in range(len(stretch)):
             stretch[k] = 0
+        for k in range(CLUSTER):
+            empty[k] = 0
 
 
 @njit(cache=True, nogil=True)
@@ -51,7 +53,7 @@ def add_overlap(begin: int, end: int, source: Integers, target: Integers) -> Non
 
 
 @njit(cache=True, nogil=True)
-def find_homes(begin: int, end: int, particle: Integers, starts: Integers, stride: int, homes: Integers) -> None:
+def find_homes(begin: int, end: int, particle: Counts, starts: Integers, stride: int, homes: Integers) -> None:
     """For each particle, the index of its slot in the buffers, read as one flat array: that of the slot's owner."""
     for slot in range(begin, end):
         if particle[slot] >= 0:
@@ -72,7 +74,7 @@ def gather_home(begin: int, end: int, buffers: Integers, homes: Integers, offset
 
 
 @njit(cache=True, nogil=True)
-def gather_slots(begin: int, end: int, particle: Integers, source: Any, slots: Any) -> None:
+def gather_slots(begin: int, end: int, particle: Counts, source: Any, slots: Any) -> None:
     """Copy what particles have into their slots; an empty slot takes that of particle 0."""
     for slot in range(begin, end):
         slots[slot] = source[max(particle[slot], 0)]
@@ -118,8 +120,7 @@ class SlotForces(Stage):
     def _run(self, chunks: Sequence[Chunk], thread: int, pairs: PairList, work: Callable[..., Any]) -> list[Any]:
         buffer = self._buffers[thread]
         if not self._filled[thread]:  # by the first kernel of this step
-            clear(self._starts[thread], self._reach[thread], buffer)
-            clear(pairs.slots, pairs.slots + CLUSTER, buffer)
+            clear(self._starts[thread], self._reach[thread], pairs.slots, buffer)
             self._filled[thread] = True
         return [work(chunk, buffer) for chunk in chunks]
 

@@ -19,9 +19,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar
 
+import numpy as np
+
 from motes.core.box import REACH, Boundary
 from motes.core.frozen import FrozenMapping, shown
-from motes.core.state import ROUND, State
+from motes.core.state import FAR_AROUND, MOST_IMAGES, ROUND, State
 from motes.core.threads import SMALLEST_PART, Team
 from motes.core.words import known_keywords
 from motes.errors import InputError, OutgrownError, ParticleError
@@ -172,6 +174,8 @@ class BoundFlow(Integrator):
         """Follow the particle that was lost, which has not been moved, to the step at which that happens."""
         while self._module().carry(index, index + 1, *self._how(state, 1)) < 0:
             state.step += 1
+        if np.abs(state.images[:, index]).max() == MOST_IMAGES:
+            raise ParticleError(FAR_AROUND, index, step=state.step + 1)
         if (state.spacing < state.box.far_spacing).any():  # perhaps only the grid has an end there
             raise OutgrownError("position", step=state.step + 1)
         raise ParticleError(

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from motes.core.box import Boundary, sides_of
+from motes.core.state import MOST_IMAGES
 from motes.formulas.bind import PREFIX, Bound
 from motes.formulas.derive import Code, derive_values
 from motes.formulas.lines import header, indent
@@ -90,7 +91,7 @@ class _Writer:
         for a, axis in enumerate(self.axes):
             yield f"            positions[{a}, block + k] = {self._at(axis)}"
             if axis in self._periodic:
-                yield f"            images[{a}, block + k] += np.int64({self._at(f'image_{axis}')})"
+                yield f"            images[{a}, block + k] += np.int32({self._at(f'image_{axis}')})"
         yield "    return -1"
 
     def bad(self) -> Iterator[str]:
@@ -207,3 +208,6 @@ class _Writer:
             # A position that is no number has moved by none, so it is asked for as well.
             yield f"if not (({self._at(f'far_{axis}')} <= edge_{axis}) & (abs({self._at(axis)}) < inf)):"
             yield "    return block + k"
+            if axis in self._periodic:
+                yield f"if abs(images[{'xyz'.index(axis)}, block + k] + {self._at(f'image_{axis}')}) > {MOST_IMAGES}:"
+                yield "    return block + k"

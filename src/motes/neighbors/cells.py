@@ -17,10 +17,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from motes.core.compiled import njit
-from motes.core.state import CLUSTER, Array, Floats, Integers
+from motes.core.state import CLUSTER, Array, Counts, Floats, Integers
 
 BINS_PER_CLUSTER = 8
 CROWDED = 64
+SAMPLE = 4096
+"""Particles that tell how dense the matter is."""
 
 
 @dataclass
@@ -47,23 +49,21 @@ def bin_of(value: float, lower: float, upper: float, width: float, inner: int, o
     return inner + min(int((value - upper) / width), outer - 1)
 
 
-def local_density(points: Floats, lower: Floats, upper: Floats) -> float:
+def local_density(points: Floats, lower: Floats, upper: Floats, step: int = 1) -> float:
     """Particles per volume where there are any, from which of some coarse cells are occupied.
 
-    points is (axes, n). A droplet in a large box has the density of the droplet.
+    points is (axes, n), one of every so many particles. A droplet in a large box has the density of the droplet.
     """
-    axes, count = points.shape
-    sample = points[:, :: max(1, count // 4096)]
-    sampled = sample.shape[1]
+    axes, sampled = points.shape
     extent = np.maximum(upper - lower, np.finfo(float).tiny)
     edge = (extent.prod() * 8 / sampled) ** (1 / axes)
     cells = np.maximum(extent // edge, 1)
     if cells.prod() >= 2.0**62:
         cells = np.minimum(cells, 2.0**20)
-    place = np.minimum((sample - lower[:, None]) / extent[:, None] * cells[:, None], cells[:, None] - 1)
+    place = np.minimum((points - lower[:, None]) / extent[:, None] * cells[:, None], cells[:, None] - 1)
     strides = np.concatenate(([1.0], np.cumprod(cells)[:-1]))
     occupied = len(np.unique(strides @ np.floor(place)))
-    return float(count / (extent.prod() * occupied / cells.prod()))
+    return float(step * sampled / (extent.prod() * occupied / cells.prod()))
 
 
 def make_grid(points: Floats, lower: Floats, upper: Floats, halo: Floats, owned: int) -> Grid:
@@ -71,8 +71,8 @@ def make_grid(points: Floats, lower: Floats, upper: Floats, halo: Floats, owned:
     present = upper > lower
     width = 1.0
     if owned and present.any():
-        axes = np.flatnonzero(present)
-        density = local_density(points[axes, :owned], lower[axes], upper[axes])
+        axes, step = np.flatnonzero(present), max(1, owned // SAMPLE)
+        density = local_density(points[axes, :owned:step], lower[axes], upper[axes], step)
         width = float((CLUSTER / density) ** (1 / len(axes)))
     extent = upper - lower
     # Columns and bins in number must not outgrow the particles, however empty the box is.
@@ -93,7 +93,7 @@ def make_grid(points: Floats, lower: Floats, upper: Floats, halo: Floats, owned:
 @njit(cache=True, nogil=True)
 def find_cells(
     begin: int, end: int, points: Floats, lower: Floats, upper: Floats, width: Floats,
-    inner: Integers, outer: Integers, cell: Integers,
+    inner: Integers, outer: Integers, cell: Array,
 ) -> None:  # fmt: skip
     """Write for each particle its bin along the column, counted through all columns."""
     across = inner[1] + outer[1]
@@ -106,7 +106,7 @@ def find_cells(
 
 
 @njit(cache=True, nogil=True)
-def sort_along(order: Integers, begin: int, end: int, height: Floats, gap: int) -> None:
+def sort_along(order: Counts, begin: int, end: int, height: Floats, gap: int) -> None:
     """Sort order[begin:end] by height: Shell's sort, whose last pass is the insertion sort."""
     while gap > 0:
         for k in range(begin + gap, end):
@@ -121,8 +121,8 @@ def sort_along(order: Integers, begin: int, end: int, height: Floats, gap: int) 
 
 @njit(cache=True, nogil=True)
 def fill_slots(
-    count: int, cell: Integers, height: Floats, ghost_axes: Array, columns: int, inner: int, along: int,
-    start: Integers, order: Integers, particle: Integers, axes: Array, first: Integers,
+    count: int, cell: Array, height: Floats, ghost_axes: Array, columns: int, inner: int, along: int,
+    start: Counts, order: Counts, particle: Counts, axes: Array, first: Integers,
 ) -> int:  # fmt: skip
     """Sort particles into slots; return how many slots there are.
 
@@ -162,7 +162,7 @@ def fill_slots(
 
 
 @njit(cache=True, nogil=True)
-def bound_clusters(begin: int, end: int, positions: Floats, particle: Integers, bounds: Floats) -> None:
+def bound_clusters(begin: int, end: int, positions: Floats, particle: Counts, bounds: Floats) -> None:
     """Write lower and upper corner of each cluster: bounds[c] = (x, y, z, x, y, z). Empty slots come last."""
     for c in range(begin, end):
         for a in range(3):

@@ -19,7 +19,7 @@ import numpy as np
 
 from motes.core.box import REACH
 from motes.core.compiled import njit
-from motes.core.state import CLUSTER, Array, Chunk, Floats, Integers, PairList, State
+from motes.core.state import CLUSTER, Array, Chunk, Counts, Floats, Integers, PairList, State
 from motes.core.threads import Team
 from motes.exact.arithmetic import fma, from_bits, to_bits, wide_vectors
 from motes.neighbors.cells import Grid, bin_of, bound_clusters, bound_columns, fill_slots, find_cells, make_grid
@@ -144,7 +144,7 @@ def search(
 
 
 @njit(cache=True, nogil=True)
-def copy_to_slots(begin: int, end: int, points: Floats, rows: Integers, particle: Integers, far: float, step: float,
+def copy_to_slots(begin: int, end: int, points: Floats, rows: Integers, particle: Counts, far: float, step: float,
                 positions: Floats) -> None:  # fmt: skip
     """Copy positions to slots, row by row; empty slots go far away, each to a place of its own."""
     for a in range(3):
@@ -201,7 +201,7 @@ class NeighborList:
         if self.pairs.builds % REORDER_EVERY != 1:
             return
         places = self.pairs.particle[: self.pairs.slots]
-        order = places[(places >= 0) & (places < state.owned)]
+        order = places[(places >= 0) & (places < state.owned)].astype(np.int64)
         if len(order) == state.owned:
             state.keep(order)
 
@@ -253,17 +253,19 @@ class NeighborList:
     def _fill(self, state: State, points: Floats, grid: Grid) -> None:
         total, pairs = state.total, self.pairs
         along = int(grid.inner[2] + grid.outer[2])
-        cell = np.empty(total, np.int64)
+        # Half the memory, at the moment of a build at which most of it is in use. Who lists pairs has no more particles
+        # than 32 bits can count, but bins may be more.
+        cell = np.empty(total, np.int32 if grid.columns * along < 2**31 else np.int64)
         self.team.split(find_cells, total, points, grid.lower, grid.upper, grid.width, grid.inner, grid.outer, cell)
         room = total + 2 * CLUSTER * grid.columns + CLUSTER
         if len(pairs.particle) < room:
-            pairs.particle = np.empty(room, np.int64)
+            pairs.particle = np.empty(room, np.int32)
             pairs.positions = np.empty((3, room))
             pairs.axes = np.zeros(room // CLUSTER + 1, np.int8)
         self._first = np.empty(2 * grid.columns + 1, np.int64)
         pairs.slots = fill_slots(
             total, cell, points[2], state.ghost_axes, grid.columns, grid.inner[2], along,
-            np.empty(grid.columns * along + 1, np.int64), np.empty(total, np.int64),
+            np.empty(grid.columns * along + 1, np.int32), np.empty(total, np.int32),
             pairs.particle, pairs.axes, self._first,
         )  # fmt: skip
         pairs.clusters = pairs.slots // CLUSTER

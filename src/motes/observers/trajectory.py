@@ -25,7 +25,7 @@ from motes.core.durable import sync_folder
 from motes.core.state import Array
 from motes.core.tuples import Tuples
 from motes.core.words import known_keywords
-from motes.errors import InputError, RunError
+from motes.errors import InputError
 from motes.observers.extent import Extent
 from motes.observers.memory import path_from, path_in
 from motes.observers.output import (
@@ -206,7 +206,7 @@ def chunks(frame: Frame, floats: type[np.floating[Any]]) -> dict[str, Array]:
         "particles/typeid": frame.types.astype(np.uint32),
         "particles/mass": frame.mass.astype(floats),
         "particles/position": _three(frame.positions - (box.origin + box.lengths / 2)).astype(floats),
-        "particles/image": _three(_small(frame)),
+        "particles/image": _three(frame.images.astype(np.int32)),
     }
     if frame.has_velocities:
         parts[VELOCITY] = _three(frame.velocities).astype(floats)
@@ -247,14 +247,6 @@ def _tuples(kind: str, tuples: Tuples, ids: Array) -> dict[str, Any]:
 def _sides(box: Box) -> Array:
     """For each axis what its lower and its upper side are, (d, 2): places in BOUNDARIES."""
     return np.array([[BOUNDARIES.index(word) for word in pair] for pair in box.sides], np.uint8)
-
-
-def _small(frame: Frame) -> Array:
-    """Images in the 32 bits that GSD has for them."""
-    images = frame.images
-    if np.abs(images).max() > np.iinfo(np.int32).max:
-        raise RunError(f"at step {frame.step} a particle has gone through more edges than a gsd file can count")
-    return images.astype(np.int32)
 
 
 def _three(values: Any) -> Any:

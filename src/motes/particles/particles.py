@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from motes.core.box import AXES, Box
 from motes.core.checks import LARGEST, SMALLEST, number, numbers
 from motes.core.frozen import FrozenMapping, check_assignable
+from motes.core.state import MOST_IMAGES
 from motes.core.tuples import WIDTHS, Label, Topology, Tuples, require_tuples
 from motes.core.words import known_keywords, warn_of_absent
 from motes.errors import InputError
@@ -38,7 +39,6 @@ _ELSEWHERE = {
     "diameters": "one attribute of each particle is called diameter",
 }
 DEFAULT_TYPE = "A"
-MOST_IMAGES = 2**30
 """Edges of the box that a particle may have left behind at the start: files hold such numbers in 32 bits."""
 
 

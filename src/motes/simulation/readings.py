@@ -179,7 +179,7 @@ class Readings:
         """Edges of the box left behind, (N, d): unwrapped, particles are at positions + images * box.lengths."""
         box, periodic = self._summary.box, self._summary.box.periodic
         relative, lengths = self._sorted("positions")[:, periodic], box.lengths[periodic]
-        images: Integers = self._sorted("images").copy()  # counted when positions were wrapped last
+        images: Integers = self._sorted("images").astype(np.int64)  # counted when positions were wrapped last
         images[:, periodic] += np.floor_divide(relative, lengths).astype(np.int64)
         return read_only(images)
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from motes.core.durable import sync
-from motes.core.state import Array, Integers
+from motes.core.state import Array, Integers, words
 from motes.core.tuples import Tuples
 from motes.errors import InputError
 
@@ -60,12 +60,12 @@ def read_tuples(folder: Path, file: ColumnFile, names: tuple[int | str, ...]) ->
 
 
 def write_columns(path: Path, columns: Sequence[Array]) -> ColumnFile:
-    """Write a new file with these columns (N,) of 8-byte numbers, and wait until the disk has it.
+    """Write a new file with these columns (N,) as 8-byte numbers, and wait until the disk has it.
 
     Raises:
         OSError: as the disk has it; the file may be there in part.
     """
-    rows = [np.ascontiguousarray(values).view(np.int64).astype(LITTLE, copy=False) for values in columns]
+    rows = [words(values).astype(LITTLE, copy=False) for values in columns]
     header = _header(len(rows), len(rows[0]))
     parts: list[Any] = [header, *rows]
     with path.open("xb") as file, ThreadPoolExecutor(1) as beside:
