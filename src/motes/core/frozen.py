@@ -100,7 +100,7 @@ def refusal(owner: object, name: str, instead: str) -> InputError:
     kind, parameters = type(owner).__name__, vars(owner).get("parameters", ())
     if name in dir(owner) or name in parameters:
         return InputError(f"{kind}: {name} cannot be assigned: {instead}")
-    properties = [one for one in dir(owner) if isinstance(inspect.getattr_static(owner, one), property)]
+    properties = [one for one in dir(owner) if not callable(inspect.getattr_static(owner, one))]
     names = [one for one in [*vars(owner), *properties, *parameters] if not one.startswith("_")]
     return InputError(f"{kind} has no {name!r} ({did_you_mean(name, names)}): {instead}")
 

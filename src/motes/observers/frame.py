@@ -5,19 +5,37 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any, Generic, Self, TypeVar, overload
 
 import numpy as np
-from numpy.typing import NDArray
 
+from motes.core.box import Box
 from motes.core.frozen import check_assignable
+from motes.core.state import Floats, Integers
+from motes.core.tuples import Topology
 from motes.errors import RunError
 
-if TYPE_CHECKING:
-    from motes.core.box import Box
+T = TypeVar("T")
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
+
+class Reading(Generic[T]):
+    """A property of a frame: what its simulation says by the same name, gathered when first asked for."""
+
+    def __init__(self, text: str) -> None:
+        self.__doc__ = text
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, frame: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, frame: Frame, owner: type) -> T: ...
+    def __get__(self, frame: Frame | None, owner: type) -> Self | T:
+        if frame is None:
+            return self
+        value: T = frame.read(self._name)
+        return value
 
 
 class Frame:
@@ -44,7 +62,8 @@ class Frame:
     def __repr__(self) -> str:
         return f"Frame(step={self._step})"
 
-    def _read(self, name: str) -> Any:
+    def read(self, name: str) -> Any:
+        """A reading by its name."""
         if self._changes != self._simulation.changes and self._step == self._simulation.step:
             self._known.clear()  # another observer of this step has assigned something
             self._changes = self._simulation.changes
@@ -59,135 +78,37 @@ class Frame:
         return self._known[name]
 
     @property
-    def topology(self) -> Any:
-        """Bonds and angles, their types and the labels of these, by their kind."""
-        return self._simulation.topology
-
-    @property
-    def bonds(self) -> Integers:
-        """Pairs of ids, (B, 2)."""
-        members: Integers = self._simulation.bonds
-        return members
-
-    @property
-    def angles(self) -> Integers:
-        """Ids, (A, 3), the corner in the middle."""
-        members: Integers = self._simulation.angles
-        return members
-
-    @property
     def step(self) -> int:
         """Steps done since the simulation began."""
         return self._step
 
-    @property
-    def time(self) -> float:
-        """Time passed, counted step by step."""
-        return float(self._read("time"))
-
-    @property
-    def has_velocities(self) -> bool:
-        """Whether velocities carry the particles; under Brownian motion and flows they mean nothing."""
-        return bool(self._read("has_velocities"))
-
-    @property
-    def box(self) -> Box:
-        """The box: lengths, boundary, origin."""
-        box: Box = self._read("box")
-        return box
-
-    @property
-    def ids(self) -> Integers:
-        """(N,) the particles' ids, ascending."""
-        ids: Integers = self._read("ids")
-        return ids
-
-    @property
-    def types(self) -> Integers:
-        """(N,) indices into `type_names`."""
-        types: Integers = self._read("types")
-        return types
-
-    @property
-    def type_names(self) -> tuple[str | int, ...]:
-        """The label of each type."""
-        return tuple(self._read("type_names"))
-
-    @property
-    def mass(self) -> Floats:
-        """(N,) masses."""
-        mass: Floats = self._read("mass")
-        return mass
-
-    @property
-    def attributes(self) -> Mapping[str, Floats]:
-        """Further per-particle attributes by name, each (N,)."""
-        attributes: Mapping[str, Floats] = self._read("attributes")
-        return attributes
-
-    @property
-    def positions(self) -> Floats:
-        """(N, d) places, wrapped into the box on periodic axes."""
-        positions: Floats = self._read("positions")
-        return positions
-
-    @property
-    def images(self) -> Integers:
-        """(N, d) edges of the box left behind: unwrapped, particles are at positions + images * box.lengths."""
-        images: Integers = self._read("images")
-        return images
-
-    @property
-    def velocities(self) -> Floats:
-        """(N, d) velocities."""
-        velocities: Floats = self._read("velocities")
-        return velocities
-
-    @property
-    def forces(self) -> Floats:
-        """(N, d) the force on each particle."""
-        forces: Floats = self._read("forces")
-        return forces
-
-    @property
-    def potential_energy(self) -> float:
-        """The sum of all interactions' energies."""
-        return float(self._read("potential_energy"))
-
-    @property
-    def kinetic_energy(self) -> float:
-        """Sum of m v^2 / 2."""
-        return float(self._read("kinetic_energy"))
-
-    @property
-    def temperature(self) -> float:
-        """2 kinetic energy / degrees of freedom, in units of energy."""
-        return float(self._read("temperature"))
-
-    @property
-    def conserved_energy(self) -> float:
-        """Potential and kinetic energy, less the heat from a bath; NaN where nobody counts it."""
-        return float(self._read("conserved_energy"))
-
-    @property
-    def virial(self) -> float:
-        """Sum over pairs of r . F."""
-        return float(self._read("virial"))
-
-    @property
-    def pressure(self) -> float:
-        """(2 kinetic energy + virial) / (d volume)."""
-        return float(self._read("pressure"))
+    time = Reading[float]("Time passed, counted step by step.")
+    has_velocities = Reading[bool]("Whether velocities carry the particles; under Brownian motion and flows not.")
+    box = Reading[Box]("The box: lengths, boundary, origin.")
+    topology = Reading[Topology]("Bonds and angles, their types and the labels of these, by their kind.")
+    bonds = Reading[Integers]("Pairs of ids, (B, 2).")
+    angles = Reading[Integers]("Ids, (A, 3), the corner in the middle.")
+    ids = Reading[Integers]("(N,) the particles' ids, ascending.")
+    types = Reading[Integers]("(N,) indices into `type_names`.")
+    type_names = Reading[tuple[str | int, ...]]("The label of each type.")
+    mass = Reading[Floats]("(N,) masses.")
+    attributes = Reading[Mapping[str, Floats]]("Further per-particle attributes by name, each (N,).")
+    positions = Reading[Floats]("(N, d) positions, wrapped into the box on periodic axes.")
+    images = Reading[Integers]("(N, d) edges left behind: unwrapped, they are at positions + images * box.lengths.")
+    velocities = Reading[Floats]("(N, d) velocities.")
+    forces = Reading[Floats]("(N, d) the force on each particle.")
+    potential_energy = Reading[float]("The sum of all interactions' energies.")
+    kinetic_energy = Reading[float]("Sum of m v^2 / 2.")
+    temperature = Reading[float]("2 kinetic energy / degrees of freedom, in units of energy.")
+    conserved_energy = Reading[float]("Potential and kinetic energy, less a bath's heat; NaN where nobody counts it.")
+    virial = Reading[float]("Sum over pairs of r . F.")
+    pressure = Reading[float]("(2 kinetic energy + virial) / (d volume).")
+    fingerprint = Reading[str]("Hex digest of the exact state.")
 
     def save(self, path: str | Path) -> Path:
         """Write a checkpoint of this moment into a folder; see Simulation.save."""
         place: Path = self._simulation.save(path)
         return place
-
-    @property
-    def fingerprint(self) -> str:
-        """Hex digest of the exact state."""
-        return str(self._read("fingerprint"))
 
 
 def _frozen(value: Any) -> Any:
