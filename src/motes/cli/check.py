@@ -22,7 +22,7 @@ from motes.cli.report import (
 )
 from motes.cli.run import refuse_arguments
 from motes.cli.script import first_run
-from motes.cli.survey import can_be_counted, closest_pair, mean_neighbours, sphere
+from motes.cli.survey import can_be_counted, mean_and_closest, sphere
 from motes.core.progress import show_nothing
 from motes.core.state import CLUSTER, Floats
 from motes.engine.starts import Summary
@@ -94,18 +94,17 @@ def neighbour_rows(particles: motes.Particles, reach: float) -> dict[str, str]:
     expected = particles.density * sphere(reach, dimensions)
     expectation = f"{expected:.4g} by the density"
     if can_be_counted(len(particles), particles.box, reach):
-        measured = f"{mean_neighbours(particles, reach):.4g} within {reach:g} on average, {expectation}"
+        mean, found = mean_and_closest(particles, reach)
+        measured = f"{mean:.4g} within {reach:g} on average, {expectation}"
     else:
         measured = f"too many within {reach:g} to be counted, {expectation}"
-    return {
-        "closest": closest(particles, min(reach, CLOSEST_KNOWN * particles.density ** (-1 / dimensions))),
-        "neighbours": measured,
-    }
+        reach = CLOSEST_KNOWN * particles.density ** (-1 / dimensions)
+        _, found = mean_and_closest(particles, reach)
+    return {"closest": closest(particles, reach, found), "neighbours": measured}
 
 
-def closest(particles: motes.Particles, reach: float) -> str:
-    """The smallest distance, in words."""
-    found = closest_pair(particles, reach)
+def closest(particles: motes.Particles, reach: float, found: tuple[float, int, int] | None) -> str:
+    """The smallest distance, in words, of what was found within reach."""
     if found is None:
         return f"no two particles are closer than {reach:.4g}"
     distance, first, second = found

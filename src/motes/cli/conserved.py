@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import motes
-from motes.cli.survey import Surroundings, can_be_counted
+from motes.cli.survey import can_be_counted, near_pairs
 from motes.forces import BoundPair, energies_of_pairs
 from motes.forces.oracle import by_name, pair_energy, parameters_of
 from motes.formulas.bind import MASS, Names
@@ -66,13 +66,12 @@ def energy_at_cutoffs(simulation: motes.Simulation) -> float | None:
 def _at_cutoff(pair: BoundPair, simulation: motes.Simulation, columns: Mapping[str, Floats]) -> float:
     types, kinds = simulation.types, len(simulation.type_names)
     cutoffs = np.broadcast_to(pair.cutoff, (kinds, kinds))
-    surroundings = Surroundings(simulation.positions, simulation.box, pair.reach)
     total = 0.0
-    for first, second, squared in surroundings.pairs(surroundings.rows_by_cell()):
+    for first, second, squared in near_pairs(simulation.positions, simulation.box, pair.reach):
         near = squared < cutoffs[types[first], types[second]] ** 2
         i, j = first[near], second[near]
         ends = by_name(pair.attributes, columns, i), by_name(pair.attributes, columns, j)
         parameters = parameters_of(pair, pair.cutoff, (types[i], types[j]), ends)
         energies = pair_energy(pair, parameters, np.broadcast_to(parameters["cutoff"], i.shape))
         total += float(pair.weighted(energies, simulation.ids[i], simulation.ids[j]).sum())
-    return total / 2  # each pair was met from both of its ends
+    return total
