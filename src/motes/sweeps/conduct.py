@@ -15,7 +15,7 @@ from motes.core.threads import usual_cores
 from motes.core.words import known_keywords
 from motes.errors import InputError
 from motes.ranks.conductor import world
-from motes.sweeps.crew import Crew, check_crew
+from motes.sweeps.crew import check_crew, crew_outcomes
 from motes.sweeps.executors import Calls, check_executor, outcomes_of
 from motes.sweeps.ledger import Ledger
 from motes.sweeps.runs import RESERVED, Row, Run, plan_runs
@@ -130,7 +130,7 @@ def conduct(
 def _outcomes(subject: Subject, calls: Calls, executor: Executor | None, shares: Shares) -> Outcomes:
     """What came of each run, in the order in which they end; a generator, so that it can be closed."""
     if executor is None:
-        return Crew(*shares.among(len(calls)), subject.function).outcomes(calls)
+        return crew_outcomes(*shares.among(len(calls)), subject.function, calls)
     return outcomes_of(executor, subject.function, calls, shares.threads or 1)
 
 
