@@ -212,7 +212,7 @@ def test_attributes_that_are_mixed():
 def test_a_function_that_is_nowhere_below_a_distance():
     report = Report(crossing(50.0, 0.01, [motes.Pair(vanishing, 2.5)]))
     assert (report.id, report.step) == (7, 7)
-    assert re.match(r"interaction 1, vanishing \(.*py:\d+\), has no finite force here: make ", report.facts["advice"])
+    assert re.match(r"interaction 1, vanishing \(.*py:\d+\), is not finite here: use ", report.facts["advice"])
     assert report.neighbors[0][0] == 4
     assert report.neighbors[0][1] < 1.0
 
@@ -225,7 +225,7 @@ def test_a_field_that_is_not_finite():
     assert (report.step, report.id) == (101, 3)  # both feel it at once: the lower id is named
     assert report.lines[0].endswith("that is not finite")
     assert report.facts["neighbours"] == "do not matter: there is no interaction of pairs"
-    assert "has no finite force here" in report.facts["advice"]
+    assert "is not finite here" in report.facts["advice"]
     assert report.simulation.step == 100
 
 

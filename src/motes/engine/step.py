@@ -333,11 +333,25 @@ class Engine:
         if self.integrator.independent:  # it carried particles away from their owners and neighbours
             self.rebuild()
             self.compute_forces(energy=False)
-        self.state.timeline = self.state.timeline.going_on(self.state.step, integrator.dt)
+        self._change_time_step(integrator.dt)
         self.state.memory = {}
         self.world.freedom = freedom
         self.state.fastest = 0.0  # it may be one that has no velocities
         self.integrator = integrator
+
+    def _change_time_step(self, dt: float) -> None:
+        """From this step on; forces that depend on it are computed anew, as after a resume."""
+        before = self.state.timeline
+        if dt == before.dt:
+            return
+        self.state.timeline = before.going_on(self.state.step, dt)
+        self.compute_forces(energy=False)
+        try:
+            self.attempts.agree_at_rest()
+        except StoppedError:
+            self.state.timeline = before
+            self.compute_forces(energy=False)
+            raise
 
     def assign(self, ids: Integers, columns: Mapping[str, Array]) -> None:
         """Take over columns (..., N) of the particles with these rising ids; begin comes next."""

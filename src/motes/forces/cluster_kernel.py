@@ -26,6 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from motes.core.state import CLUSTER, Floats
+from motes.forces.parameters import OF_THE_PAIR
 from motes.formulas.derive import PairCode
 from motes.formulas.lines import ENERGY_UNITS, FUNCTIONS
 from motes.formulas.lookup import definitions, is_column
@@ -35,9 +36,6 @@ ORDINARY = (1.0, 1.0, 1.0)
 
 SELECTED_TYPES = 4
 """Up to so many types a table's value is selected; beyond, it is looked up, which costs a gather."""
-
-OF_THE_PAIR = ("r", "v", "noise", "t")
-"""What a term's code may read besides s and its own parameters: distance, its rate, a normal number, and the time."""
 
 KEPT = {"s", "fma", "sqrt", "abs", "if", "else", "and", "or", "not", "inf", "nan", *OF_THE_PAIR, *FUNCTIONS}
 IMPORTS = """from math import inf, nan, sqrt
@@ -53,7 +51,7 @@ ARGUMENTS = (
     "first, last, positions, axes, filler, begin, count, partners, room, magic, energy_magic, numbers, tables, "
     "types, attributes"
 )
-OPTIONAL = {"v": "velocities", "noise": "ids, keys", "t": "t", "bonds": "own_classes, classes"}
+OPTIONAL = {"v": "velocities", "noise": "ids, keys", "t": "t", "dt": "dt", "bonds": "own_classes, classes"}
 """Further arguments, in this order, by what needs them: a call is the cheaper the fewer it has."""
 
 

@@ -95,7 +95,7 @@ class ClusterKernel(Stage):
         self._attributes: Floats = np.zeros((len(plan.kernel.attributes), 0))
         self._velocities: Floats = np.zeros((3, 0))
         self._ids: Integers = np.zeros(0, np.int64)
-        self._time = 0.0
+        self._time = self._time_step = 0.0
         self._keys: Integers = np.zeros(2 * len(plan.seeds), np.int64)
         needed = {*plan.reads, *(["bonds"] if plan.special else [])}
         self._more = [need for need in OPTIONAL if need in needed]
@@ -178,7 +178,10 @@ class ClusterKernel(Stage):
 
     def _optional(self, velocities: Floats, ids: Integers, own_classes: Array, classes: Array) -> tuple[Any, ...]:
         """The further arguments of the kernel."""
-        known = {"v": (velocities,), "noise": (ids, self._keys), "t": (self._time,), "bonds": (own_classes, classes)}
+        known = {
+            "v": (velocities,), "noise": (ids, self._keys), "t": (self._time,), "dt": (self._time_step,),
+            "bonds": (own_classes, classes),
+        }  # fmt: skip
         return tuple(one for need in self._more for one in known[need])
 
     def _follow(self, state: State, pairs: PairList) -> None:
@@ -203,7 +206,7 @@ class ClusterKernel(Stage):
     def _bring(self, state: State, pairs: PairList) -> None:
         """Bring what changes with every step into the slots."""
         plan = self._plan
-        self._time = state.time if "t" in plan.reads else 0.0
+        self._time, self._time_step = state.time, state.timeline.dt
         for row, name in enumerate(plan.kernel.attributes if plan.live else ()):
             if name in plan.live:
                 self._gather(state.column(name), pairs, self._attributes[row])

@@ -22,7 +22,7 @@ from motes.errors import InputError, ParticleError
 from motes.exact.sums import whole
 from motes.forces.field_kernel import field_key, field_source
 from motes.forces.law import BoundInteraction, Interaction, Stage, Sums, Surroundings
-from motes.forces.oracle import field_force
+from motes.forces.oracle import field_energy, field_force
 from motes.formulas.bind import COORDINATES, MASS, Bound, Names, Traced, bind, check_given, names_of, trace_named
 from motes.formulas.expression import expression_parameters, parse
 from motes.formulas.kernel import Kernel
@@ -156,24 +156,29 @@ class BoundField(BoundInteraction):
         particle, place = surroundings.particle, surroundings.position
         return field_force(self.bound, int(particle["type"]), particle, place, surroundings.time, surroundings.edges)
 
-    def jumps(self, box: Box, attributes: Mapping[str, Floats]) -> list[str]:
-        """The periodic axes at whose sides the force on a particle, of the first type, is another on either side."""
+    def jumps(self, box: Box, attributes: Mapping[str, Floats]) -> tuple[list[str], list[str]]:
+        """The periodic axes at whose sides a particle, of the first type, has another energy on either side, and those
+        at which only the force on it is another."""
         known = {name: 1.0 if name == MASS else attributes[name][0] for name in self.bound.attributes}
         axes, edges = COORDINATES[: box.dimensions], box.lengths.tolist()
         places = box.origin + box.lengths * np.random.default_rng(0).uniform(size=(PLACES, box.dimensions))
 
-        def force(place: Floats) -> Floats:
-            return field_force(self.bound, 0, known, dict(zip(axes, place.tolist(), strict=True)), SOME_TIME, edges)
+        def here(place: Floats) -> Floats:
+            position = dict(zip(axes, place.tolist(), strict=True))
+            energy = field_energy(self.bound, 0, known, position, SOME_TIME)
+            return np.array([energy, *field_force(self.bound, 0, known, position, SOME_TIME, edges)])
 
-        largest = max(float(np.abs(force(place)).max()) for place in places)
-        found = []
+        largest = max(float(np.abs(here(place)[1:]).max()) for place in places)
+        energies, forces = [], []
         for a in np.flatnonzero(box.periodic):
             along = np.eye(box.dimensions)[a]
             sides = [place + along * (box.origin[a] - place[a]) for place in places]
-            change = max(float(np.abs(force(side + along * edges[a]) - force(side)).max()) for side in sides)
-            if change > JUMP * largest:
-                found.append(axes[a])
-        return found
+            changes = [np.abs(here(side + along * edges[a]) - here(side)) for side in sides]
+            if max(change[0] for change in changes) > JUMP * largest * edges[a]:
+                energies.append(axes[a])
+            elif max(change[1:].max() for change in changes) > JUMP * largest:
+                forces.append(axes[a])
+        return energies, forces
 
     @classmethod
     def plan(cls, bound: Sequence[BoundField], names: Names) -> FieldsPlan:

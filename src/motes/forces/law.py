@@ -140,6 +140,7 @@ class Surroundings:
         around: those of its neighbours, arrays; their positions are relative to the particle.
         position: of the particle inside the box, by axis.
         time: of the moment.
+        dt: time step of the integrator.
         step: that has been taken.
         edges: of the box.
     """
@@ -148,6 +149,7 @@ class Surroundings:
     around: Mapping[str, Array]
     position: Mapping[str, float]
     time: float
+    dt: float
     step: int
     edges: Sequence[float]
 

@@ -128,18 +128,25 @@ def field_force(
     edges: Sequence[float],
 ) -> Floats:
     """The force of a field, (d,), on a particle of this type at a position, given by the names of the axes in order."""
+    force = []
+    for (axis, x), edge in zip(position.items(), edges, strict=True):
+        h = STEP * float(edge)
+        up, down = (field_energy(bound, kind, attributes, {**position, axis: x + way * h}, time) for way in (1, -1))
+        force.append(-(up - down) / (2 * h))
+    return np.array(force)
+
+
+def field_energy(
+    bound: Bound, kind: int, attributes: Mapping[str, Any], position: Mapping[str, float], time: float
+) -> float:
+    """The energy of a particle of this type at a position."""
     values: dict[str, Any] = {PREFIX + "t": time}
     values |= {PREFIX + name: value for name, value in bound.numbers.items()}
     values |= {PREFIX + name: table[kind] for name, table in bound.tables.items()}
     values |= {PREFIX + name: attributes[name] for name in bound.attributes}
     values |= {PREFIX + axis: x for axis, x in position.items()}
-    force = []
-    for (axis, x), edge in zip(position.items(), edges, strict=True):
-        h = STEP * float(edge)
-        with np.errstate(all="ignore"):
-            up, down = (float(evaluate(bound.formulas[0], {**values, PREFIX + axis: x + way * h})) for way in (1, -1))
-        force.append(-(up - down) / (2 * h))
-    return np.array(force)
+    with np.errstate(all="ignore"):
+        return float(evaluate(bound.formulas[0], values))
 
 
 def by_name(names: Sequence[str], columns: Mapping[str, Array], rows: Any) -> dict[str, Array]:

@@ -26,11 +26,12 @@ from motes.core.state import Array, Floats, Integers
 from motes.core.words import known_keywords, shortened
 from motes.errors import InputError
 from motes.exact.noise import PAIRS, check_seed, draw_for_pairs, key_of_step
-from motes.forces.cluster_kernel import OF_THE_PAIR, Term
+from motes.forces.cluster_kernel import Term
 from motes.forces.clusters import ClusterPlan, plan_clusters
 from motes.forces.law import BoundInteraction, Interaction, Surroundings
 from motes.forces.oracle import by_name, parameters_of
 from motes.forces.pair_function import PairFormula, PairFunction, checked_cutoff, kept_cutoff, parsed, traced
+from motes.forces.parameters import OF_THE_PAIR
 from motes.formulas.bind import Names, names_of
 from motes.formulas.derive import PairCode, derive_values, evaluate
 from motes.formulas.expression import expression_parameters
@@ -78,7 +79,7 @@ class BoundPairForce(BoundInteraction):
         distances = np.sqrt((apart**2).sum(axis=0))
         alone = {name: np.array([value]) for name, value in here.items()}
         zero, every = np.zeros(len(distances), int), np.arange(len(distances))
-        values = {"r": distances, "t": surroundings.time, "cutoff": self.cutoff}
+        values = {"r": distances, "t": surroundings.time, "dt": surroundings.dt, "cutoff": self.cutoff}
         with np.errstate(all="ignore"):
             if "v" in self.reads:
                 rates = [around[f"force_v{axis}"] - here[f"force_v{axis}"] for axis in surroundings.position]
@@ -92,7 +93,7 @@ class BoundPairForce(BoundInteraction):
 
     def forces_between(self, rows: Mapping[str, Array], one: Integers, other: Integers, distances: Floats) -> Floats:
         """Without friction and noise, at the beginning of time."""
-        values = {"r": distances, "t": 0.0, "v": 0.0, "noise": 0.0}
+        values = {"r": distances, "t": 0.0, "dt": 1.0, "v": 0.0, "noise": 0.0}
         with np.errstate(all="ignore"):
             return self._between((rows, one), (rows, other), values)
 
@@ -136,9 +137,9 @@ class PairForce(Interaction):
 
     Args:
         function: force(...), positive if it pushes the two apart, of any of r, the distance; v = dr/dt, the rate at
-            which they part; noise, a standard normal number drawn for each pair and step; t, the time; parameters that
-            are given here; and attributes (or the mass) of the two, as charge_i and charge_j. NumPy functions work
-            inside. It is compiled, so it must be a formula.
+            which they part; noise, a standard normal number drawn for each pair and step; t, the time; dt, the time
+            step of the integrator; parameters that are given here; and attributes (or the mass) of the two, as charge_i
+            and charge_j. NumPy functions work inside. It is compiled, so it must be a formula.
         cutoff: the distance beyond which there is no force: a number, or a table by type.
         mutual: True if j feels the opposite of what i feels from it, as Newton's third law says; the formula must then
             be the same if the two change places. With False, i feels force(..., charge_i, charge_j), and j the
@@ -147,7 +148,8 @@ class PairForce(Interaction):
         **parameters_given: as for Pair.
 
     The noise of a pair depends on the seed, the step and the two ids, so it is the same for both, and on any number of
-    ranks. A force that stands for a thermal bath must be divided by sqrt(dt) (see examples/dpd.py).
+    ranks. Of a force that stands for a thermal bath the noise must be divided by sqrt(dt) (see examples/dpd.py). The v
+    of a step is that of its middle, half a step before the positions, so friction is known to the first order in dt.
 
     Raises:
         InputError: for a parameter that is missing, unused or not finite, and for a cutoff that is not positive.

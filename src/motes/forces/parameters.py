@@ -21,7 +21,10 @@ Array = NDArray[np.float64]
 Label = int | str
 
 # Words of the generated code, which a parameter of the same name must not hide.
-RESERVED = frozenset({"r", "s", "cutoff", "cutoff_squared", "fma", "sqrt", "abs", "inf", "nan", *FUNCTIONS})
+OF_THE_PAIR = ("r", "v", "noise", "t", "dt")
+"""What code may read of a pair besides s and its own parameters: distance, its rate, a normal number, time and dt."""
+
+RESERVED = frozenset({*OF_THE_PAIR, "s", "cutoff", "cutoff_squared", "fma", "sqrt", "abs", "inf", "nan", *FUNCTIONS})
 
 # Rules whose bits are the same for (a, b) and (b, a) as they stand.
 _SUM, _PRODUCT = (symbol("a") + symbol("b")).key, (symbol("a") * symbol("b")).key

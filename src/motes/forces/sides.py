@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 MOST_VALUES = 100
 """Of an attribute, that are tried with each other."""
 
-OTHERS = {"v": 0.6173, "noise": -0.8337, "t": 1.3119}
+OTHERS = {"v": 0.6173, "noise": -0.8337, "t": 1.3119, "dt": 0.2761}
 """Some values of what a force may depend on."""
 
 

@@ -22,6 +22,8 @@ from motes.formulas.lines import ENERGY_UNITS, add_energy, header, indent
 LONGEST = 0.45
 """Of an edge of the box: how long a member may be from the one before it, along a periodic axis."""
 
+TOO_LONG = f"that is longer than {LONGEST} edges of the periodic box"
+
 
 @dataclass(frozen=True)
 class Body:

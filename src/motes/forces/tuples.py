@@ -22,7 +22,7 @@ from motes.core.words import did_you_mean, known_keywords, shortened
 from motes.errors import InputError, ParticleError
 from motes.exact.sums import whole
 from motes.forces.law import BoundInteraction, Interaction, Stage, Sums, Surroundings
-from motes.forces.tuple_kernel import LONGEST, Body, tuple_source
+from motes.forces.tuple_kernel import LONGEST, TOO_LONG, Body, tuple_source
 from motes.formulas.bind import PREFIX, Bound, Names, Traced, bind, names_of, trace_named
 from motes.formulas.derive import evaluate
 from motes.formulas.expression import expression_parameters, parse
@@ -85,8 +85,8 @@ class TupleForces(Stage):
         )
         table = list(zip(*rows, strict=True))
         force, height = (float(np.int64(max(column)).view(np.float64)) for column in table[:2])
-        if energy is None:
-            return Sums(None, None, force, force)
+        if energy is None:  # which is worked out all the same: of a bond that is torn, the force may be finite
+            return Sums(None, None, force, force, height)
         energies, virials = (whole(*map(sum, limbs)) for limbs in (table[2:5], table[5:8]))
         return Sums(energies, virials, force, force, height)
 
@@ -111,7 +111,7 @@ class TupleForces(Stage):
     def _too_long(self, state: State) -> ParticleError:
         count = len(self.tuples.numbers) if self.tuples else 0
         bad = [self._apply(state, 1.0, t, t + 1)[0][-1] > LONGEST for t in range(count)]
-        return self._of(state, np.array(bad), f"that is longer than {LONGEST} edges of the periodic box")
+        return self._of(state, np.array(bad), TOO_LONG)
 
     def _of(self, state: State, bad: Any, what: str) -> ParticleError:
         assert self.tuples is not None  # they come with the list  # noqa: S101

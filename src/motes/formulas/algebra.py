@@ -7,7 +7,8 @@ only once, when it is written into the source.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import reduce
 from typing import Any
 
 import sympy
@@ -39,6 +40,8 @@ LARGEST_POWER = 256
 SQUARE = Symbol("s", positive=True)
 CUTOFF = Symbol("cutoff", positive=True)
 
+
+_and, _or, _not = (CONDITION_CLASSES[name] for name in ("logical_and", "logical_or", "logical_not"))
 
 _FUNCTIONS = {
     name: getattr(sympy, name) for name in ("exp", "log", "sqrt", "sin", "cos", "tanh", "sinh", "cosh", "erf", "erfc")
@@ -161,6 +164,29 @@ def _bits(expression: Expr) -> int:
 def force_over_distance(energy: Expr) -> Expr:
     """-2 dU/ds, by which the displacement is multiplied to give the force."""
     return with_selects_outside(-2 * slope(energy, SQUARE))
+
+
+def where_defined(expression: Expr) -> Any:
+    """The condition under which all logarithms that count are of positive numbers; None if they always are.
+
+    The slope of a logarithm is a number everywhere, so it does not tell where there is no energy.
+    """
+    if not expression.has(sympy.log):
+        return None
+    if isinstance(expression, select):
+        condition, this, otherwise = expression.args
+        this, otherwise = where_defined(this), where_defined(otherwise)
+        branches = [] if this is None else [_or(_not(condition), this)]
+        branches += [] if otherwise is None else [_or(condition, otherwise)]
+        return _all([where_defined(condition), *branches])
+    needs = less(0, expression.args[0]) if isinstance(expression, sympy.log) else None
+    needs = None if needs is not None and expression.args[0].is_positive else needs
+    return _all([*map(where_defined, expression.args), needs])
+
+
+def _all(conditions: Iterable[Any]) -> Any:
+    found = list(dict.fromkeys(condition for condition in conditions if condition is not None))
+    return reduce(_and, found) if found else None
 
 
 def with_selects_outside(expression: Expr) -> Expr:

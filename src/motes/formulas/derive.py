@@ -51,6 +51,9 @@ def derive_pair(energy: Expression, uniform: frozenset[str], shift: str | None =
     emitter = emit.Emitter(uniform, energy.symbols | {"s", "cutoff"})
     emitter.share_exponentials((potential, slope))
     force, value = emitter.emit(slope), emitter.emit(potential)
+    defined = algebra.where_defined(potential)
+    if defined is not None:
+        force = emitter.assign("{1} if {0} else nan", emitter.emit(defined), force)
     used = _needed(emitter.lines, force, value)
     return PairCode(
         prologue=tuple(line.text for name, line in emitter.lines.items() if name in used and line.level == 0),

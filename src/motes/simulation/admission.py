@@ -50,6 +50,7 @@ def check_types(integrator: object, interactions: object) -> None:
     for interaction in interactions:
         if not isinstance(interaction, Interaction):
             raise InputError(f"an interaction is {type(interaction).__name__}; it must be one of {KINDS}")
+    _refuse_same_noise(interactions)
     if integrator.independent and interactions:
         raise InputError(
             f"{integrator!r} moves particles that never meet, so interactions would be without effect: leave them out, "
@@ -81,14 +82,31 @@ def warn_of_unfelt(topology: Topology, interactions: Sequence[Interaction]) -> N
         caution(f"the particles have {' and '.join(kinds)}, and no interaction is about them")
 
 
+def _refuse_same_noise(interactions: Sequence[Interaction]) -> None:
+    """Raise an InputError for two that would draw the same numbers for the same pairs."""
+    drawing: dict[int, Interaction] = {}
+    for interaction in interactions:
+        if interaction.seed is None:
+            continue
+        if interaction.seed in drawing:
+            both = f"{drawing[interaction.seed]!r} and {interaction!r}"
+            raise InputError(f"{both} would draw the same noise: give one of them another seed")
+        drawing[interaction.seed] = interaction
+
+
 def warn_of_jumps(bound: Sequence[BoundInteraction], box: Box, attributes: Mapping[str, Floats]) -> None:
     """A line for each field that does not go on where particles go around the box."""
     for one in bound:
-        for axis in one.jumps(box, attributes) if isinstance(one, BoundField) else ():
+        energies, forces = one.jumps(box, attributes) if isinstance(one, BoundField) else ([], [])
+        for axis in energies:
             caution(
-                f"the field {one.name} pulls otherwise at one side of the periodic {axis} axis than at the other, so "
-                "energy is not conserved where particles go around: give it the period of the box, or the axis another "
-                "boundary"
+                f"in the field {one.name} a particle has another energy at one side of the periodic {axis} axis than "
+                "at the other: each that goes around gains or loses that, and the total energy is not conserved"
+            )
+        for axis in forces:
+            caution(
+                f"the field {one.name} pulls otherwise at one side of the periodic {axis} axis than at the other: give "
+                "it the period of the box, or the axis another boundary"
             )
 
 

@@ -22,6 +22,7 @@ from motes.engine.failing import Failure
 from motes.engine.starts import Summary
 from motes.forces.clusters import NOT_FINITE
 from motes.forces.law import BoundInteraction, Surroundings
+from motes.forces.tuple_kernel import TOO_LONG
 from motes.integrators import Integrator
 from motes.ranks.conductor import EngineOfAll
 
@@ -119,7 +120,8 @@ class Reporter:
     def _forces_on(self, particle: Mapping[str, Any], around: Mapping[str, Array], step: int) -> dict[str, Floats]:
         """The force of each interaction on the particle, at the place where it is."""
         edges = self.summary.box.lengths.tolist()
-        where = Surroundings(particle, around, self._inside(particle), self._timeline.at(step), step, edges)
+        time, dt = self._timeline.at(step), self._timeline.dt
+        where = Surroundings(particle, around, self._inside(particle), time, dt, step, edges)
         return {f"{number}, {law.label}": law.force_on(where) for number, law in enumerate(self.interactions, 1)}
 
     # Words
@@ -160,9 +162,11 @@ class Reporter:
         move = float(np.sqrt((velocity**2).sum())) * self._timeline.dt
         nearest = float(np.sqrt((self._positions(around) ** 2).sum(axis=0)).min(initial=math.inf))
         usual = self.summary.density ** (-1 / len(self._axes))
+        if failure.cause.endswith(TOO_LONG):
+            return "use a larger box, or, if this was torn apart on the way, a smaller dt"
         undefined = [name for name, force in forces.items() if np.isnan(force).any()]
         if undefined and nearest > 0:
-            return f"interaction {undefined[0]}, has no finite force here: make the function finite at all distances"
+            return f"interaction {undefined[0]}, is not finite here: use a smaller dt, or make it finite everywhere"
         if not self.interactions and failure.cause != TOO_FAR:
             return _advice_without_forces(self.engine.here.integrator)
         if failure.cause == TOO_FAR:
