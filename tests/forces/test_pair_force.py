@@ -114,6 +114,34 @@ def test_all_names_of_a_pair(dimensions: int) -> None:
     assert (np.rint(sim.forces / sim.describe()["quanta"].force).sum(axis=0) == 0).all()
 
 
+def test_a_force_knows_the_time_step_of_the_moment(tmp_path: Any) -> None:
+    def kick(r: Any, noise: Any, dt: Any) -> Any:
+        return noise * (1 - r) / np.sqrt(dt)
+
+    sim = motes.Simulation(few(), VERLET, [motes.PairForce(kick, 1.0, seed=3)])
+    sim.run(5)
+    before = sim.forces
+    sim.integrator = motes.VelocityVerlet(dt=0.0025)
+    np.testing.assert_allclose(sim.forces, 2.0 * before, rtol=1e-9, atol=1e-9)
+    saved = sim.save(tmp_path / "kicks")
+    sim.run(5)
+    resumed = motes.resume(saved, [motes.PairForce(kick, 1.0, seed=3)])
+    resumed.run(5)
+    assert resumed.fingerprint == sim.fingerprint
+    with pytest.raises(motes.InputError, match="'dt' is not a parameter: Motes gives it"):
+        motes.PairForce(kick, 1.0, seed=3, dt=0.01)
+
+
+def test_two_forces_do_not_draw_the_same_noise() -> None:
+    def kick(noise: Any) -> Any:
+        return noise
+
+    forces = [motes.PairForce(kick, 1.0, seed=seed) for seed in (3, 4, 3)]
+    motes.Simulation(few(), VERLET, forces[:2])
+    with pytest.raises(motes.InputError, match="would draw the same noise: give one of them another seed"):
+        motes.Simulation(few(), VERLET, forces)
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_what_i_feels_need_not_be_what_j_feels(threads: int) -> None:
     particles = few(dimensions=2)

@@ -14,7 +14,7 @@ from motes.core.tuples import Topology
 from motes.engine.plan import Extremes
 from motes.errors import InputError
 from motes.exact.quanta import FAINT
-from motes.forces import LAWS, BoundInteraction, Interaction
+from motes.forces import LAWS, BoundInteraction, Interaction, Plan
 from motes.forces.field import BoundField
 from motes.integrators import Integrator
 from motes.particles.particles import Particles
@@ -80,6 +80,20 @@ def warn_of_unfelt(topology: Topology, interactions: Sequence[Interaction]) -> N
     kinds = [f"{len(tuples)} {kind}" for kind, tuples in topology.items() if len(tuples) and kind not in felt]
     if kinds and interactions:
         caution(f"the particles have {' and '.join(kinds)}, and no interaction is about them")
+
+
+def check_plans(interactions: Sequence[Interaction], plans: Sequence[Plan]) -> None:
+    """Raise an InputError for a law of the user's own that does not say what an engine must know."""
+    for plan in plans:
+        for name in ("cutoff", "needs_velocities", "special"):
+            if not hasattr(plan, name):
+                raise InputError(f"{type(plan).__name__}, the plan of a law, has no {name} (docs/laws.md)")
+    said = [any(one.needs_velocities for one in some) for some in (interactions, plans)]
+    if said[0] != said[1]:
+        raise InputError(
+            f"needs_velocities is {said[0]} of the interactions and {said[1]} of their plans: it must be the same "
+            "(docs/laws.md)"
+        )
 
 
 def _refuse_same_noise(interactions: Sequence[Interaction]) -> None:

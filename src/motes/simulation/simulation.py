@@ -43,6 +43,7 @@ from motes.particles.particles import Particles
 from motes.ranks.conductor import Ranks, check_travels, ranks_of
 from motes.simulation.admission import (
     ASKED,
+    check_plans,
     check_special,
     check_speed,
     check_types,
@@ -150,6 +151,7 @@ class Simulation(Readings):
         """Resolve all names, compile, and hand the particles to their owners."""
         bound = [one.bind(summary.names) for one in interactions]
         laws = plans_of(bound, summary.names)
+        check_plans(interactions, laws)
         cutoff = max((one.cutoff for one in laws), default=0.0)
         width = chosen_skin(skin, cutoff, summary.box)
         check_images(summary.box, cutoff + width if cutoff else 0.0, summary.count)
