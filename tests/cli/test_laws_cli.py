@@ -143,3 +143,30 @@ def test_bonds_that_conserve_energy_have_a_drift(chains, motes):
     shown = motes("run", "kept.toml").stdout
     assert "drift" in shown
     assert "jumps of pairs at the cutoff" in shown
+
+
+BOND = 'energy = "k*(r - a)**2"'
+MISPLACED = [
+    (BOND, 'name = "fene"', "'name' is a key of pair, not of bond"),
+    (BOND, f"{BOND}\nspecial_bonds = [0, 0, 1]", "'special_bonds' is a key of pair, not of bond"),
+    ("special_bonds = [0, 0, 0.5]", "special_bonds = [0, 1]", "is not a list of three weights, for pairs 1, 2 and 3"),
+    ('force = "-gamma*(1', 'energy = "-gamma*(1', "a pair-force has no 'energy'; its formula is 'force'"),
+    (BOND, 'energy = "k*np.cos(r - a)"', "write cos(...) instead of np.cos(...)"),
+    ("c = {1 = 0.5}", "c = {2 = 0.5}", "c: the table has no value for the type 1; it has one for '2'"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "message"), MISPLACED)
+def test_what_stands_in_the_wrong_place_is_named(chains, motes, old, new, message):
+    text = (chains / "chains.toml").read_text()
+    assert old in text
+    (chains / "wrong.toml").write_text(text.replace(old, new))
+    result = motes("run", "wrong.toml")
+    assert result.exit_code == 2
+    assert message in " ".join(result.stderr.split()), result.stderr
+
+
+def test_a_value_for_a_type_that_is_not_there_is_told_of(chains, motes):
+    (chains / "more.toml").write_text(INPUT.replace("c = {1 = 0.5}", "c = {1 = 0.5, X = 2.0}"))
+    with pytest.warns(library.MotesWarning, match="there is a value for type 'X', which nothing here has"):
+        assert motes("run", "more.toml", "--steps", "1").exit_code == 0

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from motes.core.box import Box
-from motes.errors import InputError
+from motes.errors import InputError, MotesWarning
 from motes.particles.readers import read, rows
 
 LAMMPS = Path(__file__).parents[1] / "data" / "lammps"
@@ -101,7 +101,8 @@ def test_compressed_melt_has_the_published_temperature():
 
 
 def test_lammps_sections_are_matched_by_id_and_type(tmp_path):
-    particles = read(written(tmp_path, "a.data", DATA), bonds="ignore")
+    with pytest.warns(MotesWarning, match=r"a.data: Pair Coeffs are not read: give these numbers to interactions"):
+        particles = read(written(tmp_path, "a.data", DATA), bonds="ignore")
     assert particles.ids.tolist() == [7, 3, 5]
     assert particles.velocities.tolist() == [[0.7, 0, 0], [0.3, -1, 0.2], [0.5, 0, 0]]
     assert particles.mass.tolist() == [1.5, 4, 1.5]

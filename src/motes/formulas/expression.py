@@ -77,6 +77,7 @@ def expression_parameters(text: str, coordinates: Collection[str] = ("r",)) -> t
     """The free names of the text besides the coordinates, sorted: the parameters that must be given."""
     nodes = list(ast.walk(_tree(text)))
     called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
+    called |= {id(node.value) for node in nodes if isinstance(node, ast.Attribute)}  # parse tells of np.cos
     found = {node.id for node in nodes if isinstance(node, ast.Name) and id(node) not in called}
     return tuple(sorted(found - {*CONSTANTS, *coordinates}))
 

@@ -175,7 +175,7 @@ def build_interaction(job: Job, table: InteractionTable) -> Interaction:
     labels = summary.topology[table.law.tuples].names if table.law.tuples else summary.type_names
     given: dict[str, Any] = {}
     for name, value in table.parameters.items():
-        single = not table.law.of_pairs or (not table.law.of_one_function and _all_in(value, labels))
+        single = not table.law.of_pairs or (not table.law.of_one_function and _by_one_type(value, labels))
         known = by_label(value, labels) if single else build_parameter(name, value, summary)
         given[_as_python(name)] = known
     given |= {name: build_parameter(name, option, summary) for name, option in table.options.items()}
@@ -194,9 +194,9 @@ def _as_python(name: str) -> str:
     return unicodedata.normalize("NFKC", name)
 
 
-def _all_in(value: Any, type_names: Sequence[str | int]) -> bool:
-    """Whether a table is by one type, for what is of one particle."""
-    return isinstance(value, dict) and set(value) <= set(map(str, type_names))
+def _by_one_type(value: Any, type_names: Sequence[str | int]) -> bool:
+    """Whether a table is by one type, for what is of one particle; types may have dashes themselves."""
+    return isinstance(value, dict) and (set(value) <= set(map(str, type_names)) or not any("-" in key for key in value))
 
 
 def by_label(value: Any, type_names: Sequence[str | int]) -> Any:

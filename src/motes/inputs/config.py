@@ -236,6 +236,9 @@ class InteractionTable(Table):
             meant = nearest(key, absent)
             if meant and (isinstance(data[key], str) or meant == "cutoff"):
                 raise complain(f"unknown key '{key}'; did you mean '{meant}'?")
+            elsewhere = [law.kind for law in LAWS if key in _keys_of(law)]
+            if elsewhere and isinstance(data[key], str | list | bool):  # which no parameter is
+                raise complain(_misplaced(key, elsewhere, cls.law))
         return data
 
     @model_validator(mode="after")
@@ -287,12 +290,19 @@ def as_friction(value: Any) -> float | dict[str, float] | str:
         raise reject("is no number, table by type like {A = 1.0, B = 2.0}, or name of an attribute") from None
 
 
+def as_weights(value: Any) -> list[Any]:
+    """Of pairs 1, 2 and 3 bonds apart."""
+    if not isinstance(value, list | tuple) or len(value) != 3:
+        raise reject("is not a list of three weights, for pairs 1, 2 and 3 bonds apart")
+    return list(value)
+
+
 _CHECKED = {
     checks.Positive: Positive,
     checks.NotNegative: NotNegative,
     checks.Seed: Seed,
     checks.ByParticle: Annotated[Any, BeforeValidator(as_friction)],
-    checks.Weights: Annotated[list[NotNegative], Field(min_length=3, max_length=3)],
+    checks.Weights: Annotated[list[NotNegative], BeforeValidator(as_weights)],
     checks.ByTypes: Annotated[Any, BeforeValidator(as_cutoff)],
 }
 """How input files check what the annotations of a constructor ask for; other types are checked as they are."""
@@ -309,6 +319,17 @@ def _fields_of(constructor: Callable[..., Any]) -> dict[str, Any]:
         for name, parameter in signature(constructor).parameters.items()
         if parameter.kind is not Argument.VAR_KEYWORD and name not in ("self", "text")
     }
+
+
+def _keys_of(law: type[Interaction]) -> set[str]:
+    """The keys that a table of this kind has."""
+    return {*_fields_of(law.from_expression), law.formula, *(["name"] if law is Pair else [])}
+
+
+def _misplaced(key: str, elsewhere: list[str], law: type[Interaction]) -> str:
+    if any(key == other.formula for other in LAWS):
+        return f"a {law.kind} has no '{key}'; its formula is '{law.formula}'"
+    return f"'{key}' is a key of {' or '.join(elsewhere)}, not of {law.kind}"
 
 
 def _table_of_law(law: type[Interaction]) -> type[InteractionTable]:

@@ -26,7 +26,7 @@ from motes.particles.recipes import Recipe, thermal_velocities
 RESERVED_NAMES = ("x", "y", "z", "t", "r", "id", "type", "forces")
 # These mean something in the state of a run.
 _OWN_NAMES = ("self", "box", "positions", "velocities", "mass", "types", "ids", "images", "step", "time",
-              "bonds", "bond_types", "angles", "angle_types", "dihedrals", "dihedral_types")  # fmt: skip
+              "bonds", "bond_types", "angles", "angle_types")  # fmt: skip
 _VELOCITIES = "give velocities=..., or call particles.thermalize(temperature, seed)"
 # These are said elsewhere, and what is meant by them must not vanish in an attribute.
 _ELSEWHERE = {
@@ -34,12 +34,14 @@ _ELSEWHERE = {
     **dict.fromkeys(("seed", "rng"), "a seed is given to what draws numbers"),
     **dict.fromkeys(("dt", "timestep"), "the time step is that of an integrator"),
     **dict.fromkeys(("pos", "coordinates"), "positions come first"),
+    **dict.fromkeys(
+        ("dihedrals", "dihedral_types", "impropers", "improper_types"), "Motes knows bonds and angles, and no more yet"
+    ),
     "density": "it follows from positions and box",
     "charges": "one attribute of each particle is called charge",
     "diameters": "one attribute of each particle is called diameter",
 }
 DEFAULT_TYPE = "A"
-"""Edges of the box that a particle may have left behind at the start: files hold such numbers in 32 bits."""
 
 
 @dataclass
@@ -456,19 +458,19 @@ def _checked_images(images: ArrayLike | None, shape: tuple[int, ...]) -> NDArray
 
 def _coded_types(types: ArrayLike | None, count: int, what: str = "types") -> tuple[NDArray[np.int64], tuple[Any, ...]]:
     """Codes, and the sorted labels that they stand for."""
-    labels = _labels(DEFAULT_TYPE if types is None else types)
+    labels = _labels(DEFAULT_TYPE if types is None else types, what)
     if labels.shape not in {(), (count,)}:
         raise InputError(f"{what}: expected one label or {count}, got shape {labels.shape}")
     names, codes = np.unique(np.broadcast_to(labels, count), return_inverse=True)
     return _read_only(codes.astype(np.int64)), tuple(names.tolist())
 
 
-def _labels(types: ArrayLike) -> NDArray[Any]:
+def _labels(types: ArrayLike, what: str) -> NDArray[Any]:
     """An array of integers or of text."""
     if isinstance(types, np.ndarray) and types.dtype.kind in "iuU":
         return types
     # NumPy turns [1, "A"] into text without a word, so each label is looked at as it was given.
     given = np.array(types, dtype=object)
     if not any(all(isinstance(label, kind) for label in given.flat) for kind in (str, Integral)):
-        raise InputError("types: expected labels that are all integers or all text")
+        raise InputError(f"{what}: expected labels that are all integers or all text")
     return np.array(given.tolist())

@@ -237,7 +237,7 @@ class Readings:
 
     @property
     def virial(self) -> float:
-        """Sum over pairs of distance times force along it."""
+        """Sum over pairs, bonds and many-body energies of distance times force along it; fields have no part in it."""
         return self._energies()[1]
 
     @property
@@ -274,7 +274,8 @@ class Readings:
 
     @property
     def pressure(self) -> float:
-        """(2 kinetic energy + virial) / (d volume), so that its ideal part is N T / V, also under Brownian motion.
+        """(2 kinetic energy + virial) / (d volume), so that its ideal part is N T / V, also under Brownian motion, or
+        (N - 1) T / V where total momentum is conserved.
 
         The volume is that of the box, which says little where sides are open, and so does a pressure.
         """

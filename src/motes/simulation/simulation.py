@@ -82,7 +82,7 @@ class Simulation(Readings):
     Args:
         particles: where they start; they are copied.
         integrator: for example VelocityVerlet(dt=0.005).
-        interactions: Pair, PairForce and Field objects; none means free particles.
+        interactions: Pair, PairForce, Embedded, Bond, Angle and Field objects; none means free particles.
         threads: how many; None takes all cores.
         skin: width beyond the cutoff up to which neighbours are listed; it changes the speed, never a result.
         first_step: where steps, time (in steps of dt) and noise begin to count, to go on with what an earlier

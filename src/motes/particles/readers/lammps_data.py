@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from motes.core.cautions import caution
 from motes.core.checks import require_memory
 from motes.core.tuples import WIDTHS
 from motes.core.words import did_you_mean
@@ -100,7 +101,7 @@ def read_lammps(path: Path, *, style: str | None = None) -> Contents:
     """What a LAMMPS data file holds.
 
     The atom style is the word behind "Atoms #", or `style`: atomic, charge, molecular, bond, angle, full or sphere.
-    Charge, molecule and diameter become attributes. Coefficients and spins are passed over.
+    Charge, molecule and diameter become attributes. Coefficients are passed over with a warning, spins without.
     """
     if style is not None and style not in _STYLES:
         raise InputError(f"{path}: unknown style {style!r}; {did_you_mean(str(style), _STYLES)}")
@@ -110,6 +111,9 @@ def read_lammps(path: Path, *, style: str | None = None) -> Contents:
         sections = _read_sections(lines, header, style)
     if "Atoms" not in sections:
         raise InputError(f"{path}: there is no section Atoms")
+    coefficients = [name for name in sections if name.endswith(" Coeffs")]
+    if coefficients:
+        caution(f"{path}: {', '.join(coefficients)} are not read: give these numbers to interactions")
     atoms = _Atoms(path, header, sections)
     return Contents(
         path,
