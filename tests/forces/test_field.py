@@ -178,7 +178,7 @@ SIDES = [
     (lambda x, a: a * (x - 3.0) ** 2, ["x"]),  # a trap in the middle, which pulls outwards from the side
     (lambda x, y: 0.1 * x * (1 + 0 * y), ["x energy"]),  # a push that is the same everywhere
     (lambda x, y: 10.0 + x**2 + np.sin(2 * np.pi * y / 6.0), ["x energy"]),
-    (lambda x, y: np.where(y < 1.0, (1.0 - y) ** 2, 0.0) + np.cos(2 * np.pi * x / 6.0), ["y"]),  # a wall
+    (lambda x, y: np.where(y < 1.0, (1.0 - y) ** 2, 0.0) + np.cos(2 * np.pi * x / 6.0), ["y energy"]),  # a wall
     (lambda x, y, a: a * np.sin(2 * np.pi * y / 6.0) * np.cos(2 * np.pi * x / 6.0), []),
     (lambda x, t, mass: mass * np.sin(t) * (x - 3.0) ** 2, ["x"]),
     (lambda x, width: width * (x - 3.0) ** 2, ["x"]),

@@ -20,6 +20,7 @@ from typing import Any
 import llvmlite
 import numba
 import numpy as np
+from llvmlite import ir
 from numba.core import config
 from numba.core.compiler import CompileResult
 from numba.core.dispatcher import Dispatcher
@@ -116,7 +117,7 @@ def _contents(value: Any, seen: list[Any]) -> Iterator[object]:
         yield "module", value.__name__
     elif isinstance(value, type | BuiltinFunctionType | np.ufunc):
         yield "name", value.__name__
-    elif isinstance(value, numba.types.Type):
+    elif isinstance(value, numba.types.Type | ir.Type):
         yield "type", str(value)
     elif isinstance(value, bool | int | float | complex | str | bytes | np.generic | None):
         yield repr(value)

@@ -13,10 +13,13 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 from motes.core import cores as machine
 from motes.errors import InputError
+
+Work = tuple[Any, tuple[Any, ...]]
+"""A loop, and what it is called with."""
 
 SMALLEST_PART = 16384
 """Items below which another thread costs more than it brings."""
@@ -51,6 +54,16 @@ def usual_cores() -> int:
     return machine.usual_threads(machine.available_cores(), os.environ, machine.AT_MOST[1:])[0]
 
 
+class Recorder(Protocol):
+    """Notes calls down; what it returns says of nothing that it would be unusual."""
+
+    def split(self, kernel: Any, count: int, arguments: tuple[Any, ...]) -> list[Any]:
+        """See Team."""
+
+    def each(self, lists: Sequence[Sequence[Work]]) -> list[Any]:
+        """See Team."""
+
+
 class Team:
     """threads threads, or as many as there are cores; the calling thread is one of them."""
 
@@ -62,6 +75,8 @@ class Team:
         self.threads = threads
         self._pool: ThreadPoolExecutor | None = None
         self._process = -1  # the one whose threads are in the pool
+        self.recorder: Recorder | None = None
+        """Who notes down what would be done, instead of its being done."""
 
     def call(self, kernel: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Call kernel once for every tuple of arguments; return the results in their order.
@@ -86,6 +101,14 @@ class Team:
             helper.result()
         return results
 
+    def each(self, lists: Sequence[Sequence[Work]], apart: bool = True) -> list[Any]:
+        """Let a thread do all of a list, for each list, or this one all of them if it is not worth it; return what the
+        loops return, if it is anything."""
+        if self.recorder is not None:
+            return self.recorder.each(lists)
+        results = self.call(_do_all, [(one,) for one in lists]) if apart else list(map(_do_all, lists))
+        return [result for some in results for result in some if result is not None]
+
     def _submit(self, work: Callable[[], None], times: int) -> list[Future[None]]:
         """Let so many helpers work as well, or as many as there can be: the caller does what they leave."""
         if self._pool is None or self._process != os.getpid():  # a forked process has none of its parent's threads
@@ -101,8 +124,14 @@ class Team:
 
     def split(self, kernel: Callable[..., Any], count: int, *arguments: Any) -> list[Any]:
         """Call kernel(begin, end, *arguments) for parts of range(count); return the results in order."""
+        if self.recorder is not None:
+            return self.recorder.split(kernel, count, arguments)
         if self.threads == 1 or count < 2 * SMALLEST_PART:
             return [kernel(0, count, *arguments)]
         parts = self.useful(count)
         edges = [count * part // parts for part in range(parts + 1)]
         return self.call(kernel, [(begin, end, *arguments) for begin, end in pairwise(edges)])
+
+
+def _do_all(works: Sequence[Work]) -> list[Any]:
+    return [loop(*arguments) for loop, arguments in works]

@@ -20,12 +20,14 @@ from motes.decomposition.domain import Domain, Link
 from motes.decomposition.grid import Regions
 from motes.engine.clock import Clock
 from motes.engine.failing import FAILED, Attempts, StoppedError
+from motes.engine.march import DONE, FORCED, HALF, March
 from motes.engine.plan import Extremes, Needs, Plan
 from motes.engine.starts import Start, own_share
 from motes.errors import OutgrownError
 from motes.exact.quanta import FAINT, FORCES, SLOWLY, STUCK, SUMS, energy_quantum, followed, looked_at
 from motes.exact.sums import LIMB, total_of
 from motes.forces import law
+from motes.forces.clusters import SPREAD
 from motes.forces.law import NOT_ASKED, Stage, Sums
 from motes.forces.slots import SlotForces
 from motes.integrators.fire import Descent
@@ -34,6 +36,9 @@ from motes.integrators.world import World
 from motes.neighbors.list import NeighborList
 from motes.neighbors.tuples import SpecialPairs, TupleSearch
 from motes.particles.recipes import Recipe
+
+LEAST_STRETCH = 3
+"""Steps for which it is not worth making a tape."""
 
 
 def in_order(laws: Sequence[law.Plan], slots: SlotForces, team: Team) -> list[Stage]:
@@ -75,6 +80,8 @@ class Engine:
         self.layouts = 0  # how often the particles may have changed places, in memory or between ranks
         self.clock = Clock(link)
         self.descent: Descent | None = None
+        self.march = March(self)
+        self.slots.shared = self.team.threads > 1 and self.march.possible
         self.state.stride = plan.stride
         self.sums = NOT_ASKED
         self._energy_quantum = 1.0
@@ -90,20 +97,61 @@ class Engine:
             self.attempts.run(self.integrator.carry, self.state, self.team, steps)
             self.clock.lap("integrate")
         else:
-            for remaining in range(steps, 0, -1):
-                self.step(energy and remaining == 1)
+            remaining = steps
+            while remaining > 0:
+                taken = self._march(remaining - energy)
+                if taken == 0:
+                    self.step(energy and remaining == 1)
+                    taken = 1
+                remaining -= taken
         self.attempts.agree()
+
+    def _march(self, most: int) -> int:
+        """Take up to so many steps of which nothing must be decided, and the one that ended that; return how many."""
+        state, sums = self.state, self.sums
+        settled = FORCES.decided(state.quanta.force, sums.least_force, sums.most_force, look=True)
+        settled = settled and not self.attempts.failed and self._needs.step < state.step - 1
+        if most < LEAST_STRETCH or not settled or not self.march.possible:
+            return 0
+        rounds, code = self.march.go(most)
+        state.step += rounds
+        if rounds > 0:
+            bound = self.march.largest(FORCED) ** 0.5
+            self.sums = Sums(None, None, bound / SPREAD, bound)
+        if code == 0:
+            return rounds
+        self.attempts.step = state.step + 1
+        if code == HALF:
+            self._end_step(self._half(self.march.largest(HALF)), energy=False)
+        elif code == FORCED:
+            state.step += 1
+            self._close_step(energy=False)
+        else:
+            state.step += 1
+            self.attempts.run(self.integrator.check_speed, state, self.march.largest(DONE))
+        return rounds + 1
 
     def step(self, energy: bool) -> None:
         """From t to t + dt."""
         self.attempts.step = self.state.step + 1
-        state, domain, neighbors, lap = self.state, self.domain, self.neighbors, self.clock.lap
+        self.attempts.run(self.integrator.first_half, self.state, self.team)
+        self._end_step(self._half(), energy)
+
+    def _half(self, fastest: float | None = None) -> float:
+        """The first half has been done, with this speed if no one has looked at it; return the force of before."""
+        state = self.state
         force, self.sums = self.sums.most_force, NOT_ASKED  # should the step fail, no energy of another moment is left
-        self.attempts.run(self.integrator.first_half, state, self.team)
-        self.attempts.run(domain.check_reach, state)
+        if fastest is not None:
+            self.attempts.run(self.integrator.check_speed, state, fastest)
+        self.attempts.run(self.domain.check_reach, state)
         self._note_velocities()
         state.step += 1
-        lap("integrate")
+        self.clock.lap("integrate")
+        return force
+
+    def _end_step(self, force: float, energy: bool) -> None:
+        """From x(t + dt) on; force is the largest one at t."""
+        state, domain, neighbors, lap = self.state, self.domain, self.neighbors, self.clock.lap
         if self._follow_range(force, wish=neighbors.moved_too_far(state)):
             self.rebuild()
         else:
@@ -111,6 +159,11 @@ class Engine:
             lap("halo")
             neighbors.follow(state)
             lap("neighbors")
+        self._close_step(energy)
+
+    def _close_step(self, energy: bool) -> None:
+        """Forces, and the second half."""
+        state, lap = self.state, self.clock.lap
         self.compute_forces(energy)
         self.attempts.run(self.integrator.second_half, state, self.team)
         if self.integrator.coupled:

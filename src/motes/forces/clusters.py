@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from motes.core.state import CLUSTER, ROUND, Array, Chunk, Floats, Integers, PairList, State
-from motes.core.threads import Team
+from motes.core.threads import Team, Work
 from motes.errors import ParticleError
 from motes.exact.noise import PAIRS, key_of_step
 from motes.exact.quanta import FORCES, looked_at
@@ -168,13 +168,18 @@ class ClusterKernel(Stage):
     def _call(
         self, kernel: Any, chunk: Chunk, pairs: PairList, magic: tuple[float, float], forces: Integers
     ) -> tuple[int, ...]:
+        result: tuple[int, ...] = kernel(*self._arguments(chunk, pairs, magic, forces))
+        return result
+
+    def _arguments(
+        self, chunk: Chunk, pairs: PairList, magic: tuple[float, float], forces: Integers
+    ) -> tuple[Any, ...]:
         plan = self._plan.kernel
         optional = self._optional(self._velocities, self._ids, pairs.classes, chunk.classes) if self._more else ()
-        result: tuple[int, ...] = kernel(
+        return (
             chunk.first, chunk.last, pairs.positions, pairs.axes, pairs.slots, *chunk.arrays, self._slots.room,
             *magic, plan.numbers, plan.tables, self._types, self._attributes, *optional, forces,
         )  # fmt: skip
-        return result
 
     def _optional(self, velocities: Floats, ids: Integers, own_classes: Array, classes: Array) -> tuple[Any, ...]:
         """The further arguments of the kernel."""
@@ -225,6 +230,10 @@ class ClusterForces(ClusterKernel):
 
     when = IN_SLOTS
 
+    def __init__(self, plan: ClusterPlan, slots: SlotForces, team: Team) -> None:
+        super().__init__(plan, slots, team)
+        self.marches = type(self) is ClusterForces and not ({"noise", "t", "v"} & plan.reads or plan.live)
+
     @property
     def _kernels(self) -> Sequence[Any]:
         return self._module.force, self._module.both
@@ -236,8 +245,8 @@ class ClusterForces(ClusterKernel):
         kernel = self._module.force if energy is None else self._module.both
         magic = ROUND * state.quanta.force, ROUND * (energy or 1.0)
 
-        def work(chunk: Chunk, forces: Integers, kernel: Any = kernel) -> Any:
-            return self._call(kernel, chunk, pairs, magic, forces)
+        def work(chunk: Chunk, forces: Integers, kernel: Any = kernel) -> Work:
+            return kernel, self._arguments(chunk, pairs, magic, forces)
 
         sums = _total(self._slots.run(state, pairs, work), energy is not None)
         looked = looked_at(state.step)
@@ -269,8 +278,8 @@ class ClusterSums(ClusterKernel):
         self._bring(state, pairs)
         magic = ROUND * state.quanta.sums[self.sum or 0], 1.0
 
-        def work(chunk: Chunk, sums: Integers) -> Any:
-            return self._call(self._module.total, chunk, pairs, magic, sums)
+        def work(chunk: Chunk, sums: Integers) -> Work:
+            return self._module.total, self._arguments(chunk, pairs, magic, sums)
 
         largest = max((row[0] for row in self._slots.run(state, pairs, work)), default=0)
         self._slots.gather(state, state.column(self.fold or "")[None, :], np.array([0]))

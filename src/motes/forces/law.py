@@ -96,6 +96,8 @@ class Stage(ABC):
     """Those of this region, found with every list."""
     sum: int | None = None
     """The number of the quantum of what it adds up for each particle, if it does so."""
+    marches = False
+    """Whether it has loops only, which get the same from step to step."""
     outside: ClassVar[bool] = False
     """Whether it pulls from outside, so that its forces say nothing of particles that overlap."""
 

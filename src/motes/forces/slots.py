@@ -12,14 +12,17 @@ Disadvantage: each thread has memory for all slots, though it touches a stretch 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
 
 from motes.core.compiled import njit
 from motes.core.state import CLUSTER, Chunk, Counts, Integers, PairList, State
-from motes.core.threads import Team
+from motes.core.threads import Team, Work
 from motes.errors import ParticleError
 from motes.forces.law import HOME, Stage, Sums
 
@@ -30,6 +33,10 @@ MOST_PARTNERS = 2**14
 
 WORK_PER_PARTNER = 2
 """A listed partner is as much work as so many items of other loops, at least."""
+
+
+LEAST_CLUSTERS = 16
+"""Of a thread that marches."""
 
 
 @njit(cache=True, nogil=True)
@@ -80,6 +87,24 @@ def gather_slots(begin: int, end: int, particle: Counts, source: Any, slots: Any
         slots[slot] = source[max(particle[slot], 0)]
 
 
+@dataclass(frozen=True)
+class Shares:
+    """Who works on what of a list.
+
+    Attributes:
+        parts: the chunks of each thread.
+        starts: where a thread's own slots begin; they end where the next one's begin.
+        reach: how far it meets others' slots. An overlap is handed on from thread to thread, so none reaches less far
+            than the one before.
+        homes: for each particle and ghost, where its forces are in all buffers read as one.
+    """
+
+    parts: list[list[Chunk]]
+    starts: list[int]
+    reach: list[int]
+    homes: Integers
+
+
 class SlotForces(Stage):
     """The buffers of all kernels that walk over the list of pairs; as a stage, the way of the forces home.
 
@@ -87,6 +112,7 @@ class SlotForces(Stage):
     """
 
     when = HOME
+    marches = True
 
     def __init__(self, dimensions: int, team: Team) -> None:
         self.team = team
@@ -94,9 +120,10 @@ class SlotForces(Stage):
         """How many partners the longest list has, with room for the cluster itself."""
         self._rows = np.array([0, 1, 2] if dimensions == 3 else [0, 2])
         self._buffers: Integers = np.zeros((team.threads, 3, 0), np.int64)
-        self._homes: Integers = np.zeros(0, np.int64)
+        self.shared = False
+        """Whether threads go on without Python, so that little work is worth sharing."""
         self._filled = [False] * team.threads  # by the kernels of this step
-        self._parts: list[list[Chunk]] = []
+        self._shares = Shares([], [], [], np.zeros(0, np.int64))
         self._built = -1
         self._crowded = -1
 
@@ -104,25 +131,26 @@ class SlotForces(Stage):
         """Whatever is in the slots is of another step."""
         self._filled = [False] * self.team.threads
 
-    def run(self, state: State, pairs: PairList, work: Callable[[Chunk, Integers], Any]) -> list[Any]:
-        """Call work(chunk, buffer) for all chunks of the list, each thread with its own buffer; return the results."""
+    def run(self, state: State, pairs: PairList, work: Callable[[Chunk, Integers], Work]) -> list[Any]:
+        """Do work(chunk, buffer) for all chunks of the list, each thread with its own buffer; return the results."""
         self._follow(state, pairs)
-        calls = [(chunks, t, pairs, work) for t, chunks in enumerate(self._parts)]
-        return [result for results in self.team.call(self._run, calls) for result in results]
+        apart = self.team.useful(WORK_PER_PARTNER * pairs.pairs) > 1
+        return self.team.each([self._works(t, pairs, work) for t in range(len(self._shares.parts))], apart)
 
-    def try_out(self, work: Callable[[Chunk, Integers], Any]) -> list[Any]:
+    def try_out(self, work: Callable[[Chunk, Integers], Work]) -> list[Any]:
         """The same without a trace in the slots, after run; this takes memory for all of them once more."""
         aside = np.empty_like(self._buffers)
-        calls = [([(chunk, aside[t]) for chunk in chunks],) for t, chunks in enumerate(self._parts)]
-        results = self.team.call(lambda pairs: [work(*pair) for pair in pairs], calls)
-        return [result for part in results for result in part]
+        return self.team.each(
+            [[work(chunk, aside[t]) for chunk in chunks] for t, chunks in enumerate(self._shares.parts)]
+        )
 
-    def _run(self, chunks: Sequence[Chunk], thread: int, pairs: PairList, work: Callable[..., Any]) -> list[Any]:
-        buffer = self._buffers[thread]
+    def _works(self, thread: int, pairs: PairList, work: Callable[[Chunk, Integers], Work]) -> list[Work]:
+        buffer, shares = self._buffers[thread], self._shares
+        works: list[Work] = []
         if not self._filled[thread]:  # by the first kernel of this step
-            clear(self._starts[thread], self._reach[thread], pairs.slots, buffer)
+            works.append((clear, (shares.starts[thread], shares.reach[thread], pairs.slots, buffer)))
             self._filled[thread] = True
-        return [work(chunk, buffer) for chunk in chunks]
+        return [*works, *(work(chunk, buffer) for chunk in shares.parts[thread])]
 
     def compute(self, state: State, pairs: PairList, energy: float | None) -> Sums:
         """Bring home what is in the slots."""
@@ -134,17 +162,32 @@ class SlotForces(Stage):
 
     def gather(self, state: State, sums: Integers, rows: Integers) -> None:
         """Write rows of the slots to those of the particles and ghosts, (k, n); the next kernel finds empty slots."""
-        for t in range(1, len(self._parts)):
-            shared = slice(self._starts[t], self._reach[t - 1])
+        shares = self._shares
+        for t in range(1, len(shares.parts)):
+            shared = slice(shares.starts[t], shares.reach[t - 1])
             given, received = self._buffers[t - 1][: rows[-1] + 1, shared], self._buffers[t][: rows[-1] + 1, shared]
             self.team.split(add_overlap, given.shape[1], given, received)
         offsets = rows * self._buffers.shape[2]
-        self.team.split(gather_home, state.total, self._buffers.reshape(-1), self._homes, offsets, sums)
+        self.team.split(gather_home, state.total, self._buffers.reshape(-1), shares.homes, offsets, sums)
         self.begin()
 
     def blame(self, state: State, pairs: PairList, sums: Sums) -> ParticleError:
         """Of no one: nothing is found here."""
         raise NotImplementedError
+
+    def _share_out(self, state: State, pairs: PairList) -> Shares:
+        threads = self.team.useful(WORK_PER_PARTNER * pairs.pairs)
+        chunks = pairs.chunks
+        if self.shared:
+            threads = max(1, min(self.team.threads, pairs.clusters // LEAST_CLUSTERS))
+            chunks = cut(chunks, threads) if threads > 1 else chunks
+        parts = share(chunks, threads)
+        starts = [CLUSTER * chunks[0].first for chunks in parts]
+        reach = list(accumulate((max(chunk.reach for chunk in chunks) for chunks in parts), max))
+        homes = self._shares.homes if len(self._shares.homes) >= state.total else np.empty(state.capacity, np.int64)
+        stride = 3 * self._buffers.shape[2]
+        self.team.split(find_homes, pairs.slots, pairs.particle, np.array(starts), stride, homes)
+        return Shares(parts, starts, reach, homes)
 
     def _follow(self, state: State, pairs: PairList) -> None:
         """Share the work of a new list out."""
@@ -155,16 +198,7 @@ class SlotForces(Stage):
         if self._buffers.shape[2] < len(pairs.particle):
             self._buffers = np.empty((self.team.threads, 3, len(pairs.particle)), np.int64)
         self.begin()
-        self._parts = share(pairs.chunks, self.team.useful(WORK_PER_PARTNER * pairs.pairs))
-        # A thread's own slots end where the next one's begin; beyond, up to its reach, it meets others' slots.
-        # An overlap is handed on from thread to thread, so none may reach less far than the one before.
-        self._starts = np.array([CLUSTER * chunks[0].first for chunks in self._parts])
-        reach = [max(chunk.reach for chunk in chunks) for chunks in self._parts]
-        self._reach = np.maximum.accumulate(np.array(reach))
-        stride = 3 * self._buffers.shape[2]
-        if len(self._homes) < state.total:
-            self._homes = np.empty(state.capacity, np.int64)
-        self.team.split(find_homes, pairs.slots, pairs.particle, self._starts, stride, self._homes)
+        self._shares = self._share_out(state, pairs)
         longest = max((int(chunk.count.max()) for chunk in pairs.chunks if len(chunk.count)), default=0)
         self._crowded = _crowded(pairs) if longest > MOST_PARTNERS else -1
         self.room = longest + 2 * CLUSTER
@@ -178,6 +212,29 @@ def _crowded(pairs: PairList) -> int:
     chunk = max((chunk for chunk in pairs.chunks if len(chunk.count)), key=lambda chunk: int(chunk.count.max()))
     cluster = chunk.first + int(np.argmax(chunk.count))
     return int(pairs.particle[CLUSTER * cluster])
+
+
+def cut(chunks: Sequence[Chunk], pieces: int) -> list[Chunk]:
+    """Cut chunks into so many pieces, or a few more, of about equally many pairs; lists stay where they are."""
+    total = sum(chunk.length + 8 * (chunk.last - chunk.first) for chunk in chunks)
+    found = []
+    for chunk in chunks:
+        costs = np.cumsum(chunk.count + 8)
+        share = math.ceil(pieces * costs[-1] / max(total, 1)) if len(costs) else 1
+        edges = np.unique([0, *np.searchsorted(costs, costs[-1] * np.arange(1, share) / share), len(costs)])
+        for begin, end in pairwise(edges.tolist()):
+            part = slice(begin, end)
+            found.append(
+                replace(
+                    chunk,
+                    first=chunk.first + begin,
+                    last=chunk.first + end,
+                    length=int(chunk.count[part].sum()),
+                    begin=chunk.begin[part],
+                    count=chunk.count[part],
+                )
+            )
+    return found
 
 
 def share(chunks: Sequence[Chunk], threads: int) -> list[list[Chunk]]:

@@ -95,5 +95,5 @@ class Bussi(VelocityVerlet):
             magic = ROUND * state.quanta.velocity
             speeds = world.team.split(rescale, state.owned, state.velocities, factor, magic)
             heat += (factor * factor - 1.0) * kinetic
-            self._check_speed(state, max(speeds))
+            self.check_speed(state, max(speeds))
         state.memory[HEAT] = heat

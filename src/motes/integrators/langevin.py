@@ -59,6 +59,8 @@ class Langevin(HeatBath):
         seed: of the noise, which depends on it, the step and the particle's id alone.
     """
 
+    marches = True
+
     @property
     def conserves_momentum(self) -> bool:
         """Only without friction."""
@@ -81,4 +83,4 @@ class Langevin(HeatBath):
             exchange_heat, state.owned, state.velocities, state.mass, state.ids, self.seed, state.step, kept,
             self.temperature, ROUND * state.quanta.velocity,
         )  # fmt: skip
-        self._check_speed(state, max(speeds))
+        self.check_speed(state, max(speeds))

@@ -101,6 +101,8 @@ class Integrator(Frozen, ABC):
     """Whether the velocities of the particles carry them; otherwise they mean nothing."""
     conserves_energy: ClassVar[bool] = False
     """Whether the energy is conserved, but for the error of dt, less the heat that the memory of the state counts."""
+    marches: ClassVar[bool] = False
+    """Whether its loops, and the whole numbers by which they advance, are all that there is to a step."""
     coupled: ClassVar[bool] = False
     """Whether a step ends with `couple`, for which all ranks measure the world."""
     dt: float
@@ -140,9 +142,9 @@ class Integrator(Frozen, ABC):
         quanta = state.quanta
         scale, magic = time * quanta.force, ROUND * quanta.velocity
         speeds = team.split(kick, state.owned, state.velocities, state.forces, state.mass, scale, magic)
-        self._check_speed(state, max(speeds))
+        self.check_speed(state, max(speeds))
 
-    def _check_speed(self, state: State, fastest: float) -> None:
+    def check_speed(self, state: State, fastest: float) -> None:
         """Note the largest component of a velocity; raise a ParticleError if no step, or no grid, can follow it."""
         state.fastest = fastest
         state.settle(self._excess(state, fastest))

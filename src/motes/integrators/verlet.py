@@ -24,6 +24,7 @@ class VelocityVerlet(Integrator):
     """
 
     conserves_energy = True
+    marches = True
 
     @known_keywords
     def __init__(self, dt: Positive) -> None:

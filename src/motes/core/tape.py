@@ -1,0 +1,360 @@
+"""A tape: compiled loops played one after the other by threads that stay, without a word of Python.
+
+Algorithm: a call of a compiled loop is kept as an address and a block of words that holds its arguments as machine code
+takes them. A small function for each signature, compiled once for all loops that have it, reads a block and calls an
+address. A tape is a table of such calls, of barriers at which threads wait for each other, of guards that end the
+playing when a loop has returned a number out of bounds, and of laps for the clock; one compiled loop plays it round
+after round.
+
+Invariant: a barrier stands between a loop and the guard that looks at its results, and all threads look at the results
+of all, so they stop at the same place.
+
+Disadvantage: loops get what they got when they were put on the tape. Only whole numbers may advance from round to
+round, always by the same amount.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from struct import Struct
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from motes.core.compiled import njit
+from motes.core.state import Integers
+
+CALL, BARRIER, GUARD, LAP = range(4)
+WIDTH = 8
+"""Numbers in a row of a tape: its kind, and then those that `Tape` writes."""
+
+SPIN = 1000
+"""Looks at a barrier before a thread lets others have its core: some microseconds."""
+
+LINE = 8
+"""Words of a cache line, so that what threads write lies on lines of their own."""
+
+_WORD = ir.IntType(64)
+
+cgutils: Any = numba.core.cgutils  # these have no types
+typeof: Any = numba.typeof
+
+
+def _width(kind: Any) -> int:
+    """Words that an argument of this type takes."""
+    return 5 + 2 * kind.ndim if isinstance(kind, types.Array) else 1
+
+
+def _first_number(builder: Any, value: Any, kind: Any) -> Any:
+    """The bits of what a loop returned, or of the first part of it."""
+    if isinstance(kind, types.BaseTuple):
+        value, kind = builder.extract_value(value, 0), kind[0]  # type: ignore[index]  # a tuple of types
+    if kind == types.none:
+        return ir.Constant(_WORD, 0)
+    return builder.bitcast(value, _WORD) if kind == types.float64 else value
+
+
+def _call(context: Any, builder: Any, address: Any, result: Any, kinds: Any, values: Any) -> Any:
+    """Call what lies at an address as Numba calls its functions."""
+    function = context.call_conv.get_function_type(result, kinds)
+    pointer = builder.inttoptr(address, function.as_pointer())
+    return context.call_conv.call_function(builder, pointer, result, kinds, values)[1]
+
+
+@cache
+def caller_of(result: Any, kinds: tuple[Any, ...]) -> Any:
+    """The function (loop, begin, end, block) that calls a loop of these types with what is in a block."""
+
+    def call_loop(_typing: Any, _loop: Any, _begin: Any, _end: Any, _block: Any) -> Any:
+        def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            loop, begin, end, block = arguments
+            values, at = [begin, end], 0
+            for kind in kinds[2:]:
+                place = builder.add(block, ir.Constant(_WORD, 8 * at))
+                values.append(builder.load(builder.inttoptr(place, context.get_value_type(kind).as_pointer())))
+                at += _width(kind)
+            found = _call(context, builder, loop, result, kinds, values)
+            return _first_number(builder, found, result)
+
+        return types.int64(types.int64, types.int64, types.int64, types.int64), generate
+
+    emitted: Any = intrinsic(call_loop)
+
+    @njit(cache=True, nogil=True)
+    def call(loop: int, begin: int, end: int, block: int) -> int:
+        found: int = emitted(loop, begin, end, block)
+        return found
+
+    call.compile((types.int64,) * 4)
+    return call
+
+
+def address_of(dispatcher: Any, kinds: tuple[Any, ...]) -> int:
+    """Where the machine code of a loop is that has been compiled for these types."""
+    found = dispatcher.overloads[kinds]
+    address: int = found.library.get_pointer_to_function(found.fndesc.llvm_func_name)
+    return address
+
+
+def _call_caller(_typing: Any, _caller: Any, _loop: Any, _begin: Any, _end: Any, _block: Any) -> Any:
+    """Call a caller at an address."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return _call(context, builder, arguments[0], types.int64, signature.args[1:], arguments[1:])
+
+    return types.int64(*[types.int64] * 5), generate
+
+
+def _item(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    array = context.make_array(signature.args[0])(context, builder, arguments[0])
+    return cgutils.get_item_pointer(context, builder, signature.args[0], array, [arguments[1]])
+
+
+def _atomic_add(_typing: Any, array: Any, _index: Any, _value: Any) -> Any:
+    """Add to an item at once, and return what it was."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.atomic_rmw("add", _item(context, builder, signature, arguments), arguments[2], "seq_cst")
+
+    return types.int64(array, types.intp, types.int64), generate
+
+
+def _atomic_load(_typing: Any, array: Any, _index: Any) -> Any:
+    """What an item is now, for all threads."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.load_atomic(_item(context, builder, signature, arguments), "seq_cst", 8)
+
+    return types.int64(array, types.intp), generate
+
+
+def _external(name: str, result: Any) -> Any:
+    """A function of the system, or of LLVM, without arguments."""
+
+    def emit(_typing: Any) -> Any:
+        def generate(context: Any, builder: Any, _signature: Any, _arguments: Any) -> Any:
+            kind = ir.FunctionType(ir.VoidType() if result == types.void else ir.IntType(result.bitwidth), [])
+            found = builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [])
+            return context.get_dummy_value() if result == types.void else found
+
+        return result(), generate
+
+    return intrinsic(emit)
+
+
+_emitted: Any = intrinsic
+call_caller: Any = _emitted(_call_caller)
+atomic_add: Any = _emitted(_atomic_add)
+atomic_load: Any = _emitted(_atomic_load)
+give_way: Any = _external("sched_yield", types.int32)
+cycle: Any = _external("llvm.readcyclecounter", types.int64)
+
+
+@njit(inline="always")
+def barrier(sync: Any, threads: int) -> None:
+    """Wait until all threads are here."""
+    if threads > 1:
+        generation = atomic_load(sync, LINE)
+        if atomic_add(sync, 0, 1) == threads - 1:
+            sync[0] = 0
+            atomic_add(sync, LINE, 1)
+        else:
+            looks = 0
+            while atomic_load(sync, LINE) == generation:
+                looks += 1
+                if looks > SPIN:  # perhaps there are fewer free cores than threads
+                    give_way()
+
+
+@njit(cache=True, nogil=True)
+def play(
+    thread: int, threads: int, rounds: int, tape: Any, words: Any, advance: Any, sync: Any, results: Any, cycles: Any
+) -> tuple[int, int]:
+    """Play a tape; return how many rounds were played to the end, and the code of the guard that ended it, or 0."""
+    last = cycle()
+    for number in range(rounds):
+        for entry in range(len(tape)):
+            kind = tape[entry, 0]
+            if kind == CALL:
+                found = call_caller(tape[entry, 1], tape[entry, 2], tape[entry, 4], tape[entry, 5], tape[entry, 3])
+                if tape[entry, 6] >= 0:
+                    at = LINE * threads * tape[entry, 6] + LINE * thread
+                    results[at] = max(results[at], found) if tape[entry, 7] else found
+            elif kind == BARRIER:
+                barrier(sync, threads)
+            elif kind == GUARD:
+                most = 0
+                for other in range(threads):
+                    most = max(most, results[LINE * threads * tape[entry, 1] + LINE * other])
+                if most > tape[entry, 3] or 0 < most < tape[entry, 2]:
+                    return number, tape[entry, 4]
+            elif thread == 0:
+                now = cycle()
+                cycles[tape[entry, 1]] += now - last
+                last = now
+        for k in range(len(advance)):
+            words[advance[k, 0]] += advance[k, 1]
+    return rounds, 0
+
+
+_NUMBER, _BITS = Struct("d"), Struct("q")
+
+
+@dataclass(frozen=True)
+class Known:
+    """A loop for arguments of some types: where it is and who calls it, and what it returns of nothing."""
+
+    caller: int
+    address: int
+    nothing: Any
+
+
+_known: dict[Any, Known] = {}
+
+
+def known(loop: Any, arguments: Sequence[Any]) -> Known:
+    """The loop, compiled for a range and these arguments."""
+    key = (loop, *map(_code, arguments))
+    if key not in _known:
+        others = [typeof(one) if isinstance(one, np.ndarray) else _KINDS[_code(one)] for one in arguments]
+        kinds = (types.int64, types.int64, *others)
+        if kinds not in loop.overloads:
+            loop.compile(kinds)
+        returned = loop.overloads[kinds].signature.return_type
+        caller = caller_of(returned, kinds)
+        zeros = (0,) * len(returned) if isinstance(returned, types.BaseTuple) else 0.0
+        _known[key] = Known(
+            address_of(caller, (types.int64,) * 4), address_of(loop, kinds), None if returned == types.none else zeros
+        )
+    return _known[key]
+
+
+_KINDS = {"float": types.float64, "int": types.int64}
+
+
+def _code(value: Any) -> Any:
+    """What stands for the type of an argument."""
+    if isinstance(value, np.ndarray):
+        return value.dtype.char, value.ndim, value.flags.c_contiguous, value.flags.writeable
+    return "float" if isinstance(value, float) else "int"
+
+
+@dataclass(frozen=True)
+class Block:
+    """A loop and what it gets besides the range that it runs over.
+
+    Attributes:
+        loop: a compiled function (begin, end, ...).
+        arguments: the others.
+        known: where the loop is, for arguments of these types.
+        pieces: the words of each argument.
+    """
+
+    loop: Any
+    arguments: Sequence[Any]
+    known: Known
+    pieces: list[tuple[int, ...]]
+
+
+def block_of(loop: Any, arguments: Sequence[Any], before: Block | None = None) -> Block:
+    """The block of a call; what is the same as in the one before, as most is from list to list, is taken from it."""
+    if before is None or before.loop is not loop:
+        return Block(loop, arguments, known(loop, arguments), list(map(_words_of, arguments)))
+    pieces, same = before.pieces.copy(), True
+    for k, (value, old) in enumerate(zip(arguments, before.arguments, strict=True)):
+        if value is not old:
+            pieces[k] = _words_of(value)
+            same = same and _code(value) == _code(old)
+    return Block(loop, arguments, before.known if same else known(loop, arguments), pieces)
+
+
+def _words_of(value: Any) -> tuple[int, ...]:
+    """An argument as machine code takes it: an array as Numba lays one out, owned by no one."""
+    if isinstance(value, np.ndarray):
+        at = value.__array_interface__["data"][0]
+        return 0, 0, value.size, value.itemsize, at, *value.shape, *value.strides
+    return (_BITS.unpack(_NUMBER.pack(value))[0] if isinstance(value, float) else int(value),)
+
+
+class Tape:
+    """What threads do in a round.
+
+    Args:
+        threads: how many play it.
+        before: a tape that is like this one.
+    """
+
+    def __init__(self, threads: int, before: Tape | None = None) -> None:
+        self.threads = threads
+        self.phases: list[str] = []
+        self.names: list[str] = []
+        """Of the results, by number."""
+        self.blocks: list[Block] = []
+        self._before = [] if before is None else before.blocks
+        self._rows: list[list[list[int]]] = [[] for _ in range(threads)]
+        self._words: list[list[int]] = [[] for _ in range(threads)]
+        self._calls: list[list[int]] = [[] for _ in range(threads)]  # rows whose fourth number is an offset in words
+        self.numbers: list[list[int]] = [[] for _ in range(threads)]
+        """Which of a thread's words are numbers that were given as such."""
+
+    def block(self, loop: Any, arguments: Sequence[Any]) -> Block:
+        """A loop and its arguments, for calls."""
+        place = len(self.blocks)
+        block = block_of(loop, arguments, self._before[place] if place < len(self._before) else None)
+        self.blocks.append(block)
+        return block
+
+    def call(self, thread: int, block: Block, begin: int, end: int, result: int, more: bool) -> None:
+        """Let a thread call a loop; its result is kept by this number, if it is not below 0, or, if there are more
+        calls of it, the largest."""
+        words = self._words[thread]
+        self._calls[thread].append(len(self._rows[thread]))
+        self._rows[thread].append(
+            [CALL, block.known.caller, block.known.address, len(words), int(begin), int(end), result, int(more)]
+        )
+        for piece in block.pieces:
+            if len(piece) == 1:
+                self.numbers[thread].append(len(words))
+            words += piece
+
+    def all(self, *row: int) -> None:
+        """The same row for all threads."""
+        for rows in self._rows:
+            rows.append([*row, *[0] * (WIDTH - len(row))])
+
+    def barrier(self) -> None:
+        """Let all threads wait for each other, unless they have just done so."""
+        if self.threads > 1 and any(rows and rows[-1][0] != BARRIER for rows in self._rows):
+            self.all(BARRIER)
+
+    def result(self, name: str) -> int:
+        """A number for results of this name."""
+        self.names.append(name)
+        return len(self.names) - 1
+
+    def guard(self, result: int, lowest: int, highest: int, code: int) -> None:
+        """End the playing with this code where the largest result is above highest, or below lowest but not 0."""
+        self.all(GUARD, result, lowest, highest, code)
+
+    def lap(self, phase: str) -> None:
+        """The time since the last lap belongs to this phase."""
+        if phase not in self.phases:
+            self.phases.append(phase)
+        self.all(LAP, self.phases.index(phase))
+
+    def words(self) -> list[Integers]:
+        """The blocks of each thread as they are."""
+        return [np.array(words, np.int64) for words in self._words]
+
+    def table(self, thread: int, words: Integers) -> Integers:
+        """The rows of a thread, whose blocks lie in words."""
+        rows = np.array(self._rows[thread], np.int64).reshape(-1, WIDTH)
+        calls = self._calls[thread]
+        rows[calls, 3] = words.ctypes.data + 8 * rows[calls, 3]
+        return rows

@@ -1,0 +1,300 @@
+"""The march: steps without Python, until something must be decided.
+
+Algorithm: the loops of a step are put on a tape (core/tape.py) by going through a step once while the team notes down
+what it is asked to do. The tape is then played step after step, by threads that stay; guards end that when lists must
+be built, when a number nears an end of its range, or when a particle cannot be taken further. What is left of such a
+step is done by the ordinary step, from the point where the guard stood.
+
+Invariant: the tape has the loops of the ordinary step, in its order, on the same arrays. So it has its bits.
+
+Disadvantage: only steps whose loops get the same from step to step can be put on a tape: on one rank, without noise
+between pairs, without forces that depend on velocities or time, and without what all particles must agree on.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import pairwise
+from queue import SimpleQueue
+from threading import Thread
+from time import perf_counter
+from typing import Any
+from weakref import finalize
+
+import numpy as np
+
+from motes.core.state import Integers
+from motes.core.tape import LINE, Block, Tape, play
+from motes.core.threads import Work
+from motes.exact.quanta import AMPLE, FORCES, LOOSE, SPEEDS
+from motes.forces.clusters import SPREAD
+
+HALF, FORCED, DONE = 1, 2, 3
+"""Where a step was left: with its first half done, with its forces computed, with all done but what a guard saw."""
+
+SMALLEST_PART = 256
+"""Items below which another thread costs more than it brings, while it is there anyway."""
+
+SPEED = ("kick", "exchange_heat")
+"""Loops that return the largest component of a velocity; of several, the last one tells."""
+
+FORCE = "force"
+"""The loop that returns the square of a bound of the largest force."""
+
+ONE_BY_ONE = {"kick", "drift", "reflect", "exchange_heat", "wander", "farthest_move", "count_beyond"}
+"""Loops that work on one particle after the other, so that threads need not wait for each other between them."""
+
+
+class Noted:
+    """Puts on a tape what a team is asked to do."""
+
+    def __init__(self, threads: int, before: Tape | None = None) -> None:
+        self.tape = Tape(threads, before)
+        self.results: dict[int, list[int]] = {}
+        """For the code of each guard, the numbers of the results before it of which the engine must be told."""
+        self._seen: dict[str, list[int]] = {}
+        self._before = ""
+
+    def split(self, kernel: Any, count: int, arguments: tuple[Any, ...]) -> list[Any]:
+        """A range, shared among the threads."""
+        name = kernel.py_func.__name__
+        if not (name in ONE_BY_ONE and self._before in ONE_BY_ONE):
+            self.tape.barrier()
+        self._before = name
+        threads = max(1, min(self.tape.threads, count // SMALLEST_PART))
+        edges = [count * part // threads for part in range(threads + 1)]
+        block = self.tape.block(kernel, arguments)
+        number = self._result(name, block)
+        for thread, (begin, end) in enumerate(pairwise(edges)):
+            self.tape.call(thread, block, begin, end, number, more=False)
+        return [] if block.known.nothing is None else [block.known.nothing]
+
+    def each(self, lists: Sequence[Sequence[Work]]) -> list[Any]:
+        """A list for each thread; of the loops in it, no more than one returns anything."""
+        self.tape.barrier()
+        self._before = ""
+        number, nothing = -1, []
+        for thread, works in enumerate(lists):
+            more = False
+            for loop, (begin, end, *arguments) in works:
+                block = self.tape.block(loop, arguments)
+                if block.known.nothing is not None:
+                    number = self._result(loop.py_func.__name__, block) if number < 0 else number
+                    nothing.append(block.known.nothing)
+                    self.tape.call(thread, block, begin, end, number, more)
+                    more = True
+                else:
+                    self.tape.call(thread, block, begin, end, -1, more=False)
+        return nothing
+
+    def _result(self, name: str, block: Block) -> int:
+        """A number for what a loop returns, or -1."""
+        if block.known.nothing is None:
+            return -1
+        number = self.tape.result(name)
+        self._seen.setdefault(name, []).append(number)
+        return number
+
+    def guard(self, code: int, bounds: Mapping[str, tuple[int, int]]) -> None:
+        """Leave the step here where one of the results since the last guard is beyond the bounds of its loop.
+
+        Raises KeyError for a loop of which no bounds are known.
+        """
+        self.tape.barrier()
+        speeds = sorted(number for name in SPEED for number in self._seen.get(name, []))
+        self.results[code] = speeds[-1:] or self._seen.get(FORCE, [])
+        for name, numbers in self._seen.items():
+            for number in numbers:
+                self.tape.guard(number, *bounds[name], code)
+        self._seen = {}
+
+
+class Marchers:
+    """Threads that stay, and take part in playing a tape when they are called."""
+
+    def __init__(self, threads: int) -> None:
+        self._calls: list[SimpleQueue[Any]] = []
+        self._ended: SimpleQueue[None] = SimpleQueue()
+        with suppress(RuntimeError):  # a system may have a limit
+            for _ in range(threads - 1):
+                calls: SimpleQueue[Any] = SimpleQueue()
+                Thread(target=self._serve, args=(calls,), name="motes-march", daemon=True).start()
+                self._calls.append(calls)
+        self.threads = 1 + len(self._calls)
+
+    def _serve(self, calls: SimpleQueue[Any]) -> None:
+        while (arguments := calls.get()) is not None:
+            play(*arguments)
+            self._ended.put(None)
+
+    def dismiss(self) -> None:
+        """Let them end."""
+        for calls in self._calls:
+            calls.put(None)
+
+    def play(self, calls: Sequence[tuple[Any, ...]]) -> tuple[int, int]:
+        """Play the tapes of all, the first of them here."""
+        for queue, arguments in zip(self._calls, calls[1:], strict=True):
+            queue.put(arguments)
+        found: tuple[int, int] = play(*calls[0])
+        for _ in self._calls:
+            self._ended.get()
+        return found
+
+
+class March:
+    """The steps of an engine about which nothing must be decided."""
+
+    def __init__(self, engine: Any) -> None:
+        self._engine = engine
+        self._marchers: Marchers | None = None
+        self._process = -1
+        self._known: Any = None  # of what the tape is
+        self._tape = Tape(1)
+        self._told: dict[int, list[int]] = {}
+        self._players: list[_Player] = []
+        self._results: Integers = np.zeros(0, np.int64)
+        self._cycles: Integers = np.zeros(0, np.int64)
+        self._sync: Integers = np.zeros(2 * LINE, np.int64)
+
+    @property
+    def possible(self) -> bool:
+        """Whether a step can be put on a tape."""
+        engine = self._engine
+        return (
+            engine.link.size == 1
+            and vars(type(engine.integrator)).get("marches", False)  # of its own: who derives from it may do more
+            and not engine.integrator.coupled
+            and all(stage.marches for stage in engine.stages)
+            and engine.state.meeting is None
+            and not engine.searches
+            and len(engine.state.force_velocities) == 0
+            and engine.neighbors.cutoff > 0
+        )
+
+    def go(self, most: int) -> tuple[int, int]:
+        """Take up to so many steps; return how many were taken to their end, and where the one after them was left."""
+        engine = self._engine
+        known = engine.neighbors.pairs.builds, engine.state.quanta, engine.integrator
+        if known != self._known:
+            self._put_on_tape()
+            self._known = known
+        begun = perf_counter()
+        self._cycles[:] = self._sync[:] = 0
+        assert self._marchers is not None  # made with the tape  # noqa: S101
+        calls = [
+            (t, len(self._players), most, *player.at(engine.state.step), self._sync, self._results, self._cycles)
+            for t, player in enumerate(self._players)
+        ]
+        rounds, code = self._marchers.play(calls)
+        spent, cycles = perf_counter() - begun, self._cycles / max(int(self._cycles.sum()), 1)
+        for phase, part in zip(self._tape.phases, cycles.tolist(), strict=True):
+            engine.clock.seconds[phase] += spent * part
+        engine.clock.start()
+        return rounds, code
+
+    def largest(self, code: int) -> float:
+        """The largest component of a velocity, or the square of a bound of the largest force, of which the guard with
+        this code was told last."""
+        values = self._results.reshape(-1, len(self._players), LINE)[self._told[code], :, 0]
+        return float(np.int64(values.max(initial=0)).view(np.float64))
+
+    def _put_on_tape(self) -> None:
+        engine, state = self._engine, self._engine.state
+        if self._marchers is None or self._process != os.getpid():  # a forked process has none of its parent's threads
+            self._marchers, self._process = Marchers(engine.team.threads), os.getpid()
+            finalize(self, self._marchers.dismiss)
+        noted, later = (
+            self._note(state.step),
+            self._note(state.step + 1) if engine.integrator.seed is not None else None,
+        )
+        self._tape, self._told = noted.tape, noted.results
+        self._players = [
+            _Player.of(noted.tape, None if later is None else later.tape, thread, state.step)
+            for thread in range(noted.tape.threads)
+        ]
+        self._results = np.zeros(LINE * noted.tape.threads * len(noted.tape.names), np.int64)
+        self._cycles = np.zeros(len(noted.tape.phases), np.int64)
+
+    def _note(self, step: int) -> Noted:
+        """Go through a step while the team notes it down; nothing is done, and nothing changes."""
+        engine, state, team = self._engine, self._engine.state, self._engine.team
+        assert self._marchers is not None  # made before  # noqa: S101
+        before = state.step, state.fastest
+        noted = Noted(self._marchers.threads, self._tape)
+        state.step, team.recorder = step, noted
+        try:
+            engine.integrator.first_half(state, team)
+            engine.domain.check_reach(state)
+            engine.neighbors.moved_too_far(state)
+            noted.guard(HALF, {**self._speeds(), "farthest_move": self._moves(), "count_beyond": (0, 0)})
+            noted.tape.lap("integrate")
+            engine.domain.refresh(state, ("positions",))
+            noted.tape.lap("halo")
+            engine.neighbors.follow(state)
+            noted.tape.lap("neighbors")
+            engine.slots.begin()
+            for stage in engine.stages:
+                stage.compute(state, engine.neighbors.pairs, None)
+            noted.guard(FORCED, {FORCE: self._forces()})
+            noted.tape.lap("pair")
+            engine.domain.fold(state)
+            noted.tape.lap("halo")
+            engine.integrator.second_half(state, team)
+            noted.guard(DONE, self._speeds())
+            noted.tape.lap("integrate")
+        finally:
+            team.recorder = None
+            state.step, state.fastest = before
+            engine.slots.begin()
+        return noted
+
+    # Within which bounds there is nothing to decide, not even at a step of a look
+
+    def _speeds(self) -> dict[str, tuple[int, int]]:
+        state, dt = self._engine.state, self._engine.integrator.dt
+        limit = SPEEDS.limit(state.quanta.velocity)
+        bounds = _bits(limit / LOOSE), _bits(min(limit / AMPLE, 0.99 * state.stride / dt))
+        return dict.fromkeys(SPEED, bounds)
+
+    def _moves(self) -> tuple[int, int]:
+        return 0, _bits(0.25 * self._engine.neighbors.skin**2)
+
+    def _forces(self) -> tuple[int, int]:
+        """Of the square of a bound of the largest one."""
+        limit = FORCES.limit(self._engine.state.quanta.force)
+        return _bits((SPREAD * limit / LOOSE) ** 2), _bits((limit / AMPLE) ** 2)
+
+
+def _bits(number: float) -> int:
+    return int(np.float64(number).view(np.int64))
+
+
+@dataclass(frozen=True)
+class _Player:
+    """What a thread plays: its table, the blocks that it is about, and the words in these that advance."""
+
+    table: Integers
+    words: Integers
+    begun: Integers
+    advance: Integers
+    step: int
+
+    @classmethod
+    def of(cls, tape: Tape, later: Tape | None, thread: int, step: int) -> _Player:
+        words = tape.words()[thread]
+        advance = np.zeros((0, 2), np.int64)
+        if later is not None:
+            numbers = np.array(tape.numbers[thread], np.int64)
+            change = later.words()[thread][numbers] - words[numbers]
+            advance = np.column_stack([numbers[change != 0], change[change != 0]])
+        return cls(tape.table(thread, words), words, words.copy(), advance, step)
+
+    def at(self, step: int) -> tuple[Integers, Integers, Integers]:
+        """Table, words and their advance, as they are before this step."""
+        moving, amount = self.advance.T
+        self.words[moving] = self.begun[moving] + amount * (step - self.step)
+        return self.table, self.words, self.advance

@@ -1,0 +1,199 @@
+"""Steps without Python: they have the bits of the ordinary step, and end where that would decide something."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import motes
+from motes.engine.step import Engine
+
+REACH = 1.8
+
+
+def soft(r: Any, k: Any) -> Any:
+    return k * (1 - r / REACH) ** 2
+
+
+def kinds(**how: Any) -> motes.Simulation:
+    """Two types, attributes and a force that is not mutual, between walls and with an open side."""
+    generator = np.random.default_rng(4)
+    box = motes.Box([11.0, 9.0, 10.0], ["periodic", "reflecting", ("reflecting", "open")])
+    particles = motes.Particles(
+        generator.uniform(0.1, 0.9, (900, 3)) * box.lengths, box, generator.normal(0, 1, (900, 3)),
+        types=np.where(np.arange(900) % 3, "A", "B"), charge=generator.uniform(0.5, 1.5, 900),
+        ids=generator.permutation(900), mass=generator.uniform(0.5, 2.0, 900),
+    )  # fmt: skip
+    laws = [
+        motes.Pair(soft, REACH, k={("A", "A"): 20.0, ("A", "B"): 40.0, ("B", "B"): 10.0}),
+        motes.Pair(lambda r, charge_i, charge_j: charge_i * charge_j * (1 - r) ** 2, 1.0),
+        motes.PairForce(lambda r, charge_j: 0.3 * charge_j * (1 - r), 1.0, mutual=False),
+    ]
+    return motes.Simulation(particles, motes.VelocityVerlet(0.01), laws, **how)
+
+
+def melt(integrator: motes.Integrator = motes.VelocityVerlet(0.005), **how: Any) -> motes.Simulation:  # noqa: B008
+    particles = motes.fcc(6, 0.8442, temperature=1.44, seed=2)
+    pair = motes.Pair(motes.potentials.lennard_jones, 2.5, epsilon=1.0, sigma=1.0)
+    return motes.Simulation(particles, integrator, [pair], **how)
+
+
+def plane(**how: Any) -> motes.Simulation:
+    start = motes.random(800, motes.Box([20.0, 21.0]), seed=1, temperature=0.5)
+    particles = motes.Particles(start.positions, start.box, start.velocities, types=np.arange(800) % 6)
+    return motes.Simulation(particles, motes.VelocityVerlet(0.01), [motes.Pair(soft, REACH, k=15.0)], **how)
+
+
+def chains(**how: Any) -> motes.Simulation:
+    """Pairs that are bonded are no pairs; there is no energy of the bonds."""
+    bonds = [(i, i + 1) for i in range(863) if i % 8 != 7]
+    start = motes.fcc(6, 0.8442, temperature=1.0, seed=2)
+    particles = motes.Particles(start.positions, start.box, start.velocities, bonds=bonds)
+    return motes.Simulation(
+        particles, motes.VelocityVerlet(0.004), [motes.Pair(soft, REACH, k=30.0, special_bonds=(0, 0.5, 1))], **how
+    )
+
+
+def langevin(**how: Any) -> motes.Simulation:
+    return melt(motes.Langevin(0.005, temperature=1.0, friction=2.0, seed=8), **how)
+
+
+SYSTEMS: list[Callable[..., motes.Simulation]] = [melt, langevin, plane, kinds, chains]
+
+
+def step_by_step(simulation: motes.Simulation, steps: int) -> None:
+    """By the ordinary step."""
+    simulation._engine.here.stages[0].marches = False
+    for _ in range(steps):
+        simulation.run(1)
+
+
+@pytest.fixture
+def marched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many steps each march took."""
+    taken: list[int] = []
+    march = Engine._march
+
+    def noting(engine: Engine, most: int) -> int:
+        taken.append(march(engine, most))
+        return taken[-1]
+
+    monkeypatch.setattr(Engine, "_march", noting)
+    return taken
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("make", SYSTEMS)
+@pytest.mark.filterwarnings("ignore::motes.MotesWarning")
+def test_it_has_the_bits_of_the_ordinary_step(make: Any, threads: int, marched: list[int]) -> None:
+    stepped, simulation = make(threads=1), make(threads=threads)
+    step_by_step(stepped, 150)
+    assert sum(marched) == 0
+    simulation.run(150)
+    assert sum(marched) >= 140
+    assert simulation.fingerprint == stepped.fingerprint
+    assert np.array_equal(simulation.forces, stepped.forces)
+    assert (simulation.potential_energy, simulation.virial) == (stepped.potential_energy, stepped.virial)
+    assert np.array_equal(simulation.images, stepped.images)
+    assert simulation.time == stepped.time
+
+
+def test_it_may_be_left_and_taken_up_at_any_step(marched: list[int]) -> None:
+    whole, parts = langevin(threads=2), langevin(threads=2)
+    whole.run(100)
+    for steps in (3, 1, 7, 40, 2, 47):
+        parts.run(steps)
+    assert parts.fingerprint == whole.fingerprint
+    assert min(one for one in marched if one) > 0
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_another_integrator_and_other_arrays_are_followed(threads: int) -> None:
+    def changed(run: Callable[[motes.Simulation], None]) -> str:
+        simulation = langevin(threads=threads)
+        run(simulation)
+        simulation.integrator = motes.VelocityVerlet(0.002)
+        run(simulation)
+        simulation.mass = np.linspace(0.5, 2.0, len(simulation))
+        run(simulation)
+        simulation.velocities = -simulation.velocities
+        simulation.integrator = motes.Langevin(0.003, temperature=0.5, friction=1.0, seed=1)
+        run(simulation)
+        return simulation.fingerprint
+
+    assert changed(lambda simulation: simulation.run(40)) == changed(lambda simulation: step_by_step(simulation, 40))
+
+
+def fall(threads: int = 1) -> motes.Simulation:
+    """Two that fall onto each other, with forces that grow a millionfold."""
+    particles = motes.Particles([[4.0, 5.0, 5.0], [6.0, 5.0, 5.0]], motes.Box([10.0] * 3))
+    pull = motes.Pair(lambda r: -1.0 / (r * r + 1e-4), 4.0)
+    return motes.Simulation(particles, motes.VelocityVerlet(0.002), [pull], threads=threads)
+
+
+def test_ranges_follow_the_run_at_the_same_steps(marched: list[int]) -> None:
+    stepped, simulation = fall(), fall()
+    seen = set()
+    for _ in range(1500):
+        step_by_step(stepped, 1)
+        seen.add(stepped.describe()["quanta"].force)
+    del marched[:]
+    simulation.run(1500)
+    assert len(seen) > 1
+    assert sum(marched) > 1000
+    assert simulation.fingerprint == stepped.fingerprint
+    assert simulation.describe()["quanta"] == stepped.describe()["quanta"]
+
+
+def how_it_ended(simulation: motes.Simulation, steps: int, marches: bool) -> str:
+    """At which step, why, and with which bits."""
+    simulation._engine.here.stages[0].marches = marches
+    with pytest.raises(motes.RunError) as error:
+        simulation.run(steps)
+    return f"{simulation.step} {error.value} {simulation.fingerprint}"
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_what_ends_a_run_is_told_as_by_the_ordinary_step(threads: int) -> None:
+    made = [melt(motes.VelocityVerlet(0.025), threads=threads) for _ in range(2)]
+    assert how_it_ended(made[0], 3000, marches=True) == how_it_ended(made[1], 3000, marches=False)
+
+
+def test_who_flies_off_is_told_as_by_the_ordinary_step() -> None:
+    def made() -> motes.Simulation:
+        particles = motes.Particles(
+            [[0.5, 0.5], [0.6, 0.5]], motes.Box([1.0, 1.0], "open"), [[-30.0, 0.0], [30.0, 0.0]]
+        )
+        return motes.Simulation(particles, motes.VelocityVerlet(0.01), [motes.Pair(soft, REACH, k=1.0)])
+
+    assert how_it_ended(made(), 20_000, marches=True) == how_it_ended(made(), 20_000, marches=False)
+
+
+class Slower(motes.VelocityVerlet):
+    """A user's own: it takes something away in every step, by NumPy."""
+
+    def second_half(self, state: Any, team: Any) -> None:
+        super().second_half(state, team)
+        state.velocities[:, : state.owned] *= 0.5
+
+
+def test_who_derives_from_an_integrator_is_not_left_out(marched: list[int]) -> None:
+    simulation = melt(Slower(0.005))
+    energy = simulation.kinetic_energy
+    simulation.run(10)
+    assert simulation.kinetic_energy < 0.01 * energy
+    assert sum(marched) == 0
+
+
+def test_time_is_booked_to_the_phases() -> None:
+    simulation = melt()
+    simulation.run(5)
+    before = simulation.timings
+    simulation.run(300)
+    spent = {phase: seconds - before[phase] for phase, seconds in simulation.timings.items()}
+    assert spent["pair"] > spent["integrate"] > 0
+    assert spent["halo"] > 0
+    assert spent["neighbors"] > 0

@@ -1,0 +1,150 @@
+"""Compiled loops played one after the other: what they get, where threads wait, and what ends the playing."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+
+from motes.core.compiled import njit
+from motes.core.state import Floats, Integers
+from motes.core.tape import LINE, Tape, block_of, play
+
+
+@njit(cache=True, nogil=True)
+def add(begin: int, end: int, numbers: Integers, amount: int) -> None:
+    for i in range(begin, end):
+        numbers[i] += amount
+
+
+@njit(cache=True, nogil=True)
+def scale(begin: int, end: int, rows: Floats, factor: float) -> float:
+    largest = 0.0
+    for a in range(rows.shape[0]):
+        for i in range(begin, end):
+            rows[a, i] *= factor
+            largest = max(largest, abs(rows[a, i]))
+    return largest
+
+
+@njit(cache=True, nogil=True)
+def total(begin: int, end: int, numbers: Integers, sums: Integers, at: int) -> tuple[int, int]:
+    sums[at] = 0
+    for i in range(len(numbers)):
+        sums[at] += numbers[i]
+    return sums[at], begin + end
+
+
+class Played:
+    """A tape with all that playing it needs."""
+
+    def __init__(self, tape: Tape, advance: Any = ()) -> None:
+        self.threads = tape.threads
+        self.words = tape.words()
+        self.tables = [tape.table(t, words) for t, words in enumerate(self.words)]
+        self.advance = np.array(advance, np.int64).reshape(-1, 2)
+        self.results = np.zeros(LINE * tape.threads * max(1, len(tape.names)), np.int64)
+        self.cycles = np.zeros(max(1, len(tape.phases)), np.int64)
+        self.sync = np.zeros(2 * LINE, np.int64)
+
+    def __call__(self, rounds: int) -> list[tuple[int, int]]:
+        found: list[Any] = [None] * self.threads
+
+        def one(t: int) -> None:
+            found[t] = play(
+                t, self.threads, rounds, self.tables[t], self.words[t], self.advance, self.sync, self.results,
+                self.cycles,
+            )  # fmt: skip
+
+        others = [threading.Thread(target=one, args=(t,)) for t in range(1, self.threads)]
+        for other in others:
+            other.start()
+        one(0)
+        for other in others:
+            other.join()
+        return found
+
+
+def test_loops_get_what_they_were_given() -> None:
+    numbers, rows = np.arange(5), np.ones((2, 8))[:, ::2]
+    tape = Tape(1)
+    tape.call(0, tape.block(add, (numbers, 3)), 1, 4, -1, more=False)
+    tape.call(0, tape.block(scale, (rows, 0.5)), 0, 4, tape.result("scale"), more=False)
+    played = Played(tape)
+    assert played(3) == [(3, 0)]
+    assert numbers.tolist() == [0, 10, 11, 12, 4]
+    assert (rows == 0.125).all()
+    assert played.results[0] == np.float64(0.125).view(np.int64)
+
+
+def test_whole_numbers_advance() -> None:
+    numbers, tape = np.zeros(2, np.int64), Tape(1)
+    tape.call(0, tape.block(add, (numbers, 10)), 0, 2, -1, more=False)
+    assert Played(tape, [[tape.numbers[0][0], 5]])(3) == [(3, 0)]
+    assert numbers.tolist() == [10 + 15 + 20] * 2
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 5])
+def test_threads_wait_for_each_other(threads: int) -> None:
+    """All numbers are counted by everyone after each round of adding; with more threads than cores, too."""
+    numbers, sums = np.zeros(1000 * threads, np.int64), np.zeros(threads * LINE, np.int64)
+    tape = Tape(threads)
+    adding = tape.block(add, (numbers, 1))
+    for t in range(threads):
+        tape.call(t, adding, 1000 * t, 1000 * (t + 1), -1, more=False)
+    tape.barrier()
+    tape.barrier()  # says nothing new
+    number = tape.result("total")
+    for t in range(threads):
+        tape.call(t, tape.block(total, (numbers, sums, LINE * t)), t, 0, number, more=False)
+    tape.barrier()
+    tape.guard(number, 0, 1000 * threads * 199, 7)
+    played = Played(tape)
+    assert played(1000) == [(199, 7)] * threads  # the 200th round has more than that
+    assert sums[::LINE].tolist() == [200 * 1000 * threads] * threads
+
+
+@pytest.mark.parametrize(("first", "code"), [(0, 0), (1, 4), (5, 0), (9, 4)])
+def test_a_guard_looks_at_both_ends_but_not_at_0(first: int, code: int) -> None:
+    numbers, sums, tape = np.array([first]), np.zeros(1, np.int64), Tape(1)
+    number = tape.result("total")
+    tape.call(0, tape.block(total, (numbers, sums, 0)), 0, 0, number, more=False)
+    tape.guard(number, 3, 7, 4)
+    tape.lap("count")
+    assert Played(tape)(2) == [(0 if code else 2, code)]
+
+
+def test_the_largest_result_of_several_calls_counts() -> None:
+    sums, tape = np.zeros(3, np.int64), Tape(1)
+    number = tape.result("total")
+    for k, value in enumerate((4, 9, 2)):
+        tape.call(0, tape.block(total, (np.array([value]), sums, k)), 0, 0, number, more=k > 0)
+    played = Played(tape)
+    played(2)
+    assert played.results[0] == 9
+    assert played.cycles[0] == 0
+
+
+def test_the_time_of_laps_is_counted() -> None:
+    tape = Tape(1)
+    for phase in ("one", "two", "one"):
+        tape.call(0, tape.block(scale, (np.ones((1, 10_000)), 1.0)), 0, 10_000, -1, more=False)
+        tape.lap(phase)
+    played = Played(tape)
+    played(20)
+    assert tape.phases == ["one", "two"]
+    assert played.cycles[0] > played.cycles[1] > 0
+
+
+def test_what_is_the_same_is_taken_from_the_block_before() -> None:
+    numbers, more = np.zeros(4, np.int64), np.zeros(9, np.int64)
+    first = block_of(add, (numbers, 3))
+    same, other, flat = (block_of(add, rest, first) for rest in ((numbers, 4), (more, 3), (more[::2], 3)))
+    assert same.pieces[0] is first.pieces[0]
+    assert same.pieces[1] == (4,)
+    assert other.pieces == block_of(add, (more, 3)).pieces
+    assert other.known is first.known
+    assert flat.known is not first.known  # it does not lie in one row
+    assert block_of(scale, (np.ones((2, 3)), 0.5), first).loop is scale
