@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -69,6 +72,12 @@ def step_by_step(simulation: motes.Simulation, steps: int) -> None:
     simulation._engine.here.stages[0].marches = False
     for _ in range(steps):
         simulation.run(1)
+
+
+@pytest.fixture(autouse=True)
+def few_are_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else systems that are small enough for tests would have one thread."""
+    monkeypatch.setattr("motes.forces.slots.LEAST_CLUSTERS", 16)
 
 
 @pytest.fixture
@@ -197,3 +206,36 @@ def test_time_is_booked_to_the_phases() -> None:
     assert spent["pair"] > spent["integrate"] > 0
     assert spent["halo"] > 0
     assert spent["neighbors"] > 0
+
+
+def test_threads_share_the_work_and_end_with_the_simulation() -> None:
+    def marchers() -> int:
+        return sum(thread.name == "motes-march" for thread in threading.enumerate())
+
+    before = marchers()
+    simulation = melt(threads=3)
+    simulation.run(20)
+    assert len(simulation._engine.here.slots.parts) == 3
+    assert marchers() == before + 2
+    del simulation
+    gc.collect()
+    for _ in range(200):
+        if marchers() == before:
+            break
+        time.sleep(0.01)
+    assert marchers() == before
+
+
+def test_without_threads_to_be_had_it_is_the_ordinary_step(monkeypatch: pytest.MonkeyPatch, marched: list[int]) -> None:
+    def refused(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    simulation, alone = melt(threads=2), melt(threads=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refused)
+        simulation.run(30)
+    assert sum(marched) == 0
+    simulation.run(30)
+    alone.run(60)
+    assert simulation.fingerprint == alone.fingerprint
+    assert sum(marched) > 60

@@ -115,15 +115,20 @@ class Noted:
 class Marchers:
     """Threads that stay, and take part in playing a tape when they are called."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self) -> None:
         self._calls: list[SimpleQueue[Any]] = []
         self._ended: SimpleQueue[None] = SimpleQueue()
-        with suppress(RuntimeError):  # a system may have a limit
-            for _ in range(threads - 1):
+        self.process = os.getpid()
+        """A forked one has none of its parent's threads."""
+
+    def muster(self, threads: int) -> bool:
+        """Have so many threads, with that which calls; whether there are: a system may have a limit."""
+        with suppress(RuntimeError):
+            while len(self._calls) < threads - 1:
                 calls: SimpleQueue[Any] = SimpleQueue()
                 Thread(target=self._serve, args=(calls,), name="motes-march", daemon=True).start()
                 self._calls.append(calls)
-        self.threads = 1 + len(self._calls)
+        return len(self._calls) >= threads - 1
 
     def _serve(self, calls: SimpleQueue[Any]) -> None:
         while (arguments := calls.get()) is not None:
@@ -137,10 +142,10 @@ class Marchers:
 
     def play(self, calls: Sequence[tuple[Any, ...]]) -> tuple[int, int]:
         """Play the tapes of all, the first of them here."""
-        for queue, arguments in zip(self._calls, calls[1:], strict=True):
+        for queue, arguments in zip(self._calls, calls[1:], strict=False):
             queue.put(arguments)
         found: tuple[int, int] = play(*calls[0])
-        for _ in self._calls:
+        for _ in calls[1:]:
             self._ended.get()
         return found
 
@@ -150,8 +155,8 @@ class March:
 
     def __init__(self, engine: Any) -> None:
         self._engine = engine
-        self._marchers: Marchers | None = None
-        self._process = -1
+        self._marchers = Marchers()
+        finalize(self, self._marchers.dismiss)
         self._known: Any = None  # of what the tape is
         self._tape = Tape(1)
         self._told: dict[int, list[int]] = {}
@@ -173,7 +178,16 @@ class March:
             and not engine.searches
             and len(engine.state.force_velocities) == 0
             and engine.neighbors.cutoff > 0
+            and self._mustered
         )
+
+    @property
+    def _mustered(self) -> bool:
+        """Whether there are as many threads as share the list of pairs."""
+        if self._marchers.process != os.getpid():
+            self._marchers = Marchers()
+            finalize(self, self._marchers.dismiss)
+        return self._marchers.muster(len(self._engine.slots.parts))
 
     def go(self, most: int) -> tuple[int, int]:
         """Take up to so many steps; return how many were taken to their end, and where the one after them was left."""
@@ -184,7 +198,6 @@ class March:
             self._known = known
         begun = perf_counter()
         self._cycles[:] = self._sync[:] = 0
-        assert self._marchers is not None  # made with the tape  # noqa: S101
         calls = [
             (t, len(self._players), most, *player.at(engine.state.step), self._sync, self._results, self._cycles)
             for t, player in enumerate(self._players)
@@ -204,13 +217,8 @@ class March:
 
     def _put_on_tape(self) -> None:
         engine, state = self._engine, self._engine.state
-        if self._marchers is None or self._process != os.getpid():  # a forked process has none of its parent's threads
-            self._marchers, self._process = Marchers(engine.team.threads), os.getpid()
-            finalize(self, self._marchers.dismiss)
-        noted, later = (
-            self._note(state.step),
-            self._note(state.step + 1) if engine.integrator.seed is not None else None,
-        )
+        noted = self._note(state.step)
+        later = None if engine.integrator.seed is None else self._note(state.step + 1)
         self._tape, self._told = noted.tape, noted.results
         self._players = [
             _Player.of(noted.tape, None if later is None else later.tape, thread, state.step)
@@ -222,9 +230,8 @@ class March:
     def _note(self, step: int) -> Noted:
         """Go through a step while the team notes it down; nothing is done, and nothing changes."""
         engine, state, team = self._engine, self._engine.state, self._engine.team
-        assert self._marchers is not None  # made before  # noqa: S101
         before = state.step, state.fastest
-        noted = Noted(self._marchers.threads, self._tape)
+        noted = Noted(max(1, len(engine.slots.parts)), self._tape)
         state.step, team.recorder = step, noted
         try:
             engine.integrator.first_half(state, team)

@@ -115,7 +115,7 @@ class Engine:
             return 0
         rounds, code = self.march.go(most)
         state.step += rounds
-        if rounds > 0:
+        if rounds > 0 or code == DONE:
             bound = self.march.largest(FORCED) ** 0.5
             self.sums = Sums(None, None, bound / SPREAD, bound)
         if code == 0:

@@ -35,8 +35,8 @@ WORK_PER_PARTNER = 2
 """A listed partner is as much work as so many items of other loops, at least."""
 
 
-LEAST_CLUSTERS = 16
-"""Of a thread that marches."""
+LEAST_CLUSTERS = 256
+"""Of a thread that marches: to call it, for some steps, takes as long as a thousand clusters."""
 
 
 @njit(cache=True, nogil=True)
@@ -126,6 +126,11 @@ class SlotForces(Stage):
         self._shares = Shares([], [], [], np.zeros(0, np.int64))
         self._built = -1
         self._crowded = -1
+
+    @property
+    def parts(self) -> list[list[Chunk]]:
+        """The chunks of each thread that works on the list."""
+        return self._shares.parts
 
     def begin(self) -> None:
         """Whatever is in the slots is of another step."""
