@@ -234,5 +234,5 @@ def test_observers_are_told_that_a_run_failed():
 
 
 def test_a_box_with_too_many_images_is_refused():
-    with pytest.raises(motes.InputError, match=r"cutoff and skin reach 2.85, through .* images .* larger box"):
+    with pytest.raises(motes.InputError, match=r"cutoff and skin reach 3.2, through .* images .* larger box"):
         motes.Simulation(motes.fcc(3, 1e9), motes.VelocityVerlet(0.001), [pair()], threads=1)

@@ -131,7 +131,7 @@ class Ranks:
                 self._tell(Build(number, plan, elsewhere))
             self._engines[number] = engine
         whole = EngineOfAll(self, number, engine, turns)
-        weakref.finalize(whole, self._discarded.append, number).atexit = False  # other handlers may still use it
+        weakref.finalize(whole, self._discard, number).atexit = False  # other handlers may still use it
         return whole
 
     def call(self, command: Command, changes: bool) -> Any:
@@ -173,6 +173,13 @@ class Ranks:
                 f"this process was forked from a program on {self.size} ranks, and they are not its own: "
                 "make the simulation here, and it runs on one rank"
             )
+
+    def _discard(self, number: int) -> None:
+        """Nobody holds this simulation any more; other ranks are told with the next command."""
+        if self._channel is None:
+            self._engines.pop(number, None)
+        else:
+            self._discarded.append(number)
 
     def _forget(self) -> None:
         """Let engines go whose simulation nobody holds any more."""

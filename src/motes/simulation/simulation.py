@@ -153,7 +153,7 @@ class Simulation(Readings):
         laws = plans_of(bound, summary.names)
         check_plans(interactions, laws)
         cutoff = max((one.cutoff for one in laws), default=0.0)
-        width = chosen_skin(skin, cutoff, summary.box)
+        width = chosen_skin(skin, cutoff, summary.box, summary.count / ranks.size)
         check_images(summary.box, cutoff + width if cutoff else 0.0, summary.count)
         bonds = summary.topology["bonds"].members
         specials = None
