@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -209,22 +208,17 @@ def test_time_is_booked_to_the_phases() -> None:
 
 
 def test_threads_share_the_work_and_end_with_the_simulation() -> None:
-    def marchers() -> int:
-        return sum(thread.name == "motes-march" for thread in threading.enumerate())
-
-    before = marchers()
+    before = set(threading.enumerate())
     simulation = melt(threads=3)
     simulation.run(20)
     shares = len(simulation._engine.here.slots.parts)  # an assertion would hold on to what it looked at
-    assert shares == 3
-    assert marchers() == before + 2
+    marchers = [one for one in threading.enumerate() if one not in before and one.name == "motes-march"]
+    assert (shares, len(marchers)) == (3, 2)
     del simulation
     gc.collect()
-    for _ in range(200):
-        if marchers() == before:
-            break
-        time.sleep(0.01)
-    assert marchers() == before
+    for one in marchers:
+        one.join(10.0)
+    assert not any(one.is_alive() for one in marchers)
 
 
 def test_without_threads_to_be_had_it_is_the_ordinary_step(monkeypatch: pytest.MonkeyPatch, marched: list[int]) -> None:
