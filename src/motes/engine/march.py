@@ -73,12 +73,16 @@ class Noted:
         return [] if block.known.nothing is None else [block.known.nothing]
 
     def each(self, lists: Sequence[Sequence[Work]]) -> list[Any]:
-        """A list for each thread; of the loops in it, no more than one returns anything."""
+        """A list for each thread; of the loops in it, no more than one returns anything.
+
+        Of the forces of several kernels the largest counts: none of them needs to be large by itself.
+        """
         self.tape.barrier()
         self._before = ""
-        number, nothing = -1, []
+        several = self._seen.get(FORCE, [])
+        number, nothing = several[0] if several else -1, []
         for thread, works in enumerate(lists):
-            more = False
+            more = bool(several)
             for loop, (begin, end, *arguments) in works:
                 block = self.tape.block(loop, arguments)
                 if block.known.nothing is not None:

@@ -40,6 +40,12 @@ from motes.particles.recipes import Recipe
 LEAST_STRETCH = 3
 """Steps for which it is not worth making a tape."""
 
+PATIENCE = 4
+"""Marches that may be shorter than that, one after the other."""
+
+REST = 64
+"""Steps without a march after so many short ones."""
+
 
 def in_order(laws: Sequence[law.Plan], slots: SlotForces, team: Team) -> list[Stage]:
     """The stages of all laws, in the order in which a step takes them."""
@@ -81,6 +87,8 @@ class Engine:
         self.clock = Clock(link)
         self.descent: Descent | None = None
         self.march = March(self)
+        self._fruitless = 0  # marches, one after the other
+        self._resting_until = 0  # this step
         self.slots.shared = self.team.threads > 1 and self.march.possible
         self.state.stride = plan.stride
         self.sums = NOT_ASKED
@@ -111,9 +119,12 @@ class Engine:
         state, sums = self.state, self.sums
         settled = FORCES.decided(state.quanta.force, sums.least_force, sums.most_force, look=True)
         settled = settled and not self.attempts.failed and self._needs.step < state.step - 1
-        if most < LEAST_STRETCH or not settled or not self.march.possible:
+        if most < LEAST_STRETCH or not settled or state.step < self._resting_until or not self.march.possible:
             return 0
         rounds, code = self.march.go(most)
+        self._fruitless = 0 if rounds >= LEAST_STRETCH else self._fruitless + 1
+        if self._fruitless == PATIENCE:
+            self._fruitless, self._resting_until = 0, state.step + REST
         state.step += rounds
         if rounds > 0 or code == DONE:
             bound = self.march.largest(FORCED) ** 0.5
