@@ -200,6 +200,7 @@ class March:
         if known != self._known:
             self._put_on_tape()
             self._known = known
+            engine.clock.lap("neighbors")  # as all that comes with new lists
         begun = perf_counter()
         self._cycles[:] = self._sync[:] = 0
         calls = [
