@@ -56,14 +56,14 @@ class Noted:
         self.results: dict[int, list[int]] = {}
         """For the code of each guard, the numbers of the results before it of which the engine must be told."""
         self._seen: dict[str, list[int]] = {}
-        self._before = ""
+        self._before = ("", 0)  # the last loop, and over how many it went
 
     def split(self, kernel: Any, count: int, arguments: tuple[Any, ...]) -> list[Any]:
         """A range, shared among the threads."""
         name = kernel.py_func.__name__
-        if not (name in ONE_BY_ONE and self._before in ONE_BY_ONE):
+        if name not in ONE_BY_ONE or self._before[0] not in ONE_BY_ONE or self._before[1] != count:
             self.tape.barrier()
-        self._before = name
+        self._before = name, count
         threads = max(1, min(self.tape.threads, count // SMALLEST_PART))
         edges = [count * part // threads for part in range(threads + 1)]
         block = self.tape.block(kernel, arguments)
@@ -78,7 +78,7 @@ class Noted:
         Of the forces of several kernels the largest counts: none of them needs to be large by itself.
         """
         self.tape.barrier()
-        self._before = ""
+        self._before = ("", 0)
         several = self._seen.get(FORCE, [])
         number, nothing = several[0] if several else -1, []
         for thread, works in enumerate(lists):
