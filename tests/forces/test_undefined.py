@@ -73,6 +73,46 @@ def test_many_bodies() -> None:
         two([law], speed=20.0).run(10)
 
 
+INFINITE = [
+    lambda: motes.Pair(lambda r: np.where(r < 0.9, np.inf, 0.0), 1.5),
+    lambda: motes.Bond(lambda r: np.nan * (r - 3) ** 2),
+    lambda: motes.Bond(lambda r: np.inf + r),
+    lambda: motes.Field(lambda x: np.where(x < 1, np.inf, x)),
+    lambda: motes.PairForce(lambda r: np.where(r < 0.5, -np.inf, 0 * r), 1.0),
+    lambda: motes.Embedded(lambda r: np.where(r < 0.5, np.inf, 1 - r), lambda rho: rho, 1.0),
+    lambda: motes.Embedded(lambda r: 1 - r, lambda rho: np.nan * rho, 1.0),
+]
+
+
+@pytest.mark.parametrize("law", INFINITE)
+def test_numbers_that_are_not_finite_are_refused(law: Any) -> None:
+    """SymPy would take them for 0, so a wall would not be there."""
+    with pytest.raises(motes.InputError, match=r"contains the number (-?inf|nan)|not finite|no finite"):
+        two([law()], bonds=[(0, 1)])
+
+
+def test_a_bond_may_be_constant_or_without_length() -> None:
+    assert two([motes.Bond(lambda r: 5.0)], bonds=[(0, 1)]).potential_energy == 5.0
+    particles = motes.Particles(
+        [[1.0, 1.0], [1.0, 1.0], [5.0, 5.0], [6.0, 5.0]], motes.Box([9.0, 9.0]), bonds=[(0, 1), (2, 3)]
+    )
+    sim = motes.Simulation(particles, motes.VelocityVerlet(0.001), [motes.Bond(lambda r: r**2)])
+    assert sim.potential_energy == 1.0
+
+
+def test_a_checkpoint_has_the_law_that_ran(tmp_path: Any) -> None:
+    stiffness = [1.0]
+    law = motes.Bond(lambda r: stiffness[0] * (r - 1) ** 2)
+    sim = two([law], bonds=[(0, 1)])
+    sim.run(5)
+    stiffness[0] = 5.0
+    saved = sim.save(tmp_path / "bond")
+    with pytest.raises(motes.InputError, match="its formula differs"):
+        motes.resume(saved, [law])
+    stiffness[0] = 1.0
+    assert motes.resume(saved, [law]).potential_energy == sim.potential_energy
+
+
 @pytest.mark.parametrize("name", ["v", "t", "noise", "dt", "s", "q"])
 def test_a_parameter_may_have_a_name_that_kernels_use(name: str) -> None:
     scope: dict[str, Any] = {}

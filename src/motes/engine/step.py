@@ -239,6 +239,8 @@ class Engine:
 
     def _compute(self, stage: Stage, energy_quantum: float | None) -> None:
         sums = stage.compute(self.state, self.neighbors.pairs, energy_quantum)
+        if energy_quantum is not None and sums.energy is None:
+            raise TypeError(f"{type(stage).__name__}.compute was asked for energies, and said None (docs/laws.md)")
         if not sums.finite:
             raise stage.blame(self.state, self.neighbors.pairs, sums)
         self.sums = self.sums.plus(sums)

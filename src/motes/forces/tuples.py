@@ -115,8 +115,10 @@ class TupleForces(Stage):
 
     def _of(self, state: State, bad: Any, what: str) -> ParticleError:
         assert self.tuples is not None  # they come with the list  # noqa: S101
-        number = int(self.tuples.numbers[bad].min())
-        indices = self.tuples.indices[:, self.tuples.numbers == number][:, 0]
+        # That of the particle with the lowest id, as among ranks.
+        rows = np.flatnonzero(bad)
+        first = rows[np.lexsort((self.tuples.numbers[rows], state.ids[self.tuples.indices[0, rows]]))[0]]
+        indices = self.tuples.indices[:, first]
         ids = ", ".join(str(state.ids[index]) for index in indices)
         cause = f"is in the {self._plan.one} of {ids} ({self._plan.name}) {what}"
         return ParticleError(cause, int(indices[0]), size=np.inf)
@@ -185,7 +187,7 @@ class BoundTuples(BoundInteraction):
         for row in self._uses.get(mine, []):
             members = self.tuples.members[row].tolist()
             points = np.array([nearest[one] for one in members])[:, :, None]
-            h = STEP * float(np.abs(points - points[0]).max())
+            h = STEP * float(np.abs(points - points[0]).max()) or STEP  # all of them may be in one place
             for axis in range(len(force)):
                 step = np.zeros_like(points)
                 step[members.index(mine), axis] = h
@@ -199,8 +201,8 @@ class BoundTuples(BoundInteraction):
         values |= {PREFIX + name: table[kind] for name, table in self.energy.tables.items()}
         with np.errstate(all="ignore"):
             values[PREFIX + self.coordinate] = self.measure(points)
-            energy: Floats = np.asarray(evaluate(self.energy.formulas[0], values), float)
-        return energy
+            energy = np.asarray(evaluate(self.energy.formulas[0], values), float)
+        return np.broadcast_to(energy, points.shape[-1:])
 
     coordinate: ClassVar[str]
 

@@ -7,6 +7,7 @@ only once, when it is written into the source.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from functools import reduce
 from typing import Any
@@ -91,7 +92,7 @@ def _convert(node: Expression, operands: list[Any]) -> Any:
         return _folded(node.operation, operands)
     match node.operation:
         case "constant":
-            return Rational(float(node.value))  # type: ignore[arg-type]  # constants hold numbers
+            return _exact(float(node.value))  # type: ignore[arg-type]  # constants hold numbers
         case "add":
             return operands[0] + operands[1]
         case "subtract":
@@ -142,7 +143,14 @@ def _folded(function: str, numbers: list[Rational]) -> Rational:
         value = apply(function, *(constant(number.p / number.q) for number in numbers)).value
     except OverflowError:
         raise InputError(f"{function} of a number that is too large for float64.") from None
-    return Rational(float(value or 0.0))
+    return _exact(float(value or 0.0))
+
+
+def _exact(number: float) -> Rational:
+    """A number as the fraction that it is; SymPy would take what is not finite for 0."""
+    if not math.isfinite(number):
+        raise InputError(f"a formula contains the number {number}; all numbers in it must be finite.")
+    return Rational(number)
 
 
 def _exponential(argument: Expr) -> Expr:

@@ -15,7 +15,7 @@ from typing import Any
 from motes.core.words import shortened
 from motes.engine.starts import Summary
 from motes.errors import InputError
-from motes.forces import Interaction
+from motes.forces import BoundInteraction, Interaction
 from motes.integrators import KINDS, Integrator
 from motes.integrators.flow import BoundFlow
 from motes.storage.manifest import InteractionRecord
@@ -32,9 +32,8 @@ def own_version() -> str:
     return version("motes")
 
 
-def records_of(interactions: Sequence[Interaction], summary: Summary) -> tuple[InteractionRecord, ...]:
-    """What is kept of interactions, between these particles."""
-    bound = [one.bind(summary.names) for one in interactions]
+def records_of(interactions: Sequence[Interaction], bound: Sequence[BoundInteraction]) -> tuple[InteractionRecord, ...]:
+    """What is kept of interactions, as they were bound: a function may read something that has changed since."""
     return tuple(
         _record(one.name, *one.record()).model_copy(update={"shown": shortened(repr(given), LONGEST_SHOWN)})
         for given, one in zip(interactions, bound, strict=True)

@@ -87,7 +87,9 @@ def from_manifest(
     integrator = integrator or integrator_from(manifest.integrator)
     check_types(integrator, interactions)
     check_integrator(manifest.integrator, record_of_integrator(integrator, summary))
-    check_interactions(manifest.interactions, records_of(interactions, summary))
+    check_interactions(
+        manifest.interactions, records_of(interactions, [one.bind(summary.names) for one in interactions])
+    )
     box = summary.box
     if manifest.quanta.position not in ((box.spacing,) * box.dimensions, tuple(box.far_spacing.tolist())):
         raise InputError(f"{place}: its box has another grid than this Motes gives it: use the version that wrote it")

@@ -410,7 +410,9 @@ class Simulation(Readings):
     @cached_property
     def _records(self) -> tuple[dict[str, Any], tuple[InteractionRecord, ...]]:
         """How the particles move and what they feel, as checkpoints keep it."""
-        return record_of_integrator(self._integrator, self._summary), records_of(self._interactions, self._summary)
+        return record_of_integrator(self._integrator, self._summary), records_of(
+            self._interactions, self._reporter.interactions
+        )
 
     def _manifest(self, folder: Path, files: tuple[ColumnFile, ...], topology: dict[str, TuplesRecord]) -> Manifest:
         summary = self._summary
