@@ -25,6 +25,9 @@ LOOK_AT_ONCE = 2e-3
 """Seconds for which a rank looks for the next command without a pause."""
 LONGEST_NAP = 2e-3
 
+LAST_WORDS = 0.2
+"""Seconds between what a rank says last and the end of the job: mpiexec loses what it has not read by then."""
+
 
 def connect(
     expected: int | None, cores: frozenset[int] = frozenset(), told: str = ""
@@ -74,6 +77,7 @@ def _abort_on_failure(kind: type[BaseException], error: BaseException, trace: Tr
     traceback.print_exception(kind, error, trace)
     flush()
     if MPI.COMM_WORLD.rank != 0:  # rank 0 says goodbye to the others when it ends
+        time.sleep(LAST_WORDS)
         MPI.COMM_WORLD.Abort(1)
 
 
@@ -190,5 +194,6 @@ class Channel:
     def abort(self, status: int) -> None:
         """End the job on all ranks at once."""
         flush()
+        time.sleep(LAST_WORDS)
         self._world.Abort(status)
         os._exit(status)
