@@ -44,7 +44,7 @@ SPEED = ("kick", "exchange_heat")
 FORCE = "force"
 """The loop that returns the square of a bound of the largest force."""
 
-ONE_BY_ONE = {"kick", "drift", "reflect", "exchange_heat", "wander", "farthest_move", "count_beyond"}
+ONE_BY_ONE = {"kick", "drift", "reflect", "exchange_heat", "farthest_move", "count_beyond"}
 """Loops that work on one particle after the other, so that threads need not wait for each other between them."""
 
 
