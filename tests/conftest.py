@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 
 import motes
 import motes.core.threads
+import motes.engine.march
+import motes.forces.slots
 import motes.neighbors.list
 
 # The first example of a test may compile a kernel, so none has a deadline; the same examples are tried every time.
@@ -90,6 +92,8 @@ def small_parts() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(motes.core.threads, "SMALLEST_PART", 8)
         patch.setattr(motes.neighbors.list, "SMALLEST_CHUNK", 8)
+        patch.setattr(motes.forces.slots, "LEAST_CLUSTERS", 4)
+        patch.setattr(motes.engine.march, "SMALLEST_PART", 8)
         yield
 
 
