@@ -111,6 +111,46 @@ def test_a_density_of_any_kind_in_two_dimensions() -> None:
         assert sim.forces[i, axis] == pytest.approx(-slope, rel=1e-6)
 
 
+def thin(r: Any) -> Any:
+    """A density that is much smaller near its cutoff than within."""
+    return r**-6 * (1 - (r / 2.4) ** 2) ** 4
+
+
+def beside_a_dense_pair(r: float) -> motes.Particles:
+    """Two particles so far apart, and two far from them that have much larger densities."""
+    pair = [[5.0, 5, 5], [5 + r, 5, 5], [20, 20, 20], [20, 20, 20.8]]
+    return motes.Particles(pair, motes.Box([40.0] * 3, "open"))
+
+
+@pytest.mark.parametrize("r", [2.0, 2.37, 2.39, 2.395, 2.397, 2.3999, 2.399999])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_small_density_beside_a_large_one_is_known_as_well(r: float, threads: int) -> None:
+    """The slope of a root is the larger the smaller the density is, so a rounded one gives a wrong force."""
+    law = motes.Embedded(thin, lambda rho: -np.sqrt(rho), 2.4)
+    sim = motes.Simulation(beside_a_dense_pair(r), VERLET, [law], threads=threads)
+    r = sim.positions[1, 0] - sim.positions[0, 0]
+    inside = 1 - (r / 2.4) ** 2
+    # d/dr of 2 sqrt(rho(r)), of which the root is r^-3 inside^2
+    expected = -2 * (-3 * r**-4 * inside**2 - 4 * inside * r**-2 / 2.4**2)
+    quantum = sim.describe()["quanta"].force
+    assert sim.forces[0, 0] == pytest.approx(expected, rel=1e-9 / inside, abs=quantum)
+    assert sim.forces[0, 0] == -sim.forces[1, 0]
+
+
+def test_a_pair_that_drifts_apart_goes_through_all_densities() -> None:
+    """Down to none, where the slope is infinite and nobody is left to feel it."""
+    law = motes.Embedded(thin, lambda rho: -1e-3 * np.sqrt(rho), 2.4)
+    bound = motes.Embedded(lambda r: np.exp(1 / (r - 2.4)), lambda rho: -1e-3 * np.sqrt(rho), 2.4)
+    particles = beside_a_dense_pair(2.399)
+    velocities = np.zeros((4, 3))
+    velocities[1, 0] = 1e-4
+    particles = motes.Particles(particles.positions, particles.box, velocities)
+    sim = motes.Simulation(particles, motes.VelocityVerlet(dt=0.01), [law, bound])
+    sim.run(2000)
+    assert sim.positions[1, 0] - sim.positions[0, 0] > 2.4
+    assert sim.forces[0, 0] == 0
+
+
 def test_a_particle_by_itself_has_the_energy_of_no_density() -> None:
     """The slope of a root is infinite there, but nobody feels it."""
     particles = motes.Particles([[1.0, 1.0, 1.0], [8.0, 8.0, 8.0], [8.0, 8.0, 9.0]], motes.Box([16.0] * 3, "open"))

@@ -187,7 +187,9 @@ class State:
         for name in COLUMNS:
             setattr(self, name, grow(getattr(self, name)))
         self.attributes = {name: grow(values) for name, values in self.attributes.items()}
-        self.scratch = {name: np.zeros(capacity, values.dtype) for name, values in self.scratch.items()}
+        self.scratch = {
+            name: np.zeros((*values.shape[:-1], capacity), values.dtype) for name, values in self.scratch.items()
+        }
 
     def emptied(self) -> State:
         """The same kinds of columns without a particle."""
@@ -244,9 +246,9 @@ class State:
         found: Array = getattr(self, name)
         return found
 
-    def declare(self, name: str, kind: type) -> None:
-        """Have a scratch column of this name, of numbers of this kind."""
-        self.scratch[name] = np.zeros(self.capacity, kind)
+    def declare(self, name: str, empty: Array) -> None:
+        """Have a scratch column of this name, as it is without a particle."""
+        self.scratch[name] = np.zeros((*empty.shape[:-1], self.capacity), empty.dtype)
 
     @property
     def column_names(self) -> list[str]:

@@ -70,8 +70,8 @@ class Engine:
         self.stages = in_order(plan.laws, self.slots, self.team)
         sums = [stage for stage in self.stages if stage.sum is not None]
         self._largest_sums = [0.0] * len(sums)
-        for name, kind in chain.from_iterable(stage.columns.items() for stage in self.stages):
-            self.state.declare(name, kind)
+        for name, empty in chain.from_iterable(stage.columns.items() for stage in self.stages):
+            self.state.declare(name, empty)
         specials = None if plan.specials is None else SpecialPairs(plan.specials)
         self.neighbors = NeighborList(plan.cutoff, plan.skin, self.team, specials)
         self.searches = {

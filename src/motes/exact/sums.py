@@ -24,6 +24,10 @@ Add = Callable[[Integers], Integers]
 LIMB = 2.0**-32
 """The unit of a limb, in that of the one above it."""
 
+SUM_LIMB = 2.0**-48
+"""The same of the three limbs in which what neighbours add up for a particle is kept. Roots and logarithms of such a
+sum are as sensitive to a small one as to a large one, so it is known to 2**-96 of a quantum."""
+
 
 def whole(*limbs: int) -> int:
     """The number of which these are the limbs, the highest first; Python's integers have no end."""

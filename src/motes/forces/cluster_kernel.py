@@ -26,6 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from motes.core.state import CLUSTER, Floats
+from motes.exact.sums import SUM_LIMB
 from motes.forces.parameters import OF_THE_PAIR
 from motes.formulas.derive import PairCode
 from motes.formulas.lines import ENERGY_UNITS, FUNCTIONS
@@ -51,6 +52,9 @@ ARGUMENTS = (
     "first, last, positions, axes, filler, begin, count, partners, room, magic, energy_magic, numbers, tables, "
     "types, attributes"
 )
+LIMBS = {"x": "magic", "y": "middle", "z": "low"}
+"""The units of a sum in the rows of forces, each ROUND times that of the limb."""
+
 OPTIONAL = {"v": "velocities", "noise": "ids, keys", "t": "t", "dt": "dt", "bonds": "own_classes, classes"}
 """Further arguments, in this order, by what needs them: a call is the cheaper the fewer it has."""
 
@@ -134,7 +138,7 @@ def cluster_key(terms: Sequence[Term], types: int, dimensions: int, sums: bool) 
 def cluster_source(terms: Sequence[Term], types: int, dimensions: int, sums: bool) -> str:
     """Source of a module with two functions, force and both: without and with energy and virial.
 
-    With `sums` it has one, total, that adds up numbers for each particle instead of forces.
+    With `sums` it has one, total, that adds up a number for each particle, in three limbs, instead of forces.
     """
     codes = [term.code() for term in terms]
     functions = sorted({"exp"} | {name for code in codes for name in code.functions})
@@ -165,8 +169,12 @@ class _Writer:
 
     @property
     def channels(self) -> str:
-        """The rows of forces that are written: the axes, or the first one for a sum."""
-        return "x" if self.sums else self.axes
+        """The rows of forces that are written: the axes, or the three limbs of a sum."""
+        return "xyz" if self.sums else self.axes
+
+    def _bits(self, axis: str) -> str:
+        """What stands for 0 in a row of forces."""
+        return f"{LIMBS[axis] if self.sums else 'magic'}_bits"
 
     @property
     def reads(self) -> frozenset[str]:
@@ -196,6 +204,9 @@ class _Writer:
         yield f"def {name}({', '.join([ARGUMENTS, *optional, 'forces'])}):"
         yield "    wide_vectors()"
         yield "    magic_bits = to_bits(magic)"
+        if self.sums:
+            yield f"    middle, low = magic * {SUM_LIMB!r}, magic * {SUM_LIMB**2!r}"
+            yield "    middle_bits, low_bits = to_bits(middle), to_bits(low)"
         yield from _indent(1, iter(ENERGY_UNITS))
         yield from _indent(1, self._prologue())
         # The first places are for the cluster's own particles; q and c are views of the places of the others.
@@ -274,7 +285,7 @@ class _Writer:
     def _unpack(self, source: str) -> Iterator[str]:
         sign = "-" if self.sums else "+"
         for axis in self.channels:
-            yield f"forces[{'xyz'.index(axis)}, j] += {source}{axis}[k] {sign} {CLUSTER} * magic_bits"
+            yield f"forces[{'xyz'.index(axis)}, j] += {source}{axis}[k] {sign} {CLUSTER} * {self._bits(axis)}"
 
     # All members in one turn of the loop over partners, or one after the other
 
@@ -325,7 +336,7 @@ class _Writer:
 
     def _store(self, member: _Member) -> Iterator[str]:
         for axis in self.channels:
-            yield f"forces[{'xyz'.index(axis)}, {member.slot}] += f{axis}{member.suffix} - n * magic_bits"
+            yield f"forces[{'xyz'.index(axis)}, {member.slot}] += f{axis}{member.suffix} - n * {self._bits(axis)}"
 
     def _partner(self, members: Sequence[_Member], adding: bool = False) -> Iterator[str]:
         for axis in self.axes:
@@ -388,11 +399,14 @@ class _Writer:
         yield from self._add_sum(m) if self.sums else self._add_force(m)
 
     def _add_sum(self, m: str) -> Iterator[str]:
-        for mine, name in (("i", f"fx{m}"), ("j", "gx")):
-            yield f"f = {self._all(f'on_{mine}')}"
+        for side, sums in (("i", f"f{{}}{m}"), ("j", "g{}")):
+            yield f"f = {self._all(f'on_{side}')}"
             yield "bits = to_bits(f) & 0x7FFFFFFFFFFFFFFF"
             yield "big = bits if bits > big else big"
-            yield f"{name} += to_bits(f + magic)"
+            for axis, unit in LIMBS.items():
+                yield f"rounded = f + {unit}"
+                yield f"{sums.format(axis)} += to_bits(rounded)"
+                yield f"f -= rounded - {unit}"  # what is left is exact
 
     def _add_force(self, m: str) -> Iterator[str]:
         yield f"f = {self._all('on_i')}"

@@ -258,13 +258,13 @@ class ClusterForces(ClusterKernel):
 
 
 class ClusterSums(ClusterKernel):
-    """What neighbours add up to for each particle, in a column of whole numbers."""
+    """What neighbours add up to for each particle, in a column of three limbs (exact/sums.py)."""
 
     when = BEFORE
 
     def __init__(self, plan: ClusterPlan, column: str, number: int, slots: SlotForces, team: Team) -> None:
         super().__init__(plan, slots, team)
-        self.columns = {column: np.int64}
+        self.columns = {column: np.zeros((3, 0), np.int64)}
         self.fold = column
         self.sum = number
 
@@ -282,7 +282,7 @@ class ClusterSums(ClusterKernel):
             return self._module.total, self._arguments(chunk, pairs, magic, sums)
 
         largest = max((row[0] for row in self._slots.run(state, pairs, work)), default=0)
-        self._slots.gather(state, state.column(self.fold or "")[None, :], np.array([0]))
+        self._slots.gather(state, state.column(self.fold or ""), np.arange(3))
         return Sums.none(energy is not None)._replace(largest_sum=_from_bits(largest))
 
 

@@ -5,10 +5,12 @@ Algorithm: a first pass over the list of pairs adds up the density of each parti
 home. Every particle then has its energy and the slope of it, which ghosts are told. A second pass is the force of the
 pairs, (slope_i density'_ij + slope_j density'_ji).
 
-Invariant: densities are sums of whole numbers, whose quantum follows the largest one, so slopes are the same numbers
-for a particle and all its ghosts, on any rank.
+Invariant: densities are sums of whole numbers, so slopes are the same numbers for a particle and all its ghosts, on any
+rank. Their quantum follows the largest of all, but two limbs below it keep a density that is 2**-90 of that as exactly,
+since the slope of a root depends on it as much.
 
-Disadvantage: two passes and two more rounds of messages a step.
+Disadvantage: two passes and two more rounds of messages a step. A density below 2**-130 of the largest is 0, where a
+slope that is infinite counts as 0: a neighbour so near its cutoff that it adds no more has no force either.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from motes.core.state import ROUND, Floats, PairList, State
 from motes.core.threads import Team
 from motes.core.words import did_you_mean, known_keywords, shortened
 from motes.errors import InputError, ParticleError
-from motes.exact.sums import whole
+from motes.exact.sums import SUM_LIMB, whole
 from motes.forces.cluster_kernel import Term
 from motes.forces.clusters import ClusterForces, ClusterPlan, ClusterSums, plan_clusters
 from motes.forces.law import BEFORE, BoundInteraction, Interaction, Stage, Sums, Surroundings
@@ -234,11 +236,12 @@ def embedding_source(energy: Bound) -> str:
         "    biggest_energy = energy_high = energy_low = energy_rest = 0",
         *indent(1, _before(energy)),
         "    for i in range(end - begin):",
-        f"        {PREFIX}{RHO} = unit * densities[i]",
+        *indent(2, SUM_OF_LIMBS),
         *indent(2, _own(energy)),
         *indent(2, code.lines),
         f"        u = {code.results[0]}",
-        f"        own_slopes[i] = -({code.results[1]})",
+        f"        slope = -({code.results[1]})",
+        f"        own_slopes[i] = slope if abs(slope) < inf or {PREFIX}{RHO} != 0.0 else 0.0",
         "        bits = to_bits(u) & 0x7FFFFFFFFFFFFFFF",
         "        biggest_energy = bits if bits > biggest_energy else biggest_energy",
         *indent(2, add_energy("u", "energy")),
@@ -247,8 +250,21 @@ def embedding_source(energy: Bound) -> str:
     return "\n".join(lines) + "\n"
 
 
+SUM_OF_LIMBS = (
+    "carry = (low[i] + (1 << 47)) >> 48",
+    "tail = low_unit * (low[i] - (carry << 48))",
+    "carry += middle[i]",
+    "carried = (carry + (1 << 47)) >> 48",
+    f"{PREFIX}{RHO} = unit * (high[i] + carried) + (middle_unit * (carry - (carried << 48)) + tail)",
+)
+"""The density of a particle. Each limb is brought below half a unit of the one above it, so that the highest that is
+not 0 is not cancelled."""
+
+
 def _before(energy: Bound) -> Iterator[str]:
-    yield "densities, own_slopes = density[begin:end], slopes[begin:end]"
+    yield "high, middle, low = density[0, begin:end], density[1, begin:end], density[2, begin:end]"
+    yield f"middle_unit, low_unit = unit * {SUM_LIMB!r}, unit * {SUM_LIMB**2!r}"
+    yield "own_slopes = slopes[begin:end]"
     for row, name in enumerate(sorted(energy.numbers)):
         yield f"{PREFIX}{name} = numbers[{row}]"
     if energy.tables:
@@ -271,7 +287,7 @@ class Embedding(Stage):
 
     def __init__(self, plan: EmbeddingPlan, number: int, team: Team) -> None:
         self.team = team
-        self.columns = {SLOPE.format(number): np.float64}
+        self.columns = {SLOPE.format(number): np.zeros(0)}
         self.refresh = (SLOPE.format(number),)
         self._plan = plan
         self._number = number

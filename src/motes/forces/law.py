@@ -84,8 +84,8 @@ class Stage(ABC):
     column of its own."""
 
     when: ClassVar[int] = AFTER
-    columns: Mapping[str, type] = MappingProxyType({})
-    """The scratch columns it needs, and the kind of their numbers."""
+    columns: Mapping[str, Array] = MappingProxyType({})
+    """The scratch columns it needs, as they are without a particle: (0,), or (k, 0) for k numbers a particle."""
     fold: str | None = None
     """The column of which ghosts gathered something that must go home afterwards."""
     refresh: tuple[str, ...] = ()
