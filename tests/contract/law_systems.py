@@ -134,12 +134,44 @@ def net() -> System:
     return particles, motes.VelocityVerlet(0.02), [motes.Bond(lambda r, k: k * (r - 0.8) ** 2, k=5.0)]
 
 
-SYSTEMS: dict[str, Callable[[], System]] = {make.__name__: make for make in (drops, hunt, alloy, chains, net)}
+def vapour() -> System:
+    """A gas of which pairs and small drops come and go, so that densities are of all sizes."""
+    box = motes.Box([13.0, 11.0, 12.0], ["periodic", "periodic", "reflecting"])
+    particles = motes.random(250, box, 14, minimum_distance=0.8)
+    particles.thermalize(1.5, seed=15)
+    metal = motes.Embedded(lambda r, cutoff: decay(r, 1.0, 6, cutoff), embedding, cutoff=2.0, c=1.5)
+    return particles, motes.VelocityVerlet(0.01), [motes.Pair(decay, 2.0, a=1.0, n=9), metal]
+
+
+def fene(r: Any, k: Any, most: Any) -> Any:
+    return -0.5 * k * most**2 * np.log(1 - (r / most) ** 2)
+
+
+def strands() -> System:
+    """Chains near the longest that their bonds may be, of beads that overlap: minimized first, which tears none."""
+    start = np.stack(np.meshgrid(np.arange(6), np.arange(5), [0]), -1).reshape(-1, 3) * [0.8, 0.9, 0.0]
+    places = (start[:, None] + np.arange(6)[:, None] * [0.0, 0.0, 1.45]).reshape(-1, 3)
+    along = np.arange(len(places)).reshape(-1, 6)
+    bonds = np.stack([along[:, :-1], along[:, 1:]], -1).reshape(-1, 2)
+    particles = motes.Particles(places + 1.0, motes.Box([6.0, 7.0, 12.0]), bonds=bonds)
+    particles.thermalize(1.0, seed=13)
+    laws = [motes.Pair(repulsion, 1.5, "force", epsilon=30.0, sigma=1.0), motes.Bond(fene, k=5.0, most=1.5)]
+    return particles, motes.VelocityVerlet(0.001), laws
+
+
+SYSTEMS: dict[str, Callable[[], System]] = {
+    make.__name__: make for make in (drops, hunt, alloy, chains, net, vapour, strands)
+}
+MINIMIZED = {strands.__name__: 20.0}
+"""Largest forces to begin with."""
 
 
 def simulation(name: str, particles: motes.Particles | None = None, **options: Any) -> motes.Simulation:
     own, integrator, interactions = SYSTEMS[name]()
-    return motes.Simulation(particles or own, integrator, interactions, **{"threads": 1, "skin": 0.1} | options)
+    sim = motes.Simulation(particles or own, integrator, interactions, **{"threads": 1, "skin": 0.1} | options)
+    if name in MINIMIZED:
+        sim.minimize(MINIMIZED[name])
+    return sim
 
 
 def resumed(name: str, place: Path, threads: int) -> motes.Simulation:

@@ -107,6 +107,7 @@ def test_a_checkpoint_has_the_law_that_ran(tmp_path: Any) -> None:
     sim = two([law], bonds=[(0, 1)])
     sim.run(5)
     stiffness[0] = 5.0
+    assert sim.copy().potential_energy == sim.potential_energy
     saved = sim.save(tmp_path / "bond")
     with pytest.raises(motes.InputError, match="its formula differs"):
         motes.resume(saved, [law])

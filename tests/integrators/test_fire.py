@@ -232,6 +232,27 @@ def test_nothing_is_left_of_the_descent():
     assert sim._engine.here.state.attributes == {}
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_step_to_where_there_is_no_force_is_taken_back(threads):
+    """Two beads that push each other towards the longest that their bond may be end where the sum is least."""
+    particles = motes.Particles([[1.0, 1, 1], [2.4, 1, 1]], motes.Box([10.0] * 3), bonds=[(0, 1)])
+    bond = motes.Bond(lambda r: -0.5 * 30.0 * 1.5**2 * np.log(1 - (r / 1.5) ** 2))
+    sim = motes.Simulation(
+        particles, motes.VelocityVerlet(1e-5), [bond, motes.Pair(lambda r: 1e5 * np.exp(-r), 2.5)], threads
+    )
+    assert sim.minimize(1e-3).converged
+    apart = np.ptp(sim.positions[:, 0])
+    assert 30.0 * apart / (1 - (apart / 1.5) ** 2) == pytest.approx(1e5 * np.exp(-apart), rel=1e-6)
+    sim.run(10)
+
+
+def test_a_start_without_a_force_ends_as_it_began():
+    particles = motes.Particles([[1.0, 1, 1], [2.6, 1, 1]], motes.Box([10.0] * 3), bonds=[(0, 1)])
+    bond = motes.Bond(lambda r: -np.log(1 - (r / 1.5) ** 2))
+    with pytest.raises(motes.InputError, match="bond of 0, 1"):
+        motes.Simulation(particles, motes.VelocityVerlet(0.001), [bond])
+
+
 def test_an_interrupted_minimization_can_be_taken_up_again(monkeypatch):
     import motes.simulation.minimize
 

@@ -37,13 +37,18 @@ _RANKS = ("MOTES_RANKS", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZ
 
 def numbers(name: str, values: Any) -> NDArray[np.float64]:
     """A float64 copy of an array of real numbers of any shape; NaN and infinity pass."""
-    try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise InputError(f"{name}: rows of different lengths; expected a rectangular array of numbers") from error
+    array = rectangular(name, values)
     if array.dtype.kind not in "iuf":
         raise InputError(f"{name}: expected real numbers, got {_brief(values)}")
     return array.astype(np.float64)
+
+
+def rectangular(name: str, values: Any) -> NDArray[Any]:
+    """An array of whatever is given, in rows of the same length."""
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise InputError(f"{name}: rows of different lengths; expected a rectangular array of numbers") from error
 
 
 def number(

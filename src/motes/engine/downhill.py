@@ -36,7 +36,7 @@ def descend(engine: Engine, steps: int, tolerance: float) -> tuple[int, float]:
     while taken < steps and largest > tolerance:
         descent.move(engine.state, engine.team)
         _follow(engine)
-        _fit_forces(engine, descent)
+        _feel(engine, descent)
         largest = descent.largest_force(engine.state, engine.team)
         taken += 1
     return taken, largest
@@ -61,6 +61,20 @@ def _follow(engine: Engine) -> None:
     else:
         engine.domain.refresh(state)
         neighbors.follow(state)
+
+
+def _feel(engine: Engine, descent: Descent) -> None:
+    """The forces of where the last step led, or of where it began if there are none."""
+    while True:
+        try:
+            _fit_forces(engine, descent)
+        except StoppedError:
+            shorter = descent.take_back(engine.state, engine.team)
+            _follow(engine)
+            if not shorter:
+                raise
+        else:
+            return
 
 
 def _fit_forces(engine: Engine, descent: Descent) -> None:

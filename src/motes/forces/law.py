@@ -17,6 +17,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 import numpy as np
 
+from motes.core.box import Box
 from motes.core.frozen import Frozen
 from motes.core.state import Array, Floats, Integers, PairList, State, TupleList
 from motes.core.threads import Team
@@ -193,6 +194,11 @@ class BoundInteraction(ABC):
     @abstractmethod
     def force_on(self, surroundings: Surroundings) -> Floats:
         """The force on a particle, (d,), from the formula alone (see oracle.py)."""
+
+    def jumps(self, box: Box, attributes: Mapping[str, Floats]) -> tuple[list[str], list[str]]:
+        """The periodic axes at whose sides a particle has another energy on either side, and those at which only the
+        force on it is another."""
+        return [], []
 
     def forces_between(self, rows: Mapping[str, Array], one: Integers, other: Integers, distances: Floats) -> Floats:
         """How strong the force between particles of these rows is, for those that feel each other in pairs."""

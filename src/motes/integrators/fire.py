@@ -10,6 +10,9 @@ units. Time is measured by the largest force of a pair, so steps grow as overlap
 No particle moves by more than a given length in a step, and none feels more force than would take it that far from
 rest. So pairs that overlap part within a few steps, however strongly they push.
 
+Where a step leads to a place without a force, as beyond the longest that a bond may be, it is taken back as a whole,
+and shorter ones follow, from rest.
+
 At a reflecting wall particles stop, and what presses them onto it is no force to get rid of: the minimum is that of all
 places within the walls.
 
@@ -125,6 +128,16 @@ def descend(
 
 
 @njit(cache=True, nogil=True)
+def take_back(begin: int, end: int, positions: Floats, velocities: Floats, dt: float, magic: Floats) -> None:
+    """x -= dt v as it was added, and no velocity any more."""
+    for a in range(velocities.shape[0]):
+        x, v = positions[a, begin:end], velocities[a, begin:end]
+        for i in range(len(v)):
+            x[i] -= fma(v[i], dt, magic[a]) - magic[a]
+            v[i] = 0.0
+
+
+@njit(cache=True, nogil=True)
 def stop(
     begin: int, end: int, positions: Floats, velocities: Floats, axis: int, lower: float, upper: float
 ) -> None:  # fmt: skip
@@ -208,6 +221,14 @@ class Descent:
         for wall in state.box.walls:
             team.split(stop, state.owned, state.positions, state.velocities, *wall)
 
+    def take_back(self, state: State, team: Team) -> bool:
+        """Undo the last step, but for what walls stopped; whether there are shorter ones to go on with."""
+        magic = ROUND * state.spacing
+        team.split(take_back, state.owned, state.positions, state.velocities, self._time_step, magic)
+        shorter = self._dt > SLOWEST
+        self._shorten()
+        return shorter
+
     @property
     def _cap(self) -> float:
         """The force that takes a particle from rest as far as it may go in a step."""
@@ -230,9 +251,7 @@ class Descent:
         """How far to go back, in time, what to keep of the velocities, and what to add of the forces."""
         if power < 0:
             back = self._time_step / 2
-            self._ceiling = min(self._ceiling, self._dt) * DROP
-            self._dt = max(self._dt * SHRINKAGE, SLOWEST)
-            self._turn, self._downhill = TURN, 0
+            self._shorten()
             return back, 0.0, self._time_step
         turn = self._turn
         self._downhill += 1
@@ -241,6 +260,11 @@ class Descent:
             self._dt = min(self._dt * GROWTH, self._ceiling)
             self._turn *= TURN_FADES
         return 0.0, 1.0 - turn, turn * ratio + self._time_step
+
+    def _shorten(self) -> None:
+        self._ceiling = min(self._ceiling, self._dt) * DROP
+        self._dt = max(self._dt * SHRINKAGE, SLOWEST)
+        self._turn, self._downhill = TURN, 0
 
 
 def _unit(largest: float) -> float:

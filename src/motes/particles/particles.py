@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import keyword
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any, TypeVar
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from motes.core.box import AXES, Box
-from motes.core.checks import LARGEST, SMALLEST, number, numbers
+from motes.core.checks import LARGEST, SMALLEST, number, numbers, rectangular
 from motes.core.frozen import FrozenMapping, check_assignable
 from motes.core.state import MOST_IMAGES
 from motes.core.tuples import WIDTHS, Label, Topology, Tuples, require_tuples
@@ -406,11 +406,11 @@ def _checked_ids(ids: ArrayLike | None, count: int) -> NDArray[np.int64]:
 def _tuples(kind: str, members: ArrayLike | None, types: ArrayLike | None, ids: NDArray[np.int64]) -> Tuples:
     """Bonds or angles, all of them between these particles."""
     one, width = kind.removesuffix("s"), WIDTHS[kind]
-    if members is None or np.size(members) == 0:
+    array = rectangular(kind, () if members is None else members)
+    if array.size == 0:
         if types is not None and np.size(types):
             raise InputError(f"{one}_types are given, but no {kind}")
         return Tuples.none(kind)
-    array = np.asarray(members)
     if array.ndim != 2 or array.shape[1] != width or array.dtype.kind not in "iu":
         raise InputError(f"{kind}: expected ids of shape (M, {width}), got {array.dtype} of shape {array.shape}")
     array = array.astype(np.int64)
@@ -462,6 +462,7 @@ def _coded_types(types: ArrayLike | None, count: int, what: str = "types") -> tu
     if labels.shape not in {(), (count,)}:
         raise InputError(f"{what}: expected one label or {count}, got shape {labels.shape}")
     names, codes = np.unique(np.broadcast_to(labels, count), return_inverse=True)
+    _require_labels(names.tolist(), what)
     return _read_only(codes.astype(np.int64)), tuple(names.tolist())
 
 
@@ -469,8 +470,16 @@ def _labels(types: ArrayLike, what: str) -> NDArray[Any]:
     """An array of integers or of text."""
     if isinstance(types, np.ndarray) and types.dtype.kind in "iuU":
         return types
-    # NumPy turns [1, "A"] into text without a word, so each label is looked at as it was given.
+    # NumPy turns [1, "A"] into text, and 2**63 into a float, without a word: each label is looked at as it was given.
     given = np.array(types, dtype=object)
     if not any(all(isinstance(label, kind) for label in given.flat) for kind in (str, Integral)):
         raise InputError(f"{what}: expected labels that are all integers or all text")
+    _require_labels(dict.fromkeys(given.flat), what)
     return np.array(given.tolist())
+
+
+def _require_labels(labels: Iterable[Label], what: str) -> None:
+    """Raise an InputError for a label that arrays and files cannot hold."""
+    for label in labels:
+        if not (label.isprintable() if isinstance(label, str) else abs(int(label)) <= np.iinfo(np.int64).max):
+            raise InputError(f"{what}: expected text that can be printed, or integers below 2**63, got {label!r}")

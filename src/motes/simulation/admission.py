@@ -15,7 +15,7 @@ from motes.engine.plan import Extremes
 from motes.errors import InputError
 from motes.exact.quanta import FAINT
 from motes.forces import LAWS, BoundInteraction, Interaction, Plan
-from motes.forces.field import BoundField
+from motes.formulas.bind import Names
 from motes.integrators import Integrator
 from motes.particles.particles import Particles
 from motes.simulation.noise_trail import ROWS, marked, noise_of
@@ -89,6 +89,16 @@ def warn_of_unfelt(topology: Topology, interactions: Sequence[Interaction]) -> N
         caution(f"the particles have {' and '.join(kinds)}, and no interaction is about them")
 
 
+def bound_to(interaction: Interaction, names: Names) -> BoundInteraction:
+    """The interaction between particles of these types with these attributes; InputError if a law of the user's own
+    gives something else."""
+    bound: object = interaction.bind(names)  # whatever a class of the user's says
+    if not isinstance(bound, BoundInteraction):
+        law = type(interaction).__name__
+        raise InputError(f"{law}.bind gave {type(bound).__name__}; it must be a BoundInteraction (docs/laws.md)")
+    return bound
+
+
 def check_plans(interactions: Sequence[Interaction], plans: Sequence[Plan]) -> None:
     """Raise an InputError for a law of the user's own that does not say what an engine must know."""
     for plan in plans:
@@ -118,7 +128,7 @@ def _refuse_same_noise(interactions: Sequence[Interaction]) -> None:
 def warn_of_jumps(bound: Sequence[BoundInteraction], box: Box, attributes: Mapping[str, Floats]) -> None:
     """A line for each field that does not go on where particles go around the box."""
     for one in bound:
-        energies, forces = one.jumps(box, attributes) if isinstance(one, BoundField) else ([], [])
+        energies, forces = one.jumps(box, attributes)
         for axis in energies:
             caution(
                 f"in the field {one.name} a particle has another energy at one side of the periodic {axis} axis than "

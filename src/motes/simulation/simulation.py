@@ -33,7 +33,7 @@ from motes.engine.plan import Extremes, Plan
 from motes.engine.starts import Saved, Start, Summary, start_of
 from motes.engine.step import Engine
 from motes.errors import InputError, RunError
-from motes.forces import Interaction, plans_of
+from motes.forces import BoundInteraction, Interaction, plans_of
 from motes.forces.clusters import NOT_FINITE
 from motes.integrators import Integrator
 from motes.observers.checkpoint import Checkpoint
@@ -43,6 +43,7 @@ from motes.particles.particles import Particles
 from motes.ranks.conductor import Ranks, check_travels, ranks_of
 from motes.simulation.admission import (
     ASKED,
+    bound_to,
     check_plans,
     check_special,
     check_speed,
@@ -127,6 +128,7 @@ class Simulation(Readings):
     def going_on(
         cls, saved: Saved | State, summary: Summary, integrator: Integrator, interactions: Sequence[Interaction],
         threads: int | None, skin: float | None, communicator: Any = None,
+        bound: Sequence[BoundInteraction] | None = None,
     ) -> Simulation:  # fmt: skip
         """From where another one is, or was stopped; `copy` and `motes.resume` are the ways to call it."""
         simulation = cls.__new__(cls)
@@ -135,8 +137,9 @@ class Simulation(Readings):
         step = saved.step
         with compiling(integrator, interactions):
             simulation._set_up(
-                summary, integrator, interactions, threads, skin, saved, step, saved.timeline, saved.memory, ranks
-            )
+                summary, integrator, interactions, threads, skin, saved, step, saved.timeline, saved.memory, ranks,
+                bound,
+            )  # fmt: skip
             simulation._call(Engine.go_on)
         return simulation
 
@@ -147,9 +150,11 @@ class Simulation(Readings):
     def _set_up(
         self, summary: Summary, integrator: Integrator, interactions: Sequence[Interaction], threads: int | None,
         skin: float | None, start: Start, step: int, timeline: Timeline, memory: dict[str, float], ranks: Ranks,
+        bound: Sequence[BoundInteraction] | None = None,
     ) -> None:  # fmt: skip
         """Resolve all names, compile, and hand the particles to their owners."""
-        bound = [one.bind(summary.names) for one in interactions]
+        if bound is None:
+            bound = [bound_to(one, summary.names) for one in interactions]
         laws = plans_of(bound, summary.names)
         check_plans(interactions, laws)
         cutoff = max((one.cutoff for one in laws), default=0.0)
@@ -573,7 +578,7 @@ class Simulation(Readings):
         state.add(self._engine.ask(queries.find, self.ids))
         return Simulation.going_on(
             state, self._summary, self._integrator, self._interactions, self.threads, self._skin_given,
-            self._communicator,
+            self._communicator, self._reporter.interactions,
         )  # fmt: skip
 
     __copy__ = copy
