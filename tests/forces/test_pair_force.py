@@ -132,6 +132,16 @@ def test_a_force_knows_the_time_step_of_the_moment(tmp_path: Any) -> None:
         motes.PairForce(kick, 1.0, seed=3, dt=0.01)
 
 
+def test_a_function_may_take_v_and_do_without_it() -> None:
+    particles = motes.fcc(3, 0.8, temperature=1.0, seed=1)
+    functions = (lambda r, v: 1 - r), (lambda r: 1 - r)  # noqa: ARG005  # that is what is tried
+    forces = [motes.PairForce(function, cutoff=1.5) for function in functions]
+    sims = [motes.Simulation(particles, VERLET, [force]) for force in forces]
+    for sim in sims:
+        sim.run(5)
+    np.testing.assert_array_equal(*(sim.positions for sim in sims))
+
+
 def test_two_forces_do_not_draw_the_same_noise() -> None:
     def kick(noise: Any) -> Any:
         return noise

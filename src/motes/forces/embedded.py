@@ -31,7 +31,7 @@ from motes.errors import InputError, ParticleError
 from motes.exact.sums import whole
 from motes.forces.cluster_kernel import Term
 from motes.forces.clusters import ClusterForces, ClusterPlan, ClusterSums, plan_clusters
-from motes.forces.law import BEFORE, BoundInteraction, Interaction, Stage, Sums, Surroundings
+from motes.forces.law import BEFORE, BoundInteraction, Interaction, Plan, Stage, Sums, Surroundings
 from motes.forces.oracle import STEP, by_name, parameters_of
 from motes.forces.pair_function import PairFormula, PairFunction, checked_cutoff, kept_cutoff, parsed, traced
 from motes.forces.slots import SlotForces
@@ -185,12 +185,10 @@ class EmbeddingPlan:
 
 
 @dataclass(frozen=True)
-class EmbeddedPlan:
+class EmbeddedPlan(Plan):
     """All of a run."""
 
     embedded: tuple[EmbeddingPlan, ...]
-    needs_velocities: bool = False
-    special: bool = False
 
     @property
     def cutoff(self) -> float:

@@ -21,7 +21,7 @@ from motes.core.words import known_keywords, shortened
 from motes.errors import InputError, ParticleError
 from motes.exact.sums import whole
 from motes.forces.field_kernel import field_key, field_source
-from motes.forces.law import BoundInteraction, Interaction, Stage, Sums, Surroundings
+from motes.forces.law import BoundInteraction, Interaction, Plan, Stage, Sums, Surroundings
 from motes.forces.oracle import field_energy, field_force
 from motes.formulas.bind import COORDINATES, MASS, Bound, Names, Traced, bind, check_given, names_of, trace_named
 from motes.formulas.expression import expression_parameters, parse
@@ -58,6 +58,7 @@ class Field(Interaction):
     """
 
     kind = "field"
+    conserves_momentum = False  # it pulls from outside
 
     @known_keywords
     def __init__(self, function: Callable[..., Any], **parameters: Any) -> None:
@@ -99,11 +100,6 @@ class Field(Interaction):
     def __repr__(self) -> str:
         return shown(self, self._short, **self.parameters)
 
-    @property
-    def conserves_momentum(self) -> bool:
-        """It pulls from outside."""
-        return False
-
     def bind(self, names: Names) -> BoundField:
         """The field with every name resolved."""
         bound = bind(self.name, self._needed, self._formulas, self.parameters, names)
@@ -117,13 +113,10 @@ def _parsed(text: str, known: Sequence[str], _taken: Collection[str]) -> Traced:
 
 
 @dataclass(frozen=True)
-class FieldsPlan:
+class FieldsPlan(Plan):
     """All fields of a run: their names and kernels."""
 
     fields: tuple[tuple[str, Kernel], ...]
-    cutoff: float = 0.0
-    needs_velocities: bool = False
-    special: bool = False
 
     def stages(self, slots: Any, team: Team) -> Sequence[Stage]:
         """One for each."""

@@ -160,6 +160,7 @@ class PairForce(Interaction):
     """
 
     kind = "pair-force"
+    has_energy = False
     formula = "force"
     of_pairs = True
 
@@ -209,10 +210,11 @@ class PairForce(Interaction):
         others = {word: needs for word, needs in needed.items() if word not in OF_THE_PAIR}
         self.name = name
         self.cutoff = kept_cutoff(name, cutoff)
-        self.mutual = mutual
+        self.mutual = self.conserves_momentum = mutual
         self.seed = None if seed is None else check_seed(seed)
         self.parameters = FrozenMapping(given, self._instead)
         self.reads = frozenset(needed) & frozenset(OF_THE_PAIR)
+        self.needs_velocities = "v" in self.reads
         self._function = PairFunction(
             name, tuple(sorted(self.reads)), others, formula, self.parameters, symmetric=mutual, passed=True
         )
@@ -222,21 +224,6 @@ class PairForce(Interaction):
         more: dict[str, Any] = {} if self.mutual else {"mutual": False}
         more |= {} if self.seed is None else {"seed": self.seed}
         return shown(self, self._short, cutoff=self.cutoff, **more, **self.parameters)
-
-    @property
-    def has_energy(self) -> bool:
-        """It has none."""
-        return False
-
-    @property
-    def conserves_momentum(self) -> bool:
-        """If it is mutual."""
-        return self.mutual
-
-    @property
-    def needs_velocities(self) -> bool:
-        """If the function takes v."""
-        return "v" in self.reads
 
     def bind(self, names: Names) -> BoundPairForce:
         """The force between particles of these types with these attributes."""

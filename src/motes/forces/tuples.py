@@ -21,7 +21,7 @@ from motes.core.tuples import Tuples
 from motes.core.words import did_you_mean, known_keywords, shortened
 from motes.errors import InputError, ParticleError
 from motes.exact.sums import whole
-from motes.forces.law import BoundInteraction, Interaction, Stage, Sums, Surroundings
+from motes.forces.law import BoundInteraction, Interaction, Plan, Stage, Sums, Surroundings
 from motes.forces.tuple_kernel import LONGEST, TOO_LONG, Body, tuple_source
 from motes.formulas.bind import PREFIX, Bound, Names, Traced, bind, names_of, trace_named
 from motes.formulas.derive import evaluate
@@ -46,13 +46,10 @@ class TuplePlan:
 
 
 @dataclass(frozen=True, eq=False)
-class TuplesPlan:
+class TuplesPlan(Plan):
     """All of one kind."""
 
     plans: tuple[TuplePlan, ...]
-    cutoff: float = 0.0
-    needs_velocities: bool = False
-    special: bool = False
 
     def stages(self, slots: Any, team: Team) -> Sequence[Stage]:
         """One for each."""
@@ -262,11 +259,6 @@ class TupleInteraction(Interaction):
 
     def __repr__(self) -> str:
         return shown(self, self._short, **self.parameters)
-
-    @property
-    def topology(self) -> tuple[str, ...]:
-        """Its own kind."""
-        return (self.tuples,)
 
     def bind(self, names: Names) -> BoundTuples:
         """The energy of the particles' own tuples."""
