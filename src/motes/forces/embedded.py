@@ -13,10 +13,8 @@ Disadvantage: two passes and two more rounds of messages a step.
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -26,25 +24,22 @@ from motes.core.checks import ByTypes
 from motes.core.frozen import FrozenMapping, shown
 from motes.core.state import ROUND, Floats, PairList, State
 from motes.core.threads import Team
-from motes.core.words import did_you_mean, known_keywords, shortened
+from motes.core.words import did_you_mean, known_keywords
 from motes.errors import InputError, ParticleError
 from motes.exact.sums import whole
 from motes.forces.cluster_kernel import Term
 from motes.forces.clusters import ClusterForces, ClusterPlan, ClusterSums, plan_clusters
 from motes.forces.law import BEFORE, BoundInteraction, Interaction, Plan, Stage, Sums, Surroundings
 from motes.forces.oracle import STEP, by_name, parameters_of
-from motes.forces.pair_function import PairFormula, PairFunction, checked_cutoff, kept_cutoff, parsed, traced
+from motes.forces.pair_function import PairFormula, PairFunction, checked_cutoff, kept_cutoff
 from motes.forces.slots import SlotForces
 from motes.formulas import verify
-from motes.formulas.bind import PREFIX, Bound, Names, Traced, bind
-from motes.formulas.closure import record_with_numbers
+from motes.formulas.bind import PREFIX, Bound, Names, bind
 from motes.formulas.derive import PairCode, derive_field, derive_pair, evaluate
-from motes.formulas.expression import expression_parameters, parse
-from motes.formulas.formula import symbol
 from motes.formulas.kernel import Kernel
 from motes.formulas.lines import ENERGY_UNITS, add_energy, header, indent
 from motes.formulas.table import of_coordinate
-from motes.formulas.trace import describe, parameters, trace
+from motes.formulas.written import Written
 
 RHO = "rho"
 DENSITY, SLOPE = "motes_density{}", "motes_slope{}"
@@ -336,70 +331,37 @@ class Embedded(Interaction):
     def __init__(
         self, density: Callable[..., Any], energy: Callable[..., Any], cutoff: ByTypes, **parameters_given: Any
     ) -> None:
-        for function in (density, energy):
-            if isinstance(function, str):
-                raise InputError(f"Embedded takes functions; for the text {function!r} use Embedded.from_expression")
         energy = of_coordinate(energy, RHO)
-        needs = [
-            {name: one.default is inspect.Parameter.empty for name, one in parameters(function, (first,)).items()}
-            for function, first in ((density, "r"), (energy, RHO))
-        ]
-        short = [getattr(function, "__name__", type(function).__name__) for function in (density, energy)]
-        self._set(
-            (describe(density), describe(energy)), short, needs, traced(density, ("r",)), partial(_traced, energy),
-            cutoff, parameters_given,
-        )  # fmt: skip
+        written = Written.function(self, density, ("r",)), Written.function(self, energy, (RHO,))
+        self._set(*written, cutoff, parameters_given)
 
     @classmethod
     @known_keywords
     def from_expression(cls, text: str, density: str, cutoff: ByTypes, **parameters_given: Any) -> Self:
         """The same from text: the energy, such as "-c*sqrt(rho)", and the density; nothing of them is ever executed."""
-        embedded = cls.__new__(cls)
-        names = expression_parameters(density), expression_parameters(text, (RHO,))
-        short = [shortened(density), shortened(text)]
-        needs = [dict.fromkeys(words, True) for words in names]
-        embedded._set(
-            (short[0], short[1]), short, needs, parsed(density, ("r",), names[0]), partial(_parsed, text, names[1]),
-            cutoff, parameters_given,
-        )  # fmt: skip
-        embedded._seal()
-        return embedded
+        return cls._made(Written.text(density, ("r",)), Written.text(text, (RHO,)), cutoff, parameters_given)
 
-    def _set(
-        self, names: tuple[str, str], short: Sequence[str], needs: Sequence[Mapping[str, bool]],
-        density: Callable[..., Traced], energy: Callable[[Sequence[str], Collection[str]], Traced], cutoff: Any,
-        given: Mapping[str, Any],
-    ) -> None:  # fmt: skip
-        known = {**needs[0], **needs[1]}
+    def _set(self, density: Written, energy: Written, cutoff: Any, given: Mapping[str, Any]) -> None:
+        known = {**density.needed, **energy.needed}
         for word in given:
             if word not in known:
                 raise InputError(
-                    f"{names[1]}: the parameter {word!r} is not used by either function; {did_you_mean(word, known)}"
+                    f"{energy.name}: the parameter {word!r} is not used by either function; {did_you_mean(word, known)}"
                 )
-        self.name = names[1]
+        self.name = energy.name
         self.cutoff = kept_cutoff(self.name, cutoff)
         self.parameters = FrozenMapping(given, self._instead)
-        mine = {word: value for word, value in self.parameters.items() if word in needs[0]}
-        self._density = PairFunction(names[0], ("r",), needs[0], density, mine, symmetric=False)
-        self._energy = needs[1], energy
-        self._short = tuple(short)
+        mine = {word: value for word, value in self.parameters.items() if word in density.needed}
+        self._density = PairFunction(density, ("r",), mine, symmetric=False)
+        self._energy = energy
 
     def __repr__(self) -> str:
-        return shown(self, *self._short, cutoff=self.cutoff, **self.parameters)
+        return shown(self, self._density.written.short, self._energy.short, cutoff=self.cutoff, **self.parameters)
 
     def bind(self, names: Names) -> BoundEmbedded:
         """The energy of particles of these types with these attributes."""
         cutoff = checked_cutoff(self.name, self.cutoff, names)
-        needed, energy = self._energy
+        needed = self._energy.needed
         given = {word: value for word, value in self.parameters.items() if word in needed}
-        bound = bind(self.name, {RHO: True, **needed}, energy, given, names, coordinates=(RHO,))
+        bound = bind(self.name, {RHO: True, **needed}, self._energy.formulas, given, names, coordinates=(RHO,))
         return BoundEmbedded(self.name, self._density.bind(names, cutoff), bound, cutoff)
-
-
-def _traced(function: Callable[..., Any], known: Sequence[str], taken: Collection[str]) -> Traced:
-    given = {word: symbol(word) for word in known if word != RHO}
-    return record_with_numbers(function, lambda one: (trace(one, (RHO,), given),), given, taken)
-
-
-def _parsed(text: str, names: tuple[str, ...], _known: Sequence[str], _taken: Collection[str]) -> Traced:
-    return (parse(text, (RHO, *names)),), {}

@@ -220,6 +220,8 @@ class Interaction(Frozen):
     name: str
     from_expression: ClassVar[Callable[..., Any]]
     """Makes one from a formula as text, of which nothing is ever executed."""
+    _set: Callable[..., None]
+    """Takes what was written and given."""
     seed: int | None = None
     """Of its noise, if it has any."""
     has_energy: ClassVar[bool] = True
@@ -233,6 +235,14 @@ class Interaction(Frozen):
     def topology(self) -> tuple[str, ...]:
         """The kinds of tuples it is about: bonds, angles."""
         return (self.tuples,) if self.tuples else ()
+
+    @classmethod
+    def _made(cls, *written: Any) -> Self:
+        """One of what __init__ does not take, a formula as text."""
+        made = cls.__new__(cls)
+        made._set(*written)
+        made._seal()
+        return made
 
     def bind(self, names: Names) -> BoundInteraction:
         """The interaction between particles of these types with these attributes.

@@ -7,10 +7,9 @@ attributes of the two particles.
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, Self
 
@@ -21,20 +20,19 @@ from motes.core.checks import ByTypes, Weights, numbers
 from motes.core.frozen import FrozenMapping, shown
 from motes.core.state import Floats, Integers
 from motes.core.tuples import special_pairs
-from motes.core.words import known_keywords, shortened
+from motes.core.words import known_keywords
 from motes.errors import InputError
 from motes.forces import oracle
 from motes.forces.cluster_kernel import ORDINARY, Term
 from motes.forces.clusters import ClusterPlan, plan_clusters
 from motes.forces.law import BoundInteraction, Interaction, Surroundings
-from motes.forces.pair_function import PairFunction, checked_cutoff, kept_cutoff, parsed, traced
+from motes.forces.pair_function import PairFunction, checked_cutoff, kept_cutoff
 from motes.forces.verify import require_right_pair
 from motes.formulas.bind import Names
 from motes.formulas.derive import PairCode, derive_pair
-from motes.formulas.expression import expression_parameters
 from motes.formulas.formula import Expression
 from motes.formulas.table import Table
-from motes.formulas.trace import describe, parameters
+from motes.formulas.written import Written
 
 Array = NDArray[np.float64]
 Shift = Literal["energy", "force"]
@@ -173,16 +171,9 @@ class Pair(Interaction):
         special_bonds: Weights = ORDINARY,
         **parameters_given: Any,
     ) -> None:
-        if isinstance(function, str):
-            raise InputError(f"Pair takes a function; for the text {function!r} use Pair.from_expression")
-        needed = {
-            name: parameter.default is inspect.Parameter.empty
-            for name, parameter in parameters(function, ("r",)).items()
-        }
-        short = getattr(function, "__name__", type(function).__name__)
-        written = PairFunction(describe(function), ("r",), needed, traced(function, ("r",)), parameters_given)
         last = function.last if isinstance(function, Table) else math.inf
-        self._set(written, short, cutoff, shift, special_bonds, last)
+        written = Written.function(self, function, ("r",))
+        self._set(written, cutoff, shift, special_bonds, parameters_given, last)
 
     @classmethod
     @known_keywords
@@ -195,31 +186,25 @@ class Pair(Interaction):
         **parameters_given: Any,
     ) -> Self:
         """The same from text such as "k*(r - a)**2/2", of which nothing is ever executed."""
-        pair = cls.__new__(cls)
-        names, short = expression_parameters(text), shortened(text)
-        written = PairFunction(short, ("r",), dict.fromkeys(names, True), parsed(text, ("r",), names), parameters_given)
-        pair._set(written, short, cutoff, shift, special_bonds)
-        pair._seal()
-        return pair
+        return cls._made(Written.text(text, ("r",)), cutoff, shift, special_bonds, parameters_given)
 
     def __repr__(self) -> str:
         more: dict[str, Any] = {} if self.shift is None else {"shift": self.shift}
         more |= {} if self.special_bonds == ORDINARY else {"special_bonds": self.special_bonds}
-        return shown(self, self._short, cutoff=self.cutoff, **more, **self.parameters)
+        return shown(self, self._function.written.short, cutoff=self.cutoff, **more, **self.parameters)
 
     def _set(
-        self, function: PairFunction, short: str, cutoff: Any, shift: Shift | None,
-        special_bonds: Any, last: float = math.inf,
+        self, written: Written, cutoff: Any, shift: Shift | None, special_bonds: Any, given: Mapping[str, Any],
+        last: float = math.inf,
     ) -> None:  # fmt: skip
+        self.parameters = FrozenMapping(given, self._instead)
+        self._function = PairFunction(written, ("r",), self.parameters)
+        self.name = written.name
         if shift not in SHIFTS:
-            raise InputError(f"{function.name}: shift must be None, 'energy' or 'force', not {shift!r}")
-        self.name = function.name
-        self.cutoff = kept_cutoff(function.name, cutoff)
+            raise InputError(f"{self.name}: shift must be None, 'energy' or 'force', not {shift!r}")
+        self.cutoff = kept_cutoff(self.name, cutoff)
         self.shift = shift
-        self.special_bonds = _weights(function.name, special_bonds)
-        self.parameters = FrozenMapping(function.given, self._instead)
-        self._function = replace(function, given=self.parameters)
-        self._short = short
+        self.special_bonds = _weights(self.name, special_bonds)
         self._last = last
 
     @property

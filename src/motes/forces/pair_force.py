@@ -23,20 +23,19 @@ from numpy.typing import NDArray
 from motes.core.checks import ByTypes, Seed
 from motes.core.frozen import FrozenMapping, shown
 from motes.core.state import Array, Floats, Integers
-from motes.core.words import known_keywords, shortened
+from motes.core.words import known_keywords
 from motes.errors import InputError
 from motes.exact.noise import PAIRS, check_seed, draw_for_pairs, key_of_step
 from motes.forces.cluster_kernel import Term
 from motes.forces.clusters import ClusterPlan, plan_clusters
 from motes.forces.law import BoundInteraction, Interaction, Surroundings
 from motes.forces.oracle import by_name, parameters_of
-from motes.forces.pair_function import PairFormula, PairFunction, checked_cutoff, kept_cutoff, parsed, traced
+from motes.forces.pair_function import PairFormula, PairFunction, checked_cutoff, kept_cutoff
 from motes.forces.parameters import OF_THE_PAIR
-from motes.formulas.bind import Names, names_of
+from motes.formulas.bind import Names
 from motes.formulas.derive import PairCode, derive_values, evaluate
-from motes.formulas.expression import expression_parameters
-from motes.formulas.trace import describe
 from motes.formulas.verify import require_right
+from motes.formulas.written import Written
 
 
 @dataclass(frozen=True)
@@ -173,11 +172,7 @@ class PairForce(Interaction):
         seed: Seed | None = None,
         **parameters_given: Any,
     ) -> None:
-        if isinstance(function, str):
-            raise InputError(f"PairForce takes a function; for the text {function!r} use PairForce.from_expression")
-        names = names_of(function)
-        short = getattr(function, "__name__", type(function).__name__)
-        self._set(describe(function), short, names, traced(function, ()), cutoff, mutual, seed, parameters_given)
+        self._set(Written.function(self, function), cutoff, mutual, seed, parameters_given)
 
     @classmethod
     @known_keywords
@@ -185,17 +180,12 @@ class PairForce(Interaction):
         cls, text: str, cutoff: ByTypes, mutual: bool = True, seed: Seed | None = None, **parameters_given: Any
     ) -> Self:
         """The same from text such as "-gamma*(1 - r)**2*v", of which nothing is ever executed."""
-        force = cls.__new__(cls)
-        names, short = expression_parameters(text, ()), shortened(text)
-        needed = dict.fromkeys(names, True)
-        force._set(short, short, needed, parsed(text, (), names), cutoff, mutual, seed, parameters_given)
-        force._seal()
-        return force
+        return cls._made(Written.text(text), cutoff, mutual, seed, parameters_given)
 
     def _set(
-        self, name: str, short: str, needed: Mapping[str, bool], formula: Callable[..., Any], cutoff: Any,
-        mutual: bool, seed: int | None, given: Mapping[str, Any],
+        self, written: Written, cutoff: Any, mutual: bool, seed: int | None, given: Mapping[str, Any]
     ) -> None:  # fmt: skip
+        name, needed = written.name, written.needed
         if not isinstance(mutual, bool):
             raise InputError(f"{name}: mutual is {mutual!r}; it must be True or False")
         for coordinate in OF_THE_PAIR:
@@ -207,7 +197,6 @@ class PairForce(Interaction):
                 if seed is None
                 else f"{name}: a seed is given, but the function has no argument named noise"
             )
-        others = {word: needs for word, needs in needed.items() if word not in OF_THE_PAIR}
         self.name = name
         self.cutoff = kept_cutoff(name, cutoff)
         self.mutual = self.conserves_momentum = mutual
@@ -215,15 +204,12 @@ class PairForce(Interaction):
         self.parameters = FrozenMapping(given, self._instead)
         self.reads = frozenset(needed) & frozenset(OF_THE_PAIR)
         self.needs_velocities = "v" in self.reads
-        self._function = PairFunction(
-            name, tuple(sorted(self.reads)), others, formula, self.parameters, symmetric=mutual, passed=True
-        )
-        self._short = short
+        self._function = PairFunction(written, tuple(sorted(self.reads)), self.parameters, symmetric=mutual)
 
     def __repr__(self) -> str:
         more: dict[str, Any] = {} if self.mutual else {"mutual": False}
         more |= {} if self.seed is None else {"seed": self.seed}
-        return shown(self, self._short, cutoff=self.cutoff, **more, **self.parameters)
+        return shown(self, self._function.written.short, cutoff=self.cutoff, **more, **self.parameters)
 
     def bind(self, names: Names) -> BoundPairForce:
         """The force between particles of these types with these attributes."""

@@ -6,9 +6,8 @@ of one of the two particles, as charge_i and charge_j.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,11 +19,10 @@ from motes.core.words import did_you_mean
 from motes.errors import InputError
 from motes.forces.parameters import RESERVED, SOME_MASSES, Mix, by_types
 from motes.forces.sides import in_order
-from motes.formulas.bind import MASS, Names, Traced, numbers_as_exponents
-from motes.formulas.closure import free_name, record_with_numbers
-from motes.formulas.expression import parse
+from motes.formulas.bind import MASS, Names, numbers_as_exponents
+from motes.formulas.closure import free_name
 from motes.formulas.formula import Expression, symbol
-from motes.formulas.trace import trace
+from motes.formulas.written import Written
 
 Array = NDArray[np.float64]
 
@@ -51,22 +49,26 @@ class PairFunction:
     """What a user wrote, and what was given for its parameters.
 
     Attributes:
-        name: for messages.
-        coordinates: the names that need no value.
-        needed: the parameters it takes, and whether they need a value.
-        formula: traces the function with these symbols for its parameters; the second are names not to be used.
+        written: the function, or the text.
+        coordinates: the names that need no value, whether the function takes them first or among the others.
         given: numbers, tables by two types, or mixing rules, by name.
         symmetric: whether it must be the same if the two particles change places.
-        passed: whether the coordinates are symbols among the parameters, rather than arguments that come first.
     """
 
-    name: str
+    written: Written
     coordinates: tuple[str, ...]
-    needed: Mapping[str, bool]
-    formula: Callable[[Mapping[str, Expression], Collection[str]], Traced]
     given: Mapping[str, Any]
     symmetric: bool = True
-    passed: bool = False
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return self.written.name
+
+    @property
+    def needed(self) -> dict[str, bool]:
+        """The parameters it takes, and whether they need a value."""
+        return {name: needs for name, needs in self.written.needed.items() if name not in self.coordinates}
 
     def __post_init__(self) -> None:
         for name in self.given:
@@ -81,7 +83,7 @@ class PairFunction:
         self._require_all([name for name in self._missing if name not in sides], attributes)
         symbols: dict[str, Expression] = {name: symbol(name) for name in sides}
         symbols |= {"cutoff": symbol("cutoff")} if "cutoff" in self.needed else {}
-        symbols |= {name: symbol(name) for name in self.coordinates} if self.passed else {}
+        symbols |= {name: symbol(name) for name in self.coordinates}
         values: dict[str, float | Array] = {}
         taken = RESERVED | set(self.coordinates) | {f"{name}_{side}" for name in attributes for side in "ij"}
         for name, value in self.given.items():
@@ -91,7 +93,7 @@ class PairFunction:
             variable = free_name(name, taken | (set(self.given) - {name}))
             symbols[name] = symbol(variable)
             values[variable] = by_types(f"{self.name}: {name}", value, names.type_names, self.symmetric)
-        (formula,), held = self.formula(symbols, taken | set(values))
+        (formula,), held = self.written.formulas(symbols, taken | set(values))
         values |= held
         single = {name: value for name, value in values.items() if isinstance(value, float)}
         formula = numbers_as_exponents(formula, single)
@@ -129,28 +131,6 @@ class PairFunction:
             )
         value.check(attributes[value.attribute])
         return value.expression()
-
-
-def traced(function: Callable[..., Any], coordinates: tuple[str, ...]) -> Callable[..., Traced]:
-    """How to trace a function that takes these coordinates first."""
-    return partial(_traced, function, coordinates)
-
-
-def parsed(text: str, coordinates: tuple[str, ...], names: tuple[str, ...]) -> Callable[..., Traced]:
-    """How to read the formula of a text; none of it is ever executed."""
-    return partial(_parsed, text, coordinates, names)
-
-
-def _traced(
-    function: Callable[..., Any], first: tuple[str, ...], given: Mapping[str, Expression], taken: Collection[str]
-) -> Traced:
-    return record_with_numbers(function, lambda one: (trace(one, first, given),), given, taken)
-
-
-def _parsed(
-    text: str, first: tuple[str, ...], names: tuple[str, ...], given: Mapping[str, Expression], _taken: Collection[str]
-) -> Traced:
-    return (parse(text, (*first, *names)).substitute(given),), {}
 
 
 def kept_cutoff(name: str, cutoff: Any) -> Any:

@@ -7,9 +7,9 @@ the total zero, so that momentum is conserved to the last bit.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -18,17 +18,16 @@ from motes.core.frozen import FrozenMapping, shown
 from motes.core.state import ROUND, Floats, Integers, PairList, State
 from motes.core.threads import Team
 from motes.core.tuples import Tuples
-from motes.core.words import did_you_mean, known_keywords, shortened
+from motes.core.words import did_you_mean, known_keywords
 from motes.errors import InputError, ParticleError
 from motes.exact.sums import whole
 from motes.forces.law import BoundInteraction, Interaction, Plan, Stage, Sums, Surroundings
 from motes.forces.tuple_kernel import LONGEST, TOO_LONG, Body, tuple_source
-from motes.formulas.bind import PREFIX, Bound, Names, Traced, bind, names_of, trace_named
+from motes.formulas.bind import PREFIX, Bound, Names, bind
 from motes.formulas.derive import evaluate
-from motes.formulas.expression import expression_parameters, parse
 from motes.formulas.kernel import Kernel
 from motes.formulas.table import of_coordinate
-from motes.formulas.trace import describe
+from motes.formulas.written import Written
 
 STEP = 1e-6
 """Of central differences, as a part of the distance between members."""
@@ -224,27 +223,15 @@ class TupleInteraction(Interaction):
 
     @known_keywords
     def __init__(self, function: Any, **parameters: Any) -> None:
-        if isinstance(function, str):
-            kind = type(self).__name__
-            raise InputError(f"{kind} takes a function; for the text {function!r} use {kind}.from_expression")
-        function = of_coordinate(function, self.coordinate)
-        short = getattr(function, "__name__", type(function).__name__)
-        traced = partial(trace_named, function, wanted="one energy")
-        self._set(describe(function), short, names_of(function), traced, parameters)
+        self._set(Written.function(self, of_coordinate(function, self.coordinate)), parameters)
 
     @classmethod
     def from_expression(cls, text: str, **parameters: Any) -> Self:
         """The same from text such as "k*(r - a)**2", of which nothing is ever executed."""
-        made = cls.__new__(cls)
-        names, short = expression_parameters(text, ()), shortened(text)
-        made._set(short, short, dict.fromkeys(names, True), partial(_parsed, text), parameters)
-        made._seal()
-        return made
+        return cls._made(Written.text(text), parameters)
 
-    def _set(
-        self, name: str, short: str, needed: dict[str, bool],
-        formula: Callable[[Sequence[str], Collection[str]], Traced], given: Mapping[str, Any],
-    ) -> None:  # fmt: skip
+    def _set(self, written: Written, given: Mapping[str, Any]) -> None:
+        name, needed = written.name, written.needed
         if self.coordinate not in needed:
             raise InputError(f"{name} must be a function of {self.coordinate}, and takes {', '.join(needed) or 'none'}")
         others = [word for word in needed if word != self.coordinate]
@@ -253,12 +240,10 @@ class TupleInteraction(Interaction):
                 raise InputError(f"{name}: the parameter {word!r} is not used; {did_you_mean(word, others)}")
         self.name = name
         self.parameters = FrozenMapping(given, self._instead)
-        self._short = short
-        self._needed = needed
-        self._formula = formula
+        self._written = written
 
     def __repr__(self) -> str:
-        return shown(self, self._short, **self.parameters)
+        return shown(self, self._written.short, **self.parameters)
 
     def bind(self, names: Names) -> BoundTuples:
         """The energy of the particles' own tuples."""
@@ -266,16 +251,12 @@ class TupleInteraction(Interaction):
         if tuples is None or len(tuples) == 0:
             give = f"motes.Particles(..., {self.tuples}=[...])"
             raise InputError(f"{self!r}: the particles have no {self.tuples}: {give}")
-        for word, needs in self._needed.items():
+        for word, needs in self._written.needed.items():
             if needs and word not in (*self.parameters, self.coordinate):
                 raise InputError(f"{self.name}: the parameter {word!r} is missing: give {word}=...")
         of_types = Names(names.boundary, tuples.names, {})
         bound = bind(
-            self.name, self._needed, self._formula, self.parameters, of_types, (self.coordinate,),
+            self.name, self._written.needed, self._written.formulas, self.parameters, of_types, (self.coordinate,),
             f"{self.bound.one} type",
         )  # fmt: skip
         return self.bound(self.name, bound, tuples)
-
-
-def _parsed(text: str, known: Sequence[str], _taken: Collection[str]) -> Traced:
-    return (parse(text, known),), {}

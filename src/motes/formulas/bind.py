@@ -99,9 +99,9 @@ class Bound:
         return "\n".join([*(formula.key for formula in self.formulas), repr(names)])
 
 
-def names_of(function: Callable[..., Any]) -> dict[str, bool]:
-    """The names a function takes, and whether it needs them, having no default."""
-    found = parameters(function).items()
+def names_of(function: Callable[..., Any], coordinates: tuple[str, ...] = ()) -> dict[str, bool]:
+    """The names a function takes after its coordinates, and whether it needs them, having no default."""
+    found = parameters(function, coordinates).items()
     return {name: parameter.default is inspect.Parameter.empty for name, parameter in found}
 
 
@@ -119,7 +119,7 @@ Traced = tuple[tuple[Expression, ...], dict[str, float]]
 """Formulas, and the numbers that some of their symbols stand for."""
 
 
-def trace_named(function: Callable[..., Any], names: Sequence[str], taken: Collection[str], wanted: str) -> Traced:
+def trace_named(function: Callable[..., Any], names: Collection[str], taken: Collection[str], wanted: str) -> Traced:
     """The formulas of a function called by these names; the others have their defaults."""
 
     def record(function: Callable[..., Any]) -> tuple[Expression, ...]:
@@ -132,7 +132,7 @@ def trace_named(function: Callable[..., Any], names: Sequence[str], taken: Colle
 def bind(
     name: str,
     needed: Mapping[str, bool],
-    formulas: Callable[[Sequence[str], Collection[str]], Traced],
+    formulas: Callable[[Mapping[str, Expression], Collection[str]], Traced],
     given: Mapping[str, Any],
     names: Names,
     coordinates: Sequence[str] | None = None,
@@ -143,7 +143,7 @@ def bind(
     Args:
         name: of the function, for messages.
         needed: the names it takes, and whether it needs them.
-        formulas: traces the function with these names as symbols; the second are not to be used for others.
+        formulas: those of the function with these symbols for names; the second are not to be used for others.
         given: numbers, and tables by type, by name.
         names: what else there is.
         coordinates: the names that need no value; those of a place and the time unless told otherwise.
@@ -154,7 +154,7 @@ def bind(
     for word, needs in needed.items():
         if needs and word not in known:
             raise InputError(f"{name}: {_unknown(word, names.dimensions, places, (*places, *given, *own))}")
-    traced, held = formulas(known, {*COORDINATES, *places, *given, *own})
+    traced, held = formulas({word: symbol(word) for word in known}, {*COORDINATES, *places, *given, *own})
     values: dict[str, float | Array] = {
         word: by_type(f"{name}: {word}", value, names.type_names, types) for word, value in given.items()
     }

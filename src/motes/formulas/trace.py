@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from motes.errors import InputError
@@ -53,7 +53,7 @@ def trace(
 
 
 def trace_values(
-    function: Callable[..., Any], arguments: Sequence[str], wanted: str, keywords: bool = False
+    function: Callable[..., Any], arguments: Collection[str], wanted: str, keywords: bool = False
 ) -> Expression | tuple[Expression, ...]:
     """The formula of a function that returns one number, or the formulas of one that returns several in a tuple.
 
