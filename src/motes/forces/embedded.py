@@ -134,15 +134,12 @@ class BoundEmbedded(BoundInteraction):
         known |= {name: table.ravel().tolist() for name, table in self.density.tables.items()}
         cutoffs = np.asarray(self.cutoff).ravel().tolist()
         points = [
-            {**point, "cutoff": cutoffs[0], "r": fraction * cutoffs[0], "s": (fraction * cutoffs[0]) ** 2}
+            {**point, "cutoff": cutoffs[0], "r": fraction * cutoffs[0]}
             for point, fraction in zip(
                 verify.points(self.density.formula.symbols, known), (0.98, 0.87, 0.74, 0.61, 0.52, 0.43), strict=False
             )
         ]
-        force, density = verify.run([*code.prologue, *code.body_both], [code.force, code.energy], points)
-        verify.require_values(self.name, self.density.formula, density, points)
-        slopes = [-value * point["r"] for value, point in zip(force, points, strict=True)]
-        verify.require_slopes(self.name, self.density.formula, "r", slopes, points)
+        verify.require_pair(self.name, self.density.formula, code, points)
         return code
 
     def sums(self) -> Term:
@@ -215,9 +212,7 @@ def embedding_source(energy: Bound) -> str:
     code = derive_field(energy.formulas[0], [PREFIX + RHO])
     points = verify.points({*energy.formulas[0].symbols, PREFIX + RHO}, energy.known)
     points = [{**point, PREFIX + RHO: abs(point[PREFIX + RHO])} for point in points]
-    value, force = verify.run(code.lines, code.results, points)
-    verify.require_values(energy.name, energy.formulas[0], value, points)
-    verify.require_slopes(energy.name, energy.formulas[0], PREFIX + RHO, [-one for one in force], points)
+    verify.require_forces(energy.name, energy.formulas[0], [PREFIX + RHO], code, points)
     lines = [
         header(code.functions, code.lines),
         "",

@@ -57,10 +57,7 @@ def require_right_field(bound: Bound, code: Code, axes: Sequence[str]) -> None:
     """Raise an InputError if energy or forces are not those of the formula."""
     formula, coordinates = bound.formulas[0], [PREFIX + axis for axis in axes]
     points = verify.points({*formula.symbols, *coordinates}, bound.known)
-    energy, *forces = verify.run(code.lines, code.results, points)
-    verify.require_values(bound.name, formula, energy, points)
-    for coordinate, force in zip(coordinates, forces, strict=True):
-        verify.require_slopes(bound.name, formula, coordinate, [-value for value in force], points)
+    verify.require_forces(bound.name, formula, coordinates, code, points)
 
 
 def _before(bound: Bound, numbers: Sequence[str], axes: Sequence[str]) -> Iterator[str]:

@@ -23,11 +23,8 @@ def require_right_pair(pair: PairEnergy, code: PairCode) -> None:
     for types in _types(pair):
         points = list(_points(pair, types))
         energy = _shifted(pair, points)
-        force, found = verify.run([*code.prologue, *code.body_both], [code.force, code.energy], points)
         scale = verify.scale_of(pair.energy, [*points, {**points[0], "r": points[0]["cutoff"]}])
-        verify.require_values(pair.name, energy, found, points, scale)
-        slopes = [-value * point["r"] for value, point in zip(force, points, strict=True)]
-        verify.require_slopes(pair.name, energy, "r", slopes, points, scale)
+        verify.require_pair(pair.name, energy, code, points, scale)
 
 
 def _types(pair: PairEnergy) -> Sequence[tuple[int, int]]:
@@ -42,8 +39,7 @@ def _points(pair: PairEnergy, types: tuple[int, int]) -> Iterator[dict[str, floa
     values = parameters_of(pair, pair.cutoff, types, (one, other))
     cutoff = float(values["cutoff"])
     for fraction in FRACTIONS:
-        r = fraction * cutoff
-        yield {**values, "cutoff": cutoff, "r": r, "s": r * r}
+        yield {**values, "cutoff": cutoff, "r": fraction * cutoff}
 
 
 def _shifted(pair: PairEnergy, points: Sequence[dict[str, float]]) -> Expression:
