@@ -18,7 +18,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from motes.core.checks import ByTypes
 from motes.core.frozen import FrozenMapping, shown
@@ -30,12 +29,13 @@ from motes.exact.sums import whole
 from motes.forces.cluster_kernel import Term
 from motes.forces.clusters import ClusterForces, ClusterPlan, ClusterSums, plan_clusters
 from motes.forces.law import BEFORE, BoundInteraction, Interaction, Plan, Stage, Sums, Surroundings
-from motes.forces.oracle import STEP, by_name, parameters_of
+from motes.forces.oracle import STEP
 from motes.forces.pair_function import PairFormula, PairFunction, checked_cutoff, kept_cutoff
 from motes.forces.slots import SlotForces
+from motes.forces.verify import require_right_pair
 from motes.formulas import verify
 from motes.formulas.bind import PREFIX, Bound, Names, bind
-from motes.formulas.derive import PairCode, derive_field, derive_pair, evaluate
+from motes.formulas.derive import PairCode, derive_field, evaluate
 from motes.formulas.kernel import Kernel
 from motes.formulas.lines import ENERGY_UNITS, add_energy, header, indent
 from motes.formulas.table import of_coordinate
@@ -54,18 +54,16 @@ class BoundEmbedded(BoundInteraction):
         name: of the energy, for messages.
         density: what j adds to the density at i.
         energy: of one particle, as a formula of rho.
-        cutoff: one number, or a table of shape (T, T).
     """
 
     name: str
     density: PairFormula
     energy: Bound
-    cutoff: float | NDArray[np.float64]
 
     @property
     def reach(self) -> float:
         """The largest cutoff of any two types."""
-        return float(np.max(self.cutoff))
+        return self.density.reach
 
     @property
     def horizon(self) -> float:
@@ -74,10 +72,7 @@ class BoundEmbedded(BoundInteraction):
 
     def record(self) -> tuple[Any, ...]:
         """Formulas and numbers."""
-        tables = sorted((name, table.tolist()) for name, table in self.density.tables.items())
-        numbers = sorted(self.density.uniform.items()), tables, np.asarray(self.cutoff).tolist()
-        made = self.density.formula.key, numbers, self.density.attributes
-        return "embedded", made, self.energy.key, [row.tolist() for row in self.energy.rows]
+        return "embedded", self.density.record(), self.energy.key, [row.tolist() for row in self.energy.rows]
 
     # The oracle
 
@@ -100,8 +95,7 @@ class BoundEmbedded(BoundInteraction):
     def _made(self, columns: Mapping[str, Any], distances: Floats) -> Floats:
         """The density at each first particle that each second one makes."""
         i, j = np.indices(distances.shape)
-        ends = by_name(self.density.attributes, columns, i), by_name(self.density.attributes, columns, j)
-        known = parameters_of(self.density, self.cutoff, (columns["type"][i], columns["type"][j]), ends)
+        known = self.density.between((columns, i), (columns, j))
         density = evaluate(self.density.formula, {**known, "r": distances})
         found: Floats = np.where((distances < known["cutoff"]) & (i != j), density, 0.0)
         return found
@@ -128,27 +122,13 @@ class BoundEmbedded(BoundInteraction):
 
     def code(self) -> PairCode:
         """Straight-line code of the density of a pair, and of -density'/r; InputError if it is not what they are."""
-        uniform = frozenset(self.density.uniform) | ({"cutoff"} if isinstance(self.cutoff, float) else frozenset())
-        code = derive_pair(self.density.formula, uniform)
-        known = {name: [value] for name, value in self.density.uniform.items()}
-        known |= {name: table.ravel().tolist() for name, table in self.density.tables.items()}
-        cutoffs = np.asarray(self.cutoff).ravel().tolist()
-        points = [
-            {**point, "cutoff": cutoffs[0], "r": fraction * cutoffs[0]}
-            for point, fraction in zip(
-                verify.points(self.density.formula.symbols, known), (0.98, 0.87, 0.74, 0.61, 0.52, 0.43), strict=False
-            )
-        ]
-        verify.require_pair(self.name, self.density.formula, code, points)
+        code = self.density.derived()
+        require_right_pair(self.name, self.density, None, code)
         return code
 
     def sums(self) -> Term:
         """What adds up the densities."""
-        found = self.density
-        return Term(
-            found.formula.key, found.uniform, found.tables, found.attributes, self.cutoff, self.code,
-            both_ways=self.both_ways, on_j="{j}" if self.both_ways else "{i}",
-        )  # fmt: skip
+        return self.density.term(self.code, both_ways=self.both_ways, on_j="{j}" if self.both_ways else "{i}")
 
     def forces(self, number: int) -> Term:
         """The force of a pair, by the slopes of both."""
@@ -359,4 +339,4 @@ class Embedded(Interaction):
         needed = self._energy.needed
         given = {word: value for word, value in self.parameters.items() if word in needed}
         bound = bind(self.name, {RHO: True, **needed}, self._energy.formulas, given, names, coordinates=(RHO,))
-        return BoundEmbedded(self.name, self._density.bind(names, cutoff), bound, cutoff)
+        return BoundEmbedded(self.name, self._density.bind(names, cutoff), bound)
