@@ -13,7 +13,7 @@ Disadvantage: two passes and two more rounds of messages a step.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -200,10 +200,11 @@ def embedding_source(energy: Bound) -> str:
         "def embed(begin, end, density, unit, numbers, tables, types, attributes, energy_magic, slopes):",
         *indent(1, ENERGY_UNITS),
         "    biggest_energy = energy_high = energy_low = energy_rest = 0",
-        *indent(1, _before(energy)),
+        "    densities, own_slopes = density[begin:end], slopes[begin:end]",
+        *indent(1, [*energy.uniform_lines, *energy.part_lines]),
         "    for i in range(end - begin):",
         f"        {PREFIX}{RHO} = unit * densities[i]",
-        *indent(2, _own(energy)),
+        *indent(2, energy.own_lines("i")),
         *indent(2, code.lines),
         f"        u = {code.results[0]}",
         f"        own_slopes[i] = -({code.results[1]})",
@@ -213,23 +214,6 @@ def embedding_source(energy: Bound) -> str:
         "    return biggest_energy, energy_high, energy_low, energy_rest",
     ]
     return "\n".join(lines) + "\n"
-
-
-def _before(energy: Bound) -> Iterator[str]:
-    yield "densities, own_slopes = density[begin:end], slopes[begin:end]"
-    for row, name in enumerate(sorted(energy.numbers)):
-        yield f"{PREFIX}{name} = numbers[{row}]"
-    if energy.tables:
-        yield "kinds = types[begin:end]"
-    for row, _ in enumerate(energy.attributes):
-        yield f"column_{row} = attributes[{row}][begin:end]"
-
-
-def _own(energy: Bound) -> Iterator[str]:
-    for row, name in enumerate(sorted(energy.tables)):
-        yield f"{PREFIX}{name} = tables[{row}, kinds[i]]"
-    for row, name in enumerate(energy.attributes):
-        yield f"{PREFIX}{name} = column_{row}[i]"
 
 
 class Embedding(Stage):

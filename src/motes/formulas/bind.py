@@ -87,6 +87,22 @@ class Bound:
         return np.array(numbers), np.array(tables)
 
     @property
+    def uniform_lines(self) -> list[str]:
+        """Lines of code that read the numbers."""
+        return [f"{PREFIX}{name} = numbers[{row}]" for row, name in enumerate(sorted(self.numbers))]
+
+    @property
+    def part_lines(self) -> list[str]:
+        """Lines that take the part begin .. end of what particles have of their own."""
+        kinds = ["kinds = types[begin:end]"] if self.tables else []
+        return [*kinds, *(f"column_{row} = attributes[{row}][begin:end]" for row, _ in enumerate(self.attributes))]
+
+    def own_lines(self, index: str) -> list[str]:
+        """Lines that read what is of the type, and the attributes, at an index into the part."""
+        tables = [f"{PREFIX}{name} = tables[{row}, kinds[{index}]]" for row, name in enumerate(sorted(self.tables))]
+        return [*tables, *(f"{PREFIX}{name} = column_{row}[{index}]" for row, name in enumerate(self.attributes))]
+
+    @property
     def known(self) -> dict[str, list[float]]:
         """The numbers that symbols stand for, of all types."""
         numbers = {PREFIX + name: [value] for name, value in self.numbers.items()}
