@@ -14,6 +14,7 @@ import pytest
 
 from motes.forces.pair import Pair
 from motes.formulas.derive import derive_pair, evaluate
+from motes.formulas.formula import symbol
 from motes.formulas.trace import trace
 from naming import named
 
@@ -109,5 +110,5 @@ def test_whole_powers_by_type_of_negative_numbers(run_code: Any) -> None:
 
 
 def test_parameters_that_are_zero_leave_no_trace(run_code: Any) -> None:
-    formula = trace(lambda r, q: np.sqrt(q * r) + q * np.log(r), ("r",), {"q": None})
+    formula = trace(lambda r, q: np.sqrt(q * r) + q * np.log(r), ("r",), {"q": symbol("q")})
     assert run_code(derive_pair(formula, frozenset(), None), {"q": 0.0}, 1.3) == (0.0, 0.0)

@@ -102,12 +102,7 @@ class BoundEmbedded(BoundInteraction):
 
     def _slopes(self, rho: Floats, columns: Mapping[str, Any]) -> Floats:
         """Of the energies of particles with these densities."""
-        values: dict[str, Any] = {PREFIX + name: value for name, value in self.energy.numbers.items()}
-        values |= {PREFIX + name: table[columns["type"]] for name, table in self.energy.tables.items()}
-        values |= {PREFIX + name: columns[name] for name in self.energy.attributes}
-        up, down = (
-            evaluate(self.energy.formulas[0], {**values, PREFIX + RHO: rho * (1 + side * STEP)}) for side in (1, -1)
-        )
+        up, down = (self.energy.value({RHO: rho * (1 + side * STEP)}, columns["type"], columns) for side in (1, -1))
         slopes: Floats = (up - down) / (2 * STEP * rho)
         return slopes
 

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from motes.core.state import Floats
 from motes.forces.pair_function import PairFormula
-from motes.formulas.bind import PREFIX, Bound
+from motes.formulas.bind import Bound
 from motes.formulas.derive import evaluate
 
 STEP = 1e-5
@@ -72,10 +72,5 @@ def field_energy(
     bound: Bound, kind: int, attributes: Mapping[str, Any], position: Mapping[str, float], time: float
 ) -> float:
     """The energy of a particle of this type at a position."""
-    values: dict[str, Any] = {PREFIX + "t": time}
-    values |= {PREFIX + name: value for name, value in bound.numbers.items()}
-    values |= {PREFIX + name: table[kind] for name, table in bound.tables.items()}
-    values |= {PREFIX + name: attributes[name] for name in bound.attributes}
-    values |= {PREFIX + axis: x for axis, x in position.items()}
     with np.errstate(all="ignore"):
-        return float(evaluate(bound.formulas[0], values))
+        return float(bound.value({**position, "t": time}, kind, attributes))

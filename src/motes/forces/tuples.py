@@ -7,7 +7,7 @@ the total zero, so that momentum is conserved to the last bit.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -23,8 +23,7 @@ from motes.errors import InputError, ParticleError
 from motes.exact.sums import whole
 from motes.forces.law import BoundInteraction, Interaction, Plan, Stage, Sums, Surroundings
 from motes.forces.tuple_kernel import LONGEST, TOO_LONG, Body, tuple_source
-from motes.formulas.bind import PREFIX, Bound, Names, bind
-from motes.formulas.derive import evaluate
+from motes.formulas.bind import Bound, Names, bind
 from motes.formulas.kernel import Kernel
 from motes.formulas.table import of_coordinate
 from motes.formulas.written import Written
@@ -75,7 +74,7 @@ class TupleForces(Stage):
             self._parts = np.empty(shape, np.int64)
         rows = self._apply(state, energy, 0, count)
         if max(row[-1] for row in rows) > LONGEST:
-            raise self._too_long(state)
+            raise self._first(state, lambda row: bool(row[-1] > LONGEST), TOO_LONG)
         self.team.split(
             self._module.gather, state.total, tuples.starts, tuples.uses, max(1, count), self._parts, state.forces
         )
@@ -100,19 +99,18 @@ class TupleForces(Stage):
 
     def blame(self, state: State, pairs: PairList, sums: Sums) -> ParticleError:
         """The first tuple, by its number, that is not finite."""
-        bits = [self._apply(state, 1.0, t, t + 1)[0][:2] for t in range(len(self.tuples.numbers) if self.tuples else 0)]
-        bad = [not np.isfinite(np.array(row, np.int64).view(np.float64)).all() for row in bits]
-        return self._of(state, np.array(bad), "whose force or energy is not finite")
 
-    def _too_long(self, state: State) -> ParticleError:
-        count = len(self.tuples.numbers) if self.tuples else 0
-        bad = [self._apply(state, 1.0, t, t + 1)[0][-1] > LONGEST for t in range(count)]
-        return self._of(state, np.array(bad), TOO_LONG)
+        def bad(row: tuple[Any, ...]) -> bool:
+            return not np.isfinite(np.array(row[:2], np.int64).view(np.float64)).all()
 
-    def _of(self, state: State, bad: Any, what: str) -> ParticleError:
+        return self._first(state, bad, "whose force or energy is not finite")
+
+    def _first(self, state: State, bad: Callable[[tuple[Any, ...]], bool], what: str) -> ParticleError:
+        """The first tuple of which the kernel says what is bad."""
         assert self.tuples is not None  # they come with the list  # noqa: S101
         # That of the particle with the lowest id, as among ranks.
-        rows = np.flatnonzero(bad)
+        count = len(self.tuples.numbers)
+        rows = np.flatnonzero([bad(self._apply(state, 1.0, t, t + 1)[0]) for t in range(count)])
         first = rows[np.lexsort((self.tuples.numbers[rows], state.ids[self.tuples.indices[0, rows]]))[0]]
         indices = self.tuples.indices[:, first]
         ids = ", ".join(str(state.ids[index]) for index in indices)
@@ -193,11 +191,8 @@ class BoundTuples(BoundInteraction):
 
     def _energies(self, points: Floats, row: int) -> Floats:
         kind = self.tuples.types[row]
-        values: dict[str, Any] = {PREFIX + name: value for name, value in self.energy.numbers.items()}
-        values |= {PREFIX + name: table[kind] for name, table in self.energy.tables.items()}
         with np.errstate(all="ignore"):
-            values[PREFIX + self.coordinate] = self.measure(points)
-            energy = np.asarray(evaluate(self.energy.formulas[0], values), float)
+            energy = np.asarray(self.energy.value({self.coordinate: self.measure(points)}, kind, {}), float)
         return np.broadcast_to(energy, points.shape[-1:])
 
     coordinate: ClassVar[str]

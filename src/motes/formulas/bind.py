@@ -20,6 +20,7 @@ from motes.core.tuples import Topology
 from motes.core.words import did_you_mean, warn_of_absent
 from motes.errors import InputError
 from motes.formulas.closure import record_with_numbers
+from motes.formulas.derive import evaluate
 from motes.formulas.formula import Expression, constant, symbol, walk
 from motes.formulas.trace import parameters, trace_values
 
@@ -101,6 +102,12 @@ class Bound:
         """Lines that read what is of the type, and the attributes, at an index into the part."""
         tables = [f"{PREFIX}{name} = tables[{row}, kinds[{index}]]" for row, name in enumerate(sorted(self.tables))]
         return [*tables, *(f"{PREFIX}{name} = column_{row}[{index}]" for row, name in enumerate(self.attributes))]
+
+    def value(self, coordinates: Mapping[str, Any], kinds: Any, attributes: Mapping[str, Any]) -> Any:
+        """The only formula by NumPy, for coordinates by name, a type or several, and attributes."""
+        values = {**coordinates, **self.numbers, **{name: table[kinds] for name, table in self.tables.items()}}
+        values |= {name: attributes[name] for name in self.attributes}
+        return evaluate(self.formulas[0], {PREFIX + name: value for name, value in values.items()})
 
     @property
     def known(self) -> dict[str, list[float]]:
