@@ -8,9 +8,6 @@ import tomllib
 import types
 from pathlib import Path
 
-import pytest
-
-from motes.errors import InputError
 from motes.forces import LAWS
 from motes.inputs.config import validated
 from motes.integrators import KINDS
@@ -32,9 +29,6 @@ def test_the_page_on_laws(tmp_path, monkeypatch):
     source.write_text("\n\n".join(blocks("laws.md")), encoding="utf-8")
     try:
         exec(compile(source.read_text(encoding="utf-8"), str(source), "exec"), vars(page))  # noqa: S102  # our own page
-        monkeypatch.setattr(page.Drag, "needs_velocities", False)
-        with pytest.raises(InputError, match="needs_velocities is False of the interactions and True of their plans"):
-            page.motes.Simulation(page.particles, page.motes.VelocityVerlet(0.01), [page.Drag(0.5)])
     finally:
         del sys.modules[page.__name__]
     assert len(blocks("laws.md")) == 6

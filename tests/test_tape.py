@@ -45,7 +45,7 @@ class Played:
         self.words = tape.words()
         self.tables = [tape.table(t, words) for t, words in enumerate(self.words)]
         self.advance = np.array(advance, np.int64).reshape(-1, 2)
-        self.results = np.zeros(LINE * tape.threads * max(1, len(tape.names)), np.int64)
+        self.results = np.zeros(LINE * tape.threads * max(1, tape.results), np.int64)
         self.cycles = np.zeros(max(1, len(tape.phases)), np.int64)
         self.sync = np.zeros(2 * LINE, np.int64)
 
@@ -71,7 +71,7 @@ def test_loops_get_what_they_were_given() -> None:
     numbers, rows = np.arange(5), np.ones((2, 8))[:, ::2]
     tape = Tape(1)
     tape.call(0, tape.block(add, (numbers, 3)), 1, 4, -1, more=False)
-    tape.call(0, tape.block(scale, (rows, 0.5)), 0, 4, tape.result("scale"), more=False)
+    tape.call(0, tape.block(scale, (rows, 0.5)), 0, 4, tape.result(), more=False)
     played = Played(tape)
     assert played(3) == [(3, 0)]
     assert numbers.tolist() == [0, 10, 11, 12, 4]
@@ -96,7 +96,7 @@ def test_threads_wait_for_each_other(threads: int) -> None:
         tape.call(t, adding, 1000 * t, 1000 * (t + 1), -1, more=False)
     tape.barrier()
     tape.barrier()  # says nothing new
-    number = tape.result("total")
+    number = tape.result()
     for t in range(threads):
         tape.call(t, tape.block(total, (numbers, sums, LINE * t)), t, 0, number, more=False)
     tape.barrier()
@@ -109,7 +109,7 @@ def test_threads_wait_for_each_other(threads: int) -> None:
 @pytest.mark.parametrize(("first", "code"), [(0, 0), (1, 4), (5, 0), (9, 4)])
 def test_a_guard_looks_at_both_ends_but_not_at_0(first: int, code: int) -> None:
     numbers, sums, tape = np.array([first]), np.zeros(1, np.int64), Tape(1)
-    number = tape.result("total")
+    number = tape.result()
     tape.call(0, tape.block(total, (numbers, sums, 0)), 0, 0, number, more=False)
     tape.guard(number, 3, 7, 4)
     tape.lap("count")
@@ -118,7 +118,7 @@ def test_a_guard_looks_at_both_ends_but_not_at_0(first: int, code: int) -> None:
 
 def test_the_largest_result_of_several_calls_counts() -> None:
     sums, tape = np.zeros(3, np.int64), Tape(1)
-    number = tape.result("total")
+    number = tape.result()
     for k, value in enumerate((4, 9, 2)):
         tape.call(0, tape.block(total, (np.array([value]), sums, k)), 0, 0, number, more=k > 0)
     played = Played(tape)

@@ -108,14 +108,14 @@ def test_tables_by_type_also_of_types_with_dashes(write):
     table = '{"Na-1-Na-1" = 1, "B-Na-1" = 2, B-B = 3}'
     (pair,) = build(write, READ + REST.replace("epsilon = 1.0", f"epsilon = {table}")).interactions
     bound = pair.bind(named(("B", "Na-1")))
-    np.testing.assert_array_equal(bound.tables["epsilon"], [[3, 2], [2, 1]])
+    np.testing.assert_array_equal(bound.pair.tables["epsilon"], [[3, 2], [2, 1]])
 
 
 @pytest.mark.usefixtures("four")
 def test_integer_types_and_square_arrays(write):
     write(XYZ.replace("Na-1", "A"), "four.xyz")
     (pair,) = build(write, READ + REST.replace("epsilon = 1.0", "epsilon = [[1, 2], [2, 5]]")).interactions
-    np.testing.assert_array_equal(pair.bind(named(("A", "B"))).tables["epsilon"], [[1, 2], [2, 5]])
+    np.testing.assert_array_equal(pair.bind(named(("A", "B"))).pair.tables["epsilon"], [[1, 2], [2, 5]])
 
 
 @pytest.mark.usefixtures("four")
@@ -131,7 +131,7 @@ def test_mixed_attributes(write):
     mixed = 'epsilon = {mix = "width", rule = "arithmetic"}'
     job = build(write, READ + REST.replace("epsilon = 1.0", mixed))
     bound = job.interactions[0].bind(named(job.particles.type_names, job.particles.attributes))
-    assert bound.attributes == ("width",)
+    assert bound.pair.attributes == ("width",)
 
 
 def test_a_function_of_a_file_beside_the_input_file(write):
@@ -263,7 +263,7 @@ def test_greek_names_and_tables_from_a_file(write):
     """The micro sign of keyboards is the letter mu to Python."""
     greek = REST.replace("epsilon*r", "\N{MICRO SIGN}*r").replace("epsilon =", '"\N{MICRO SIGN}" =')
     job = build(write, RANDOM + "density = 0.3\n" + greek)
-    assert job.bound[0].uniform == {"\N{GREEK SMALL LETTER MU}": 1.0}
+    assert job.bound[0].pair.uniform == {"\N{GREEK SMALL LETTER MU}": 1.0}
     write("import motes\ntable = motes.Table([0.5, 1.0, 1.5, 2.0], [4.0, 1.0, 0.5, 0.0])\n", "tables.py")
     tabled = REST.replace('energy = "epsilon*r"', 'function = "tables.py:table"').replace("epsilon = 1.0\n", "")
     job = build(write, RANDOM + "density = 0.3\n" + tabled)
@@ -276,7 +276,7 @@ def test_values_for_types_that_no_particle_has_are_told_of(write):
     (pair,) = build(write, READ + REST.replace("epsilon = 1.0", f"epsilon = {table}")).interactions
     with pytest.warns(MotesWarning, match=r"epsilon: there is a value for type 'C', which nothing here has"):
         bound = pair.bind(named(("B", "Na-1")))
-    np.testing.assert_array_equal(bound.tables["epsilon"], [[3, 2], [2, 1]])
+    np.testing.assert_array_equal(bound.pair.tables["epsilon"], [[3, 2], [2, 1]])
     with pytest.raises(InputError, match=r"no value for the types .*; it has one for 'C', which is unknown"):
         build(write, READ + REST.replace("epsilon = 1.0", 'epsilon = {"B-C" = 2, "B-B" = 3}'))
 

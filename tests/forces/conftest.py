@@ -48,9 +48,9 @@ def force_and_energy() -> Callable[[Pair, float], tuple[float, float]]:
 
     def measure(pair: Pair, r: float) -> tuple[float, float]:
         bound = pair.bind(named())
-        assert isinstance(bound.cutoff, float)
-        code = derive_pair(bound.energy, frozenset({*bound.uniform, "cutoff"}), bound.shift)
-        force, energy = run(code, bound.uniform | {"cutoff": bound.cutoff}, r)
+        assert isinstance(bound.pair.cutoff, float)
+        code = derive_pair(bound.pair.formula, frozenset({*bound.pair.uniform, "cutoff"}), bound.shift)
+        force, energy = run(code, bound.pair.uniform | {"cutoff": bound.pair.cutoff}, r)
         return force * r, energy
 
     return measure

@@ -14,6 +14,7 @@ import pytest
 
 from motes.forces.pair import Pair
 from motes.formulas.derive import derive_pair, evaluate
+from motes.formulas.formula import symbol
 from motes.formulas.trace import trace
 from naming import named
 
@@ -100,7 +101,7 @@ def test_the_force_is_finite_at_the_very_edge_of_a_branch_and_at_roots_of_zero(r
 
 def test_whole_powers_by_type_of_negative_numbers(run_code: Any) -> None:
     pair = Pair(lambda r, n: (r - 1.4) ** n, 3.0, n={("A", "A"): 4, ("A", "B"): 3, ("B", "B"): 0})
-    code = derive_pair(pair.bind(named(("A", "B"))).energy, frozenset(), None)
+    code = derive_pair(pair.bind(named(("A", "B"))).pair.formula, frozenset(), None)
     for r in (1.0, 1.4, 1.9):
         for n in (4.0, 3.0, 2.0, 1.0):
             force, value = run_code(code, {"n": n}, r)
@@ -109,5 +110,5 @@ def test_whole_powers_by_type_of_negative_numbers(run_code: Any) -> None:
 
 
 def test_parameters_that_are_zero_leave_no_trace(run_code: Any) -> None:
-    formula = trace(lambda r, q: np.sqrt(q * r) + q * np.log(r), ("r",), {"q": None})
+    formula = trace(lambda r, q: np.sqrt(q * r) + q * np.log(r), ("r",), {"q": symbol("q")})
     assert run_code(derive_pair(formula, frozenset(), None), {"q": 0.0}, 1.3) == (0.0, 0.0)

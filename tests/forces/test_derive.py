@@ -238,7 +238,7 @@ def test_force_has_the_same_bits_whichever_particle_is_first(run_code: Run) -> N
     for rule in rules:
         pair = Pair(energy, 2.5, charge=mix("q", rule), sigma=mix("d", rule), depth=mix("e", lambda a, b: a + b))
         bound = pair.bind(named(("A",), {name: np.array([0.5, 1.5]) for name in "qde"}))
-        code = derive_pair(bound.energy, frozenset(bound.uniform), "force")
+        code = derive_pair(bound.pair.formula, frozenset(bound.pair.uniform), "force")
         for _ in range(20):
             x = {f"{name}_{side}": float(generator.uniform(0.5, 1.5)) for name in "qde" for side in "ij"}
             swapped = {f"{name}_{side}": x[f"{name}_{other}"] for name in "qde" for side, other in ("ij", "ji")}

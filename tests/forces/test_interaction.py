@@ -24,13 +24,13 @@ def bind(pair: Pair, types: tuple[Any, ...] = TYPES) -> BoundPair:
 
 
 def value(bound: BoundPair, r: float, **values: float) -> float:
-    return float(evaluate(bound.energy, bound.uniform | {"r": r, "cutoff": bound.reach} | values))
+    return float(evaluate(bound.pair.formula, bound.pair.uniform | {"r": r, "cutoff": bound.reach} | values))
 
 
 def test_numbers_are_uniform() -> None:
     bound = bind(Pair(lennard_jones, 2.5, epsilon=2, sigma=np.float64(1.1)))
-    assert bound.uniform == {"epsilon": 2.0, "sigma": 1.1}
-    assert (bound.tables, bound.attributes, bound.cutoff, bound.reach) == ({}, (), 2.5, 2.5)
+    assert bound.pair.uniform == {"epsilon": 2.0, "sigma": 1.1}
+    assert (bound.pair.tables, bound.pair.attributes, bound.pair.cutoff, bound.reach) == ({}, (), 2.5, 2.5)
     assert bound.name.startswith("lennard_jones (")
     assert value(bound, 1.3) == pytest.approx(lennard_jones(1.3, 2.0, 1.1))
 
@@ -46,16 +46,16 @@ def test_numbers_are_uniform() -> None:
 )
 def test_tables_by_type(table: Any) -> None:
     bound = bind(Pair(lennard_jones, table, epsilon=1.0, sigma=table))
-    np.testing.assert_array_equal(bound.tables["sigma"], [[1.0, 1.2], [1.2, 1.5]])
-    np.testing.assert_array_equal(bound.cutoff, [[1.0, 1.2], [1.2, 1.5]])
+    np.testing.assert_array_equal(bound.pair.tables["sigma"], [[1.0, 1.2], [1.2, 1.5]])
+    np.testing.assert_array_equal(bound.pair.cutoff, [[1.0, 1.2], [1.2, 1.5]])
     assert bound.reach == 1.5
-    assert set(bound.uniform) == {"epsilon"}
+    assert set(bound.pair.uniform) == {"epsilon"}
 
 
 def test_a_table_that_is_the_same_everywhere_is_a_number() -> None:
     bound = Pair(lennard_jones, [[2.5]], epsilon=1.0, sigma={(1, 1): 1.1}).bind(named((1,)))
-    assert bound.uniform == {"epsilon": 1.0, "sigma": 1.1}
-    assert bound.cutoff == 2.5
+    assert bound.pair.uniform == {"epsilon": 1.0, "sigma": 1.1}
+    assert bound.pair.cutoff == 2.5
 
 
 RULES: list[tuple[str | Callable[..., Any], float]] = [
@@ -71,22 +71,22 @@ RULES: list[tuple[str | Callable[..., Any], float]] = [
 @pytest.mark.parametrize(("rule", "expected"), RULES)
 def test_attributes_are_mixed(rule: str | Callable[..., Any], expected: float) -> None:
     bound = bind(Pair(lennard_jones, 2.5, epsilon=1.0, sigma=mix("sigma", rule)))
-    assert bound.attributes == ("sigma",)
-    assert bound.energy.symbols == {"r", "epsilon", "sigma_i", "sigma_j"}
+    assert bound.pair.attributes == ("sigma",)
+    assert bound.pair.formula.symbols == {"r", "epsilon", "sigma_i", "sigma_j"}
     for one, other in ((1.5, 2.0), (2.0, 1.5)):
         assert value(bound, 1.3, sigma_i=one, sigma_j=other) == pytest.approx(lennard_jones(1.3, 1.0, expected))
 
 
 def test_numbers_in_exponents_become_part_of_the_formula() -> None:
     bound = bind(Pair(mie, 2.5, epsilon=1.0, sigma=1.0, n=12, m=6))
-    assert set(bound.uniform) == {"epsilon", "sigma"}
+    assert set(bound.pair.uniform) == {"epsilon", "sigma"}
     assert value(bound, 1.3) == pytest.approx(lennard_jones(1.3, 1.0, 1.0))
 
 
 def test_a_parameter_named_cutoff_is_the_cutoff() -> None:
     bound = bind(Pair(soft_cosine, 1.5, epsilon=2.0))
     assert value(bound, 1.5) == pytest.approx(0.0, abs=1e-15)
-    assert bound.energy.symbols == {"r", "epsilon", "cutoff"}
+    assert bound.pair.formula.symbols == {"r", "epsilon", "cutoff"}
 
 
 def test_defaults_of_the_function_count() -> None:
@@ -101,13 +101,14 @@ def test_defaults_of_the_function_count() -> None:
 def test_parameters_may_be_named_like_words_of_the_generated_code(name: str) -> None:
     bound = bind(Pair.from_expression(f"{name}*r**2", 2.5, **{name: 3.0}))
     assert value(bound, 2.0) == 12.0
-    assert name not in bound.energy.symbols
+    assert name not in bound.pair.formula.symbols
 
 
 def test_an_expression_from_text_is_the_same_interaction() -> None:
     text = "4*epsilon*((sigma/r)**12 - (sigma/r)**6)"
     bound = bind(Pair.from_expression(text, 2.5, "energy", epsilon=2.0, sigma=mix("sigma", "geometric")))
-    assert bound.energy.key == bind(Pair(lennard_jones, 2.5, epsilon=2.0, sigma=mix("sigma", "geometric"))).energy.key
+    of_function = bind(Pair(lennard_jones, 2.5, epsilon=2.0, sigma=mix("sigma", "geometric")))
+    assert bound.pair.formula.key == of_function.pair.formula.key
     assert (bound.name, bound.shift) == (text, "energy")
 
 
@@ -115,7 +116,7 @@ def test_unused_parameters_of_a_formula_need_no_place() -> None:
     def energy(r: Any, k: Any, unused: Any) -> Any:  # noqa: ARG001
         return k * r
 
-    assert set(bind(Pair(energy, 1.0, k=1.0, unused=2.0)).uniform) == {"k"}
+    assert set(bind(Pair(energy, 1.0, k=1.0, unused=2.0)).pair.uniform) == {"k"}
 
 
 def lj(cutoff: Any = 2.5, shift: Any = None, **parameters: Any) -> Callable[[], Any]:

@@ -169,7 +169,7 @@ def test_the_formula_of_a_pair_agrees_with_the_sum(shift: Any) -> None:
     positions = box.snap(random.random((40, 3)) * box.lengths)
     pair = motes.Pair(gaussian, cutoff, shift, epsilon=1.5, width=0.4)
     sim = motes.Simulation(motes.Particles(positions, box), VERLET, [pair])
-    formula = pair.bind(named()).energy
+    formula = pair.bind(named()).pair.formula
     _, _, apart = brute_pairs(positions, box, cutoff)
     r = np.sqrt((apart**2).sum(axis=1))
 

@@ -11,6 +11,8 @@ import pytest
 
 import motes
 from motes.exact.noise import PAIRS, draw_for_pairs, key_of_step
+from motes.forces.law import Surroundings
+from naming import named
 
 LAMMPS = Path(__file__).parents[1] / "data" / "lammps2"
 VERLET = motes.VelocityVerlet(dt=0.01)
@@ -130,6 +132,26 @@ def test_a_force_knows_the_time_step_of_the_moment(tmp_path: Any) -> None:
     assert resumed.fingerprint == sim.fingerprint
     with pytest.raises(motes.InputError, match="'dt' is not a parameter: Motes gives it"):
         motes.PairForce(kick, 1.0, seed=3, dt=0.01)
+
+
+def test_a_function_may_take_v_and_do_without_it() -> None:
+    particles = motes.fcc(3, 0.8, temperature=1.0, seed=1)
+    functions = (lambda r, v: 1 - r), (lambda r: 1 - r)  # noqa: ARG005  # that is what is tried
+    forces = [motes.PairForce(function, cutoff=1.5) for function in functions]
+    sims = [motes.Simulation(particles, VERLET, [force]) for force in forces]
+    for sim in sims:
+        sim.run(5)
+    np.testing.assert_array_equal(*(sim.positions for sim in sims))
+
+
+def test_numpy_takes_the_cutoff_of_the_types_as_the_kernel_does() -> None:
+    x = np.array([[1.0, 1.0], [2.0, 1.0], [2.5, 1.5]])
+    types = {("a", "a"): 1.0, ("a", "b"): 2.0, ("b", "b"): 1.5}
+    force = motes.PairForce(lambda r, cutoff: 1 - r / cutoff, cutoff=types)
+    sim = motes.Simulation(motes.Particles(x, motes.Box([9.0, 9.0]), types=["a", "b", "b"]), VERLET, [force])
+    around = {"id": np.array([1, 2]), "type": np.array([1, 1]), "x": x[1:, 0] - x[0, 0], "y": x[1:, 1] - x[0, 1]}
+    here = Surroundings({"id": 0, "type": 0}, around, {"x": 1.0, "y": 1.0}, 0.0, 0.01, 0, [9.0, 9.0])
+    np.testing.assert_allclose(force.bind(named(("a", "b"))).force_on(here), sim.forces[0], rtol=1e-9)
 
 
 def test_two_forces_do_not_draw_the_same_noise() -> None:

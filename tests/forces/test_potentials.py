@@ -187,7 +187,7 @@ def test_every_built_in_says_where_it_comes_from() -> None:
 
 def test_lennard_jones_takes_one_division_and_five_operations_for_the_force() -> None:
     bound = Pair(potentials.lennard_jones, CUTOFF, epsilon=1.0, sigma=1.0).bind(named())
-    code = derive_pair(bound.energy, frozenset(bound.uniform), None)
+    code = derive_pair(bound.pair.formula, frozenset(bound.pair.uniform), None)
     assert len(code.body_force) == 6
     assert sum("/" in line for line in code.body_force) == 1
     assert not any("sqrt" in line for line in code.body_both)
@@ -196,6 +196,6 @@ def test_lennard_jones_takes_one_division_and_five_operations_for_the_force() ->
 @pytest.mark.parametrize("name", ["morse", "yukawa", "gaussian", "buckingham"])
 def test_an_exponential_is_evaluated_once_for_force_and_energy(name: str) -> None:
     bound = Pair(potentials.BUILT_IN[name], CUTOFF, **BUILT_IN_PARAMETERS[name]).bind(named())
-    code = derive_pair(bound.energy, frozenset(bound.uniform), None)
+    code = derive_pair(bound.pair.formula, frozenset(bound.pair.uniform), None)
     for word, most in (("exp(", 1), ("/", 1), ("sqrt(", 1)):
         assert sum(word in line for line in code.body_both) <= most

@@ -22,8 +22,8 @@ def coulomb(r: Any, charge_i: Any, charge_j: Any, d_i: Any, d_j: Any, k: Any) ->
 
 def test_which_particle_is_first_cannot_be_seen_in_the_bits(run_code: Any) -> None:
     bound = Pair(coulomb, 2.5, k=0.3).bind(named(("A",), CHARGES))
-    assert bound.attributes == ("charge", "d")
-    code = derive_pair(bound.energy, frozenset({"k"}), None)
+    assert bound.pair.attributes == ("charge", "d")
+    code = derive_pair(bound.pair.formula, frozenset({"k"}), None)
     generator = np.random.default_rng(3)
     for _ in range(30):
         q, d = generator.normal(size=2), generator.uniform(1, 2, 2)
@@ -35,10 +35,10 @@ def test_which_particle_is_first_cannot_be_seen_in_the_bits(run_code: Any) -> No
 
 def test_from_text_and_by_keyword() -> None:
     bound = Pair.from_expression("k*charge_i*charge_j/r", 2.5, k=1.0).bind(named(("A",), CHARGES))
-    assert bound.attributes == ("charge",)
+    assert bound.pair.attributes == ("charge",)
     given = Pair(lambda r, charge_i: charge_i / r, 2.5, charge_i=2.0).bind(named(("A",), {"charge": np.ones(2)}))
-    assert given.attributes == ()
-    assert list(given.uniform.values()) == [2.0]
+    assert given.pair.attributes == ()
+    assert list(given.pair.uniform.values()) == [2.0]
 
 
 @pytest.mark.parametrize(

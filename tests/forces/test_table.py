@@ -37,7 +37,7 @@ def test_forces_of_a_table_are_its_slopes(run_code: Any, points: Any) -> None:
     table, spline = motes.Table(points, energy(points)), CubicSpline(points, energy(points))
     for shift in (None, "energy", "force"):
         bound = Pair(table, 2.5, shift=shift).bind(named())
-        code = derive_pair(bound.energy, frozenset({"cutoff"}), shift)
+        code = derive_pair(bound.pair.formula, frozenset({"cutoff"}), shift)
         for r in (0.81, 0.97, 1.3, *points[20:23], 2.49):
             force, value = run_code(code, {"cutoff": 2.5}, float(r))
             slope = spline(r, 1) - (spline(2.5, 1) if shift == "force" else 0.0)
@@ -67,7 +67,7 @@ def test_whole_arrays() -> None:
 
 def test_straight_lines_have_their_slopes(run_code: Any) -> None:
     pair = Pair(lambda r: np.interp(r, [1.0, 1.5, 2.0], [3.0, 1.0, 0.5]), 2.5)
-    code = derive_pair(pair.bind(named()).energy, frozenset(), None)
+    code = derive_pair(pair.bind(named()).pair.formula, frozenset(), None)
     for r, value, slope in ((0.7, 3.0, 0.0), (1.25, 2.0, -4.0), (1.75, 0.75, -1.0), (2.3, 0.5, 0.0)):
         force, found = run_code(code, {}, r)
         assert (found, force * r) == pytest.approx((value, -slope), rel=1e-13)

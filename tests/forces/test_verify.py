@@ -21,12 +21,13 @@ from naming import named
 def of_lennard_jones(shift: Any = None) -> tuple[BoundPair, PairCode]:
     pair = Pair(lennard_jones, 2.5, shift=shift, epsilon={("A", "A"): 1, ("A", "B"): 2, ("B", "B"): 3}, sigma=1.0)
     bound = pair.bind(named(("A", "B")))
-    return bound, derive_pair(bound.energy, frozenset({"sigma", "cutoff"}), shift)
+    return bound, derive_pair(bound.pair.formula, frozenset({"sigma", "cutoff"}), shift)
 
 
 @pytest.mark.parametrize("shift", [None, "energy", "force"])
 def test_right_code_passes(shift: Any) -> None:
-    require_right_pair(*of_lennard_jones(shift))
+    bound, code = of_lennard_jones(shift)
+    require_right_pair(bound.name, bound.pair, shift, code)
 
 
 @pytest.mark.parametrize(
@@ -41,14 +42,14 @@ def test_right_code_passes(shift: Any) -> None:
 def test_wrong_code_is_refused_in_one_line(change: dict[str, str], message: str) -> None:
     bound, code = of_lennard_jones()
     with pytest.raises(InputError, match=message) as caught:
-        require_right_pair(bound, replace(code, **change))
+        require_right_pair(bound.name, bound.pair, None, replace(code, **change))
     assert "\n" not in str(caught.value)
 
 
 def test_the_code_of_one_shift_is_not_that_of_another() -> None:
     bound, code = of_lennard_jones("energy")
     with pytest.raises(InputError, match="gives the value"):
-        require_right_pair(replace(bound, shift=None), code)
+        require_right_pair(bound.name, bound.pair, None, code)
 
 
 def test_formulas_that_are_hard_to_compute_pass() -> None:

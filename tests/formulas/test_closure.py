@@ -30,20 +30,20 @@ def bound(function: Callable[..., Any], **given: Any) -> Any:
 
 
 def value(pair: Any, r: float) -> float:
-    return float(evaluate(pair.energy, {"r": r, **pair.uniform}))
+    return float(evaluate(pair.pair.formula, {"r": r, **pair.pair.uniform}))
 
 
 def test_numbers_in_a_closure_and_defaults_are_parameters() -> None:
     pair = bound(well(0.9))
-    assert pair.uniform == {"a": 0.9, "b": 0.5, "depth": 3.0}
+    assert pair.pair.uniform == {"a": 0.9, "b": 0.5, "depth": 3.0}
     assert value(pair, 1.3) == pytest.approx(float(well(0.9)(1.3)), rel=1e-15)
     assert cluster_key([pair.term], 1, 3, False) == cluster_key([bound(well(1.1)).term], 1, 3, False)
     assert cluster_key([pair.term], 1, 3, False) == cluster_key([bound(well(0.9), depth=2.0).term], 1, 3, False)
-    assert bound(well(0.9), depth=2.0).uniform["depth"] == 2.0
+    assert bound(well(0.9), depth=2.0).pair.uniform["depth"] == 2.0
 
 
 def test_numbers_in_exponents_stay_numbers() -> None:
-    assert "n" not in bound(well(0.9)).uniform
+    assert "n" not in bound(well(0.9)).pair.uniform
     assert cluster_key([bound(well(0.9, 12)).term], 1, 3, False) != cluster_key(
         [bound(well(0.9, 10)).term], 1, 3, False
     )
@@ -74,7 +74,7 @@ def looks_at_it(a: float) -> Callable[..., Any]:
 )
 def test_numbers_that_are_needed_as_numbers_stay_so(function: Any, uniform: dict[str, float]) -> None:
     pair = bound(function)
-    assert pair.uniform == uniform
+    assert pair.pair.uniform == uniform
     assert value(pair, 1.3) == pytest.approx(float(function(np.float64(1.3))), rel=1e-15)
 
 

@@ -20,8 +20,8 @@ from motes.formulas.formula import constant, symbol, walk
 from motes.formulas.trace import erf, erfc, trace
 
 
-def traced(function: Callable[..., Any], **values: Any) -> Any:
-    return trace(function, ("r",), dict.fromkeys(values))
+def traced(function: Callable[..., Any], *names: str) -> Any:
+    return trace(function, ("r",), {name: symbol(name) for name in names})
 
 
 FORMULAS: list[Callable[..., Any]] = [
@@ -66,7 +66,7 @@ def test_a_function_calls_others_and_uses_python_as_it_likes() -> None:
     def power_series(x: Any, terms: int) -> Any:
         return sum(x**k / math.factorial(k) for k in range(terms))
 
-    formula = traced(lambda r, a: power_series(a * r, 4), a=None)
+    formula = traced(lambda r, a: power_series(a * r, 4), "a")
     assert evaluate(formula, {"r": 0.5, "a": 2.0}) == pytest.approx(1 + 1 + 0.5 + 1 / 6)
 
 
@@ -74,7 +74,7 @@ def test_parameters_are_matched_by_name_and_defaults_count() -> None:
     def energy(r: Any, k: Any, *, a: Any, b: float = 3.0) -> Any:
         return k * r + a + b
 
-    formula = trace(energy, ("r",), {"a": constant(2.0), "k": None})
+    formula = trace(energy, ("r",), {"a": constant(2.0), "k": symbol("k")})
     assert formula.symbols == {"r", "k"}
     assert evaluate(formula, {"r": 1.0, "k": 5.0}) == 10.0
 
@@ -104,7 +104,7 @@ def test_a_formula_that_doubles_many_times_stays_small() -> None:
 
 
 def test_substitution_folds_constants() -> None:
-    formula = traced(lambda r, n: r ** (n / 2), n=None).substitute({"n": constant(6.0)})
+    formula = traced(lambda r, n: r ** (n / 2), "n").substitute({"n": constant(6.0)})
     assert formula.operands[1].value == 3.0
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import motes
-from motes.integrators.kinetic import add_kinetic
+from motes.integrators.world import add_kinetic
 
 COUNT = 5000
 

@@ -28,7 +28,7 @@ from motes.core.state import CLUSTER, Floats
 from motes.engine.starts import Summary
 from motes.errors import InputError
 from motes.forces import BoundInteraction, BoundPair, energies_of_pairs
-from motes.forces.oracle import pair_energy, pair_slope, parameters_of
+from motes.forces.oracle import pair_energy, pair_slope
 from motes.formulas.bind import MASS
 from motes.inputs.build import check_outputs, read_job
 
@@ -163,13 +163,14 @@ def at_cutoff(
 
     first, second: codes of the two types; an attribute has its mean over the particles of each type.
     """
+    formula = pair.pair
     ends = [
-        {name: float(_column(particles, name)[particles.types == code].mean()) for name in pair.attributes}
+        {name: float(_column(particles, name)[particles.types == code].mean()) for name in formula.attributes}
         for code in (first, second)
     ]
-    parameters = parameters_of(pair, pair.cutoff, (first, second), (ends[0], ends[1]))
+    parameters = formula.parameters((first, second), (ends[0], ends[1]))
     cutoff = float(parameters["cutoff"])
-    energy, slope = (float(found(pair, parameters, cutoff)) for found in (pair_energy, pair_slope))
+    energy, slope = (float(found(formula, parameters, cutoff)) for found in (pair_energy, pair_slope))
     energy_jump = -energy if pair.shift is None else 0.0
     force_jump = slope if pair.shift != "force" else 0.0
     return cutoff, energy, slope, energy_jump, force_jump

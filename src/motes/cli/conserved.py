@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 import motes
 from motes.cli.survey import can_be_counted, near_pairs
 from motes.forces import BoundPair, energies_of_pairs
-from motes.forces.oracle import by_name, pair_energy, parameters_of
+from motes.forces.oracle import pair_energy
 from motes.formulas.bind import MASS, Names
 
 LARGEST = 50_000
@@ -59,19 +60,18 @@ def energy_at_cutoffs(simulation: motes.Simulation) -> float | None:
         return 0.0
     if not can_be_counted(len(simulation), simulation.box, max(pair.reach for pair in pairs)):
         return None
-    columns = {**simulation.attributes, MASS: simulation.mass}
+    columns: dict[str, Any] = {**simulation.attributes, MASS: simulation.mass, "type": simulation.types}
     return sum(_at_cutoff(pair, simulation, columns) for pair in pairs)
 
 
-def _at_cutoff(pair: BoundPair, simulation: motes.Simulation, columns: Mapping[str, Floats]) -> float:
-    types, kinds = simulation.types, len(simulation.type_names)
-    cutoffs = np.broadcast_to(pair.cutoff, (kinds, kinds))
+def _at_cutoff(pair: BoundPair, simulation: motes.Simulation, columns: Mapping[str, Any]) -> float:
+    types, kinds, formula = simulation.types, len(simulation.type_names), pair.pair
+    cutoffs = np.broadcast_to(formula.cutoff, (kinds, kinds))
     total = 0.0
     for first, second, squared in near_pairs(simulation.positions, simulation.box, pair.reach):
         near = squared < cutoffs[types[first], types[second]] ** 2
         i, j = first[near], second[near]
-        ends = by_name(pair.attributes, columns, i), by_name(pair.attributes, columns, j)
-        parameters = parameters_of(pair, pair.cutoff, (types[i], types[j]), ends)
-        energies = pair_energy(pair, parameters, np.broadcast_to(parameters["cutoff"], i.shape))
+        parameters = formula.between((columns, i), (columns, j))
+        energies = pair_energy(formula, parameters, np.broadcast_to(parameters["cutoff"], i.shape))
         total += float(pair.weighted(energies, simulation.ids[i], simulation.ids[j]).sum())
     return total

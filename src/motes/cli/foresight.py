@@ -15,7 +15,7 @@ import motes
 from motes.cli.report import size
 from motes.errors import InputError
 from motes.forces import BoundInteraction, BoundPair, energies_of_pairs
-from motes.forces.oracle import pair_energy, parameters_of
+from motes.forces.oracle import pair_energy
 from motes.formulas.bind import MASS
 from motes.inputs.build import NewJob, blame
 from motes.observers.output import output_path, spare_name
@@ -113,10 +113,10 @@ def _gaps(pair: BoundPair, particles: motes.Particles) -> Iterator[str]:
     usual = particles.density ** (-1 / particles.box.dimensions)
     r = np.linspace(min(NEAREST * usual, pair.reach / 2), pair.reach, RADII)
     kinds = np.arange(len(particles.type_names))
-    columns = {MASS: particles.mass, **particles.attributes}
-    means = {name: float(columns[name].mean()) for name in pair.attributes}
-    parameters = parameters_of(pair, pair.cutoff, (kinds[:, None], kinds), (means, means))
-    energy = pair_energy(pair, parameters, r[:, None, None])
+    columns, formula = {MASS: particles.mass, **particles.attributes}, pair.pair
+    means = {name: float(columns[name].mean()) for name in formula.attributes}
+    parameters = formula.parameters((kinds[:, None], kinds), (means, means))
+    energy = pair_energy(formula, parameters, r[:, None, None])
     bad = r[~np.isfinite(energy).all(axis=(1, 2))]
     if len(bad):
         span = f"r = {bad[0]:.4g}" if len(bad) == 1 else f"distances from {bad[0]:.4g} to {bad[-1]:.4g}"

@@ -293,8 +293,8 @@ class Tape:
     def __init__(self, threads: int, before: Tape | None = None) -> None:
         self.threads = threads
         self.phases: list[str] = []
-        self.names: list[str] = []
-        """Of the results, by number."""
+        self.results = 0
+        """How many numbers of results there are."""
         self.blocks: list[Block] = []
         self._before = [] if before is None else before.blocks
         self._rows: list[list[list[int]]] = [[] for _ in range(threads)]
@@ -333,10 +333,10 @@ class Tape:
         if self.threads > 1 and any(rows and rows[-1][0] != BARRIER for rows in self._rows):
             self.all(BARRIER)
 
-    def result(self, name: str) -> int:
-        """A number for results of this name."""
-        self.names.append(name)
-        return len(self.names) - 1
+    def result(self) -> int:
+        """A number for results of a loop."""
+        self.results += 1
+        return self.results - 1
 
     def guard(self, result: int, lowest: int, highest: int, code: int) -> None:
         """End the playing with this code where the largest result is above highest, or below lowest but not 0."""

@@ -98,7 +98,7 @@ class Noted:
         """A number for what a loop returns, or -1."""
         if block.known.nothing is None:
             return -1
-        number = self.tape.result(name)
+        number = self.tape.result()
         self._seen.setdefault(name, []).append(number)
         return number
 
@@ -229,7 +229,7 @@ class March:
             _Player.of(noted.tape, None if later is None else later.tape, thread, state.step)
             for thread in range(noted.tape.threads)
         ]
-        self._results = np.zeros(LINE * noted.tape.threads * len(noted.tape.names), np.int64)
+        self._results = np.zeros(LINE * noted.tape.threads * noted.tape.results, np.int64)
         self._cycles = np.zeros(len(noted.tape.phases), np.int64)
 
     def _note(self, step: int) -> Noted:

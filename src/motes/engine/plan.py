@@ -19,6 +19,8 @@ class Plan:
     laws: tuple[law.Plan, ...]
     specials: Integers | None
     """Pairs of ids up to three bonds apart, and how many, (P, 3), if that matters to a law."""
+    needs_velocities: bool
+    """Whether a force depends on velocities."""
     skin: float
     threads: int
     step: int
@@ -33,11 +35,6 @@ class Plan:
     def cutoff(self) -> float:
         """Within which distance particles must see each other; 0 if none do."""
         return max((one.cutoff for one in self.laws), default=0.0)
-
-    @property
-    def needs_velocities(self) -> bool:
-        """Whether a force depends on velocities."""
-        return any(one.needs_velocities for one in self.laws)
 
     @property
     def stride(self) -> float:

@@ -31,9 +31,7 @@ class BoundAngle(BoundTuples):
         code = derive_field(formula, [THETA])
         points = verify.points({*formula.symbols, THETA}, self.energy.known)
         points = [{**point, THETA: abs(point[THETA]) % np.pi} for point in points]
-        energy, force = verify.run(code.lines, code.results, points)
-        verify.require_values(self.name, formula, energy, points)
-        verify.require_slopes(self.name, formula, THETA, [-value for value in force], points)
+        verify.require_forces(self.name, formula, [THETA], code, points)
         axes = AXES[:dimensions]
         lines = (
             *(f"a{axis} = -d0{axis}" for axis in axes),

@@ -25,14 +25,8 @@ class BoundBond(BoundTuples):
         formula = self.energy.formulas[0].substitute({PREFIX + "r": symbol("r")})
         uniform = frozenset(PREFIX + name for name in self.energy.numbers)
         code = derive_pair(formula, uniform)
-        points = [
-            {**point, "s": point["r"] ** 2} for point in verify.points({*formula.symbols, "r"}, self.energy.known)
-        ]
-        points = [point for point in points if point["r"] > 0]
-        force, energy = verify.run([*code.prologue, *code.body_both], [code.force, code.energy], points)
-        verify.require_values(self.name, formula, energy, points)
-        slopes = [-value * point["r"] for value, point in zip(force, points, strict=True)]
-        verify.require_slopes(self.name, formula, "r", slopes, points)
+        points = verify.points({*formula.symbols, "r"}, self.energy.known)
+        verify.require_pair(self.name, formula, code, [point for point in points if point["r"] > 0])
         axes = AXES[:dimensions]
         lines = (
             "s = " + _square([f"d0{axis}" for axis in axes]),

@@ -15,38 +15,33 @@ slope that is infinite counts as 0: a neighbour so near its cutoff that it adds 
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from motes.core.checks import ByTypes
 from motes.core.frozen import FrozenMapping, shown
 from motes.core.state import ROUND, Floats, PairList, State
 from motes.core.threads import Team
-from motes.core.words import did_you_mean, known_keywords, shortened
+from motes.core.words import did_you_mean, known_keywords
 from motes.errors import InputError, ParticleError
 from motes.exact.sums import SUM_LIMB, whole
 from motes.forces.cluster_kernel import Term
 from motes.forces.clusters import ClusterForces, ClusterPlan, ClusterSums, plan_clusters
-from motes.forces.law import BEFORE, BoundInteraction, Interaction, Stage, Sums, Surroundings
-from motes.forces.oracle import STEP, by_name, parameters_of
-from motes.forces.pair_function import PairFormula, PairFunction, checked_cutoff, kept_cutoff, parsed, traced
+from motes.forces.law import BEFORE, BoundInteraction, Interaction, Plan, Stage, Sums, Surroundings
+from motes.forces.oracle import STEP
+from motes.forces.pair_function import PairFormula, PairFunction, checked_cutoff, kept_cutoff
 from motes.forces.slots import SlotForces
+from motes.forces.verify import require_right_pair
 from motes.formulas import verify
-from motes.formulas.bind import PREFIX, Bound, Names, Traced, bind
-from motes.formulas.closure import record_with_numbers
-from motes.formulas.derive import PairCode, derive_field, derive_pair, evaluate
-from motes.formulas.expression import expression_parameters, parse
-from motes.formulas.formula import symbol
+from motes.formulas.bind import PREFIX, Bound, Names, bind
+from motes.formulas.derive import PairCode, derive_field, evaluate
 from motes.formulas.kernel import Kernel
 from motes.formulas.lines import ENERGY_UNITS, add_energy, header, indent
 from motes.formulas.table import of_coordinate
-from motes.formulas.trace import describe, parameters, trace
+from motes.formulas.written import Written
 
 RHO = "rho"
 DENSITY, SLOPE = "motes_density{}", "motes_slope{}"
@@ -61,18 +56,16 @@ class BoundEmbedded(BoundInteraction):
         name: of the energy, for messages.
         density: what j adds to the density at i.
         energy: of one particle, as a formula of rho.
-        cutoff: one number, or a table of shape (T, T).
     """
 
     name: str
     density: PairFormula
     energy: Bound
-    cutoff: float | NDArray[np.float64]
 
     @property
     def reach(self) -> float:
         """The largest cutoff of any two types."""
-        return float(np.max(self.cutoff))
+        return self.density.reach
 
     @property
     def horizon(self) -> float:
@@ -81,10 +74,7 @@ class BoundEmbedded(BoundInteraction):
 
     def record(self) -> tuple[Any, ...]:
         """Formulas and numbers."""
-        tables = sorted((name, table.tolist()) for name, table in self.density.tables.items())
-        numbers = sorted(self.density.uniform.items()), tables, np.asarray(self.cutoff).tolist()
-        made = self.density.formula.key, numbers, self.density.attributes
-        return "embedded", made, self.energy.key, [row.tolist() for row in self.energy.rows]
+        return "embedded", self.density.record(), self.energy.key, [row.tolist() for row in self.energy.rows]
 
     # The oracle
 
@@ -107,21 +97,15 @@ class BoundEmbedded(BoundInteraction):
     def _made(self, columns: Mapping[str, Any], distances: Floats) -> Floats:
         """The density at each first particle that each second one makes."""
         i, j = np.indices(distances.shape)
-        ends = by_name(self.density.attributes, columns, i), by_name(self.density.attributes, columns, j)
-        known = parameters_of(self.density, self.cutoff, (columns["type"][i], columns["type"][j]), ends)
+        known = self.density.between((columns, i), (columns, j))
         density = evaluate(self.density.formula, {**known, "r": distances})
         found: Floats = np.where((distances < known["cutoff"]) & (i != j), density, 0.0)
         return found
 
     def _slopes(self, rho: Floats, columns: Mapping[str, Any]) -> Floats:
-        """Of the energies of particles with these densities."""
-        values: dict[str, Any] = {PREFIX + name: value for name, value in self.energy.numbers.items()}
-        values |= {PREFIX + name: table[columns["type"]] for name, table in self.energy.tables.items()}
-        values |= {PREFIX + name: columns[name] for name in self.energy.attributes}
-        up, down = (
-            evaluate(self.energy.formulas[0], {**values, PREFIX + RHO: rho * (1 + side * STEP)}) for side in (1, -1)
-        )
-        slopes: Floats = (up - down) / (2 * STEP * rho)
+        """Of the energies of particles with these densities; where there is none, nobody is near to feel it."""
+        up, down = (self.energy.value({RHO: rho * (1 + side * STEP)}, columns["type"], columns) for side in (1, -1))
+        slopes: Floats = np.where(rho == 0.0, 0.0, (up - down) / (2 * STEP * rho))
         return slopes
 
     # Two kernels of pairs, and one of particles
@@ -135,30 +119,13 @@ class BoundEmbedded(BoundInteraction):
 
     def code(self) -> PairCode:
         """Straight-line code of the density of a pair, and of -density'/r; InputError if it is not what they are."""
-        uniform = frozenset(self.density.uniform) | ({"cutoff"} if isinstance(self.cutoff, float) else frozenset())
-        code = derive_pair(self.density.formula, uniform)
-        known = {name: [value] for name, value in self.density.uniform.items()}
-        known |= {name: table.ravel().tolist() for name, table in self.density.tables.items()}
-        cutoffs = np.asarray(self.cutoff).ravel().tolist()
-        points = [
-            {**point, "cutoff": cutoffs[0], "r": fraction * cutoffs[0], "s": (fraction * cutoffs[0]) ** 2}
-            for point, fraction in zip(
-                verify.points(self.density.formula.symbols, known), (0.98, 0.87, 0.74, 0.61, 0.52, 0.43), strict=False
-            )
-        ]
-        force, density = verify.run([*code.prologue, *code.body_both], [code.force, code.energy], points)
-        verify.require_values(self.name, self.density.formula, density, points)
-        slopes = [-value * point["r"] for value, point in zip(force, points, strict=True)]
-        verify.require_slopes(self.name, self.density.formula, "r", slopes, points)
+        code = self.density.derived()
+        require_right_pair(self.name, self.density, None, code)
         return code
 
     def sums(self) -> Term:
         """What adds up the densities."""
-        found = self.density
-        return Term(
-            found.formula.key, found.uniform, found.tables, found.attributes, self.cutoff, self.code,
-            both_ways=self.both_ways, on_j="{j}" if self.both_ways else "{i}",
-        )  # fmt: skip
+        return self.density.term(self.code, both_ways=self.both_ways, on_j="{j}" if self.both_ways else "{i}")
 
     def forces(self, number: int) -> Term:
         """The force of a pair, by the slopes of both."""
@@ -187,12 +154,10 @@ class EmbeddingPlan:
 
 
 @dataclass(frozen=True)
-class EmbeddedPlan:
+class EmbeddedPlan(Plan):
     """All of a run."""
 
     embedded: tuple[EmbeddingPlan, ...]
-    needs_velocities: bool = False
-    special: bool = False
 
     @property
     def cutoff(self) -> float:
@@ -224,9 +189,7 @@ def embedding_source(energy: Bound) -> str:
     code = derive_field(energy.formulas[0], [PREFIX + RHO])
     points = verify.points({*energy.formulas[0].symbols, PREFIX + RHO}, energy.known)
     points = [{**point, PREFIX + RHO: abs(point[PREFIX + RHO])} for point in points]
-    value, force = verify.run(code.lines, code.results, points)
-    verify.require_values(energy.name, energy.formulas[0], value, points)
-    verify.require_slopes(energy.name, energy.formulas[0], PREFIX + RHO, [-one for one in force], points)
+    verify.require_forces(energy.name, energy.formulas[0], [PREFIX + RHO], code, points)
     lines = [
         header(code.functions, code.lines),
         "",
@@ -234,10 +197,13 @@ def embedding_source(energy: Bound) -> str:
         "def embed(begin, end, density, unit, numbers, tables, types, attributes, energy_magic, slopes):",
         *indent(1, ENERGY_UNITS),
         "    biggest_energy = energy_high = energy_low = energy_rest = 0",
-        *indent(1, _before(energy)),
+        "    high, middle, low = density[0, begin:end], density[1, begin:end], density[2, begin:end]",
+        f"    middle_unit, low_unit = unit * {SUM_LIMB!r}, unit * {SUM_LIMB**2!r}",
+        "    own_slopes = slopes[begin:end]",
+        *indent(1, [*energy.uniform_lines, *energy.part_lines]),
         "    for i in range(end - begin):",
         *indent(2, SUM_OF_LIMBS),
-        *indent(2, _own(energy)),
+        *indent(2, energy.own_lines("i")),
         *indent(2, code.lines),
         f"        u = {code.results[0]}",
         f"        slope = -({code.results[1]})",
@@ -259,25 +225,6 @@ SUM_OF_LIMBS = (
 )
 """The density of a particle. Each limb is brought below half a unit of the one above it, so that the highest that is
 not 0 is not cancelled."""
-
-
-def _before(energy: Bound) -> Iterator[str]:
-    yield "high, middle, low = density[0, begin:end], density[1, begin:end], density[2, begin:end]"
-    yield f"middle_unit, low_unit = unit * {SUM_LIMB!r}, unit * {SUM_LIMB**2!r}"
-    yield "own_slopes = slopes[begin:end]"
-    for row, name in enumerate(sorted(energy.numbers)):
-        yield f"{PREFIX}{name} = numbers[{row}]"
-    if energy.tables:
-        yield "kinds = types[begin:end]"
-    for row, _ in enumerate(energy.attributes):
-        yield f"column_{row} = attributes[{row}][begin:end]"
-
-
-def _own(energy: Bound) -> Iterator[str]:
-    for row, name in enumerate(sorted(energy.tables)):
-        yield f"{PREFIX}{name} = tables[{row}, kinds[i]]"
-    for row, name in enumerate(energy.attributes):
-        yield f"{PREFIX}{name} = column_{row}[i]"
 
 
 class Embedding(Stage):
@@ -354,70 +301,37 @@ class Embedded(Interaction):
     def __init__(
         self, density: Callable[..., Any], energy: Callable[..., Any], cutoff: ByTypes, **parameters_given: Any
     ) -> None:
-        for function in (density, energy):
-            if isinstance(function, str):
-                raise InputError(f"Embedded takes functions; for the text {function!r} use Embedded.from_expression")
         energy = of_coordinate(energy, RHO)
-        needs = [
-            {name: one.default is inspect.Parameter.empty for name, one in parameters(function, (first,)).items()}
-            for function, first in ((density, "r"), (energy, RHO))
-        ]
-        short = [getattr(function, "__name__", type(function).__name__) for function in (density, energy)]
-        self._set(
-            (describe(density), describe(energy)), short, needs, traced(density, ("r",)), partial(_traced, energy),
-            cutoff, parameters_given,
-        )  # fmt: skip
+        written = Written.function(self, density, ("r",)), Written.function(self, energy, (RHO,))
+        self._set(*written, cutoff, parameters_given)
 
     @classmethod
     @known_keywords
     def from_expression(cls, text: str, density: str, cutoff: ByTypes, **parameters_given: Any) -> Self:
         """The same from text: the energy, such as "-c*sqrt(rho)", and the density; nothing of them is ever executed."""
-        embedded = cls.__new__(cls)
-        names = expression_parameters(density), expression_parameters(text, (RHO,))
-        short = [shortened(density), shortened(text)]
-        needs = [dict.fromkeys(words, True) for words in names]
-        embedded._set(
-            (short[0], short[1]), short, needs, parsed(density, ("r",), names[0]), partial(_parsed, text, names[1]),
-            cutoff, parameters_given,
-        )  # fmt: skip
-        embedded._seal()
-        return embedded
+        return cls._made(Written.text(density, ("r",)), Written.text(text, (RHO,)), cutoff, parameters_given)
 
-    def _set(
-        self, names: tuple[str, str], short: Sequence[str], needs: Sequence[Mapping[str, bool]],
-        density: Callable[..., Traced], energy: Callable[[Sequence[str], Collection[str]], Traced], cutoff: Any,
-        given: Mapping[str, Any],
-    ) -> None:  # fmt: skip
-        known = {**needs[0], **needs[1]}
+    def _set(self, density: Written, energy: Written, cutoff: Any, given: Mapping[str, Any]) -> None:
+        known = {**density.needed, **energy.needed}
         for word in given:
             if word not in known:
                 raise InputError(
-                    f"{names[1]}: the parameter {word!r} is not used by either function; {did_you_mean(word, known)}"
+                    f"{energy.name}: the parameter {word!r} is not used by either function; {did_you_mean(word, known)}"
                 )
-        self.name = names[1]
+        self.name = energy.name
         self.cutoff = kept_cutoff(self.name, cutoff)
         self.parameters = FrozenMapping(given, self._instead)
-        mine = {word: value for word, value in self.parameters.items() if word in needs[0]}
-        self._density = PairFunction(names[0], ("r",), needs[0], density, mine, symmetric=False)
-        self._energy = needs[1], energy
-        self._short = tuple(short)
+        mine = {word: value for word, value in self.parameters.items() if word in density.needed}
+        self._density = PairFunction(density, ("r",), mine, symmetric=False)
+        self._energy = energy
 
     def __repr__(self) -> str:
-        return shown(self, *self._short, cutoff=self.cutoff, **self.parameters)
+        return shown(self, self._density.written.short, self._energy.short, cutoff=self.cutoff, **self.parameters)
 
     def bind(self, names: Names) -> BoundEmbedded:
         """The energy of particles of these types with these attributes."""
         cutoff = checked_cutoff(self.name, self.cutoff, names)
-        needed, energy = self._energy
+        needed = self._energy.needed
         given = {word: value for word, value in self.parameters.items() if word in needed}
-        bound = bind(self.name, {RHO: True, **needed}, energy, given, names, coordinates=(RHO,))
-        return BoundEmbedded(self.name, self._density.bind(names, cutoff), bound, cutoff)
-
-
-def _traced(function: Callable[..., Any], known: Sequence[str], taken: Collection[str]) -> Traced:
-    given = {word: symbol(word) for word in known if word != RHO}
-    return record_with_numbers(function, lambda one: (trace(one, (RHO,), given),), given, taken)
-
-
-def _parsed(text: str, names: tuple[str, ...], _known: Sequence[str], _taken: Collection[str]) -> Traced:
-    return (parse(text, (RHO, *names)),), {}
+        bound = bind(self.name, {RHO: True, **needed}, self._energy.formulas, given, names, coordinates=(RHO,))
+        return BoundEmbedded(self.name, self._density.bind(names, cutoff), bound)

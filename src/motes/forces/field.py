@@ -6,9 +6,8 @@ pressure stays that of the pairs and the motion.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -17,16 +16,15 @@ from motes.core.box import Box
 from motes.core.frozen import FrozenMapping, shown
 from motes.core.state import ROUND, Floats, Integers, PairList, State
 from motes.core.threads import Team
-from motes.core.words import known_keywords, shortened
-from motes.errors import InputError, ParticleError
+from motes.core.words import known_keywords
+from motes.errors import ParticleError
 from motes.exact.sums import whole
 from motes.forces.field_kernel import field_key, field_source
-from motes.forces.law import BoundInteraction, Interaction, Stage, Sums, Surroundings
+from motes.forces.law import BoundInteraction, Interaction, Plan, Stage, Sums, Surroundings
 from motes.forces.oracle import field_energy, field_force
-from motes.formulas.bind import COORDINATES, MASS, Bound, Names, Traced, bind, check_given, names_of, trace_named
-from motes.formulas.expression import expression_parameters, parse
+from motes.formulas.bind import COORDINATES, MASS, Bound, Names, bind, check_given
 from motes.formulas.kernel import Kernel
-from motes.formulas.trace import describe
+from motes.formulas.written import Written
 
 PLACES = 8
 """At how many places between the sides the two sides of a periodic axis are compared."""
@@ -58,72 +56,37 @@ class Field(Interaction):
     """
 
     kind = "field"
+    conserves_momentum = False  # it pulls from outside
 
     @known_keywords
     def __init__(self, function: Callable[..., Any], **parameters: Any) -> None:
-        if isinstance(function, str):
-            raise InputError(f"Field takes a function; for the text {function!r} use Field.from_expression")
-        self._set(
-            describe(function),
-            getattr(function, "__name__", type(function).__name__),
-            names_of(function),
-            partial(trace_named, function, wanted="one energy"),
-            parameters,
-        )
+        self._set(Written.function(self, function), parameters)
 
     @classmethod
     def from_expression(cls, text: str, **parameters: Any) -> Self:
         """The same from text such as "k*(x**2 + y**2)/2", of which nothing is ever executed."""
-        field = cls.__new__(cls)
-        names = expression_parameters(text, ())
-        short = shortened(text)
-        field._set(short, short, dict.fromkeys(names, True), partial(_parsed, text), parameters)
-        field._seal()
-        return field
+        return cls._made(Written.text(text), parameters)
 
-    def _set(
-        self,
-        name: str,
-        short: str,
-        needed: dict[str, bool],
-        formulas: Callable[[Sequence[str], Collection[str]], Traced],
-        parameters: dict[str, Any],
-    ) -> None:
-        check_given(name, needed, parameters)
-        self.name = name
+    def _set(self, written: Written, parameters: Mapping[str, Any]) -> None:
+        check_given(written.name, written.needed, parameters)
+        self.name = written.name
         self.parameters = FrozenMapping(parameters, self._instead)
-        self._short = short
-        self._needed = needed
-        self._formulas = formulas
+        self._written = written
 
     def __repr__(self) -> str:
-        return shown(self, self._short, **self.parameters)
-
-    @property
-    def conserves_momentum(self) -> bool:
-        """It pulls from outside."""
-        return False
+        return shown(self, self._written.short, **self.parameters)
 
     def bind(self, names: Names) -> BoundField:
         """The field with every name resolved."""
-        bound = bind(self.name, self._needed, self._formulas, self.parameters, names)
-        if len(bound.formulas) != 1:
-            raise InputError(f"{self.name} must return one energy, but returns {len(bound.formulas)} numbers")
-        return BoundField(self.name, bound)
-
-
-def _parsed(text: str, known: Sequence[str], _taken: Collection[str]) -> Traced:
-    return (parse(text, known),), {}
+        needed, formulas = self._written.needed, self._written.formulas
+        return BoundField(self.name, bind(self.name, needed, formulas, self.parameters, names))
 
 
 @dataclass(frozen=True)
-class FieldsPlan:
+class FieldsPlan(Plan):
     """All fields of a run: their names and kernels."""
 
     fields: tuple[tuple[str, Kernel], ...]
-    cutoff: float = 0.0
-    needs_velocities: bool = False
-    special: bool = False
 
     def stages(self, slots: Any, team: Team) -> Sequence[Stage]:
         """One for each."""

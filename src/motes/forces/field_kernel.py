@@ -30,14 +30,13 @@ def field_source(bound: Bound, boundary: Sequence[Boundary]) -> str:
     code = derive_field(bound.formulas[0], [PREFIX + axis for axis in axes])
     require_right_field(bound, code, axes)
     used = bound.symbols
-    numbers, own = sorted(bound.numbers), [*sorted(bound.tables), *bound.attributes]
-    arguments = [*axes, "t", *(name for name in [*numbers, *own] if name in used)]
-    call = ", ".join(name if name in (*axes, "t") else f"own_{name}" for name in arguments)
+    parameters = [*sorted(bound.numbers), *sorted(bound.tables), *bound.attributes]
+    own = [PREFIX + name for name in parameters if name in used]
     lines = [
         header(code.functions, code.lines),
         "",
         '@njit(error_model="numpy", forceinline=True)',
-        f"def energy_and_force({', '.join(PREFIX + name for name in arguments)}):",
+        f"def energy_and_force({', '.join([*(PREFIX + name for name in (*axes, 't')), *own])}):",
         *indent(1, code.lines),
         f"    return {', '.join(code.results)}",
         "",
@@ -45,9 +44,9 @@ def field_source(bound: Bound, boundary: Sequence[Boundary]) -> str:
         '@njit(cache=True, nogil=True, error_model="numpy")',
         f"def apply({ARGUMENTS}):",
         "    wide_vectors()",
-        *indent(1, _before(bound, numbers, axes)),
+        *indent(1, _before(bound, axes)),
         "    for i in range(end - begin):",
-        *indent(2, _one(bound, axes, boundary, call)),
+        *indent(2, _one(bound, axes, boundary, ", ".join([*axes, "t", *own]))),
         "    return biggest, biggest_energy, energy_high, energy_low, energy_rest",
     ]
     return "\n".join(lines) + "\n"
@@ -57,25 +56,18 @@ def require_right_field(bound: Bound, code: Code, axes: Sequence[str]) -> None:
     """Raise an InputError if energy or forces are not those of the formula."""
     formula, coordinates = bound.formulas[0], [PREFIX + axis for axis in axes]
     points = verify.points({*formula.symbols, *coordinates}, bound.known)
-    energy, *forces = verify.run(code.lines, code.results, points)
-    verify.require_values(bound.name, formula, energy, points)
-    for coordinate, force in zip(coordinates, forces, strict=True):
-        verify.require_slopes(bound.name, formula, coordinate, [-value for value in force], points)
+    verify.require_forces(bound.name, formula, coordinates, code, points)
 
 
-def _before(bound: Bound, numbers: Sequence[str], axes: Sequence[str]) -> Iterator[str]:
+def _before(bound: Bound, axes: Sequence[str]) -> Iterator[str]:
     yield "magic_bits = to_bits(magic)"
     yield from ENERGY_UNITS
     yield "biggest = biggest_energy = energy_high = energy_low = energy_rest = 0"
-    for row, name in enumerate(numbers):
-        yield f"own_{name} = numbers[{row}]"
+    yield from bound.uniform_lines
     for a, axis in enumerate(axes):
         yield f"{axis}s, f{axis}s = positions[{a}, begin:end], forces[{a}, begin:end]"
         yield f"edge_{axis}, origin_{axis} = lengths[{a}], origin[{a}]"
-    if bound.tables:
-        yield "kinds = types[begin:end]"
-    for row, _ in enumerate(bound.attributes):
-        yield f"column_{row} = attributes[{row}][begin:end]"
+    yield from bound.part_lines
 
 
 def _one(bound: Bound, axes: Sequence[str], boundary: Sequence[Boundary], call: str) -> Iterator[str]:
@@ -85,10 +77,7 @@ def _one(bound: Bound, axes: Sequence[str], boundary: Sequence[Boundary], call: 
             yield f"{axis} = {axis} - edge_{axis} if {axis} >= edge_{axis} else {axis}"
             yield f"{axis} = {axis} + edge_{axis} if {axis} < 0.0 else {axis}"
         yield f"{axis} = {axis} + origin_{axis}"
-    for row, name in enumerate(sorted(bound.tables)):
-        yield f"own_{name} = tables[{row}, kinds[i]]"
-    for row, name in enumerate(bound.attributes):
-        yield f"own_{name} = column_{row}[i]"
+    yield from bound.own_lines("i")
     yield f"u, {', '.join(f'f{axis}' for axis in axes)} = energy_and_force({call})"
     # One chain of maxima over i alone is what LLVM recognises as a reduction.
     yield "big = 0"

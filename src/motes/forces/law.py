@@ -121,15 +121,14 @@ class Plan(Protocol):
     @property
     def cutoff(self) -> float:
         """Within which distance two particles must see each other; 0 if they need not."""
-
-    @property
-    def needs_velocities(self) -> bool:
-        """Whether forces depend on velocities, so that ghosts must know them at every step."""
+        return 0.0
 
     @property
     def special(self) -> bool:
         """Whether pairs that are a few bonds apart are not like all others."""
+        return False
 
+    @abstractmethod
     def stages(self, slots: Any, team: Team) -> Sequence[Stage]:
         """What a rank does of it, in this order."""
 
@@ -227,28 +226,29 @@ class Interaction(Frozen):
     name: str
     from_expression: ClassVar[Callable[..., Any]]
     """Makes one from a formula as text, of which nothing is ever executed."""
+    _set: Callable[..., None]
+    """Takes what was written and given."""
     seed: int | None = None
     """Of its noise, if it has any."""
+    has_energy: ClassVar[bool] = True
+    """Whether its forces are those of an energy."""
+    conserves_momentum: bool = True
+    """Whether it cannot change the total momentum."""
+    needs_velocities: bool = False
+    """Whether its forces depend on velocities, so that ghosts must know them at every step."""
 
     @property
     def topology(self) -> tuple[str, ...]:
         """The kinds of tuples it is about: bonds, angles."""
-        return ()
+        return (self.tuples,) if self.tuples else ()
 
-    @property
-    def has_energy(self) -> bool:
-        """Whether its forces are those of an energy."""
-        return True
-
-    @property
-    def conserves_momentum(self) -> bool:
-        """Whether it cannot change the total momentum."""
-        return True
-
-    @property
-    def needs_velocities(self) -> bool:
-        """Whether its forces depend on velocities."""
-        return False
+    @classmethod
+    def _made(cls, *written: Any) -> Self:
+        """One of what __init__ does not take, a formula as text."""
+        made = cls.__new__(cls)
+        made._set(*written)
+        made._seal()
+        return made
 
     def bind(self, names: Names) -> BoundInteraction:
         """The interaction between particles of these types with these attributes.

@@ -7,9 +7,8 @@ attributes of the two particles.
 
 from __future__ import annotations
 
-import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, Self
@@ -21,20 +20,17 @@ from motes.core.checks import ByTypes, Weights, numbers
 from motes.core.frozen import FrozenMapping, shown
 from motes.core.state import Floats, Integers
 from motes.core.tuples import special_pairs
-from motes.core.words import known_keywords, shortened
+from motes.core.words import known_keywords
 from motes.errors import InputError
 from motes.forces import oracle
 from motes.forces.cluster_kernel import ORDINARY, Term
-from motes.forces.clusters import ClusterPlan, plan_clusters
-from motes.forces.law import BoundInteraction, Interaction, Surroundings
-from motes.forces.pair_function import PairFunction, checked_cutoff, kept_cutoff, parsed, traced
+from motes.forces.law import Interaction
+from motes.forces.pair_function import BoundOfPairs, PairFunction, Rows, checked_cutoff, kept_cutoff
 from motes.forces.verify import require_right_pair
 from motes.formulas.bind import Names
-from motes.formulas.derive import PairCode, derive_pair
-from motes.formulas.expression import expression_parameters
-from motes.formulas.formula import Expression
+from motes.formulas.derive import PairCode
 from motes.formulas.table import Table
-from motes.formulas.trace import describe, parameters
+from motes.formulas.written import Written
 
 Array = NDArray[np.float64]
 Shift = Literal["energy", "force"]
@@ -43,66 +39,29 @@ SHIFTS = (None, "energy", "force")
 
 
 @dataclass(frozen=True)
-class BoundPair(BoundInteraction):
-    """A pair interaction with every name resolved.
+class BoundPair(BoundOfPairs):
+    """An energy of pairs with every name resolved.
 
     Attributes:
-        name: of the function, for messages.
-        energy: the formula in r and the symbols below.
-        uniform: the symbols that are one number for all pairs.
-        tables: the symbols that depend on the two types, shape (T, T), symmetric.
-        attributes: the particle attributes a whose values a_i and a_j occur, sorted.
-        cutoff: one number, or a table of shape (T, T).
         shift: what is subtracted so that the energy ("energy"), or energy and force ("force"), end at 0.
         special: weights of pairs that are 1, 2 and 3 bonds apart.
         bonds: between whom, if that matters.
     """
 
-    name: str
-    energy: Expression
-    uniform: dict[str, float]
-    tables: dict[str, Array]
-    attributes: tuple[str, ...]
-    cutoff: float | Array
     shift: Shift | None
     special: tuple[float, float, float] = ORDINARY
     bonds: Integers | None = None
 
-    @property
-    def reach(self) -> float:
-        """The largest cutoff of any two types."""
-        return float(np.max(self.cutoff))
-
     def record(self) -> tuple[Any, ...]:
         """Formula and numbers."""
-        cutoff = np.asarray(self.cutoff).tolist()
-        tables = sorted((name, table.tolist()) for name, table in self.tables.items())
-        return (
-            "pair",
-            self.energy.key,
-            (sorted(self.uniform.items()), tables),
-            self.attributes,
-            cutoff,
-            self.shift,
-            *([] if self.special == ORDINARY else [self.special]),
-        )
+        key, (numbers, tables, cutoff), attributes = self.pair.record()
+        special = [] if self.special == ORDINARY else [self.special]
+        return "pair", key, (numbers, tables), attributes, cutoff, self.shift, *special
 
-    def force_on(self, surroundings: Surroundings) -> Floats:
-        """Of all neighbours together."""
-        apart, around = surroundings.apart, surroundings.around
-        distances = np.sqrt((apart**2).sum(axis=0))
-        alone = {name: np.array([value]) for name, value in surroundings.particle.items()}
-        zero, every = np.zeros(len(distances), int), np.arange(len(distances))
-        force = oracle.force_between(self, (alone, zero), (around, every), distances)
-        force = self.weighted(force, alone["id"][zero], around["id"])
-        with np.errstate(all="ignore"):
-            total: Floats = -(force / distances * apart).sum(axis=1)
-        return total
-
-    def forces_between(self, rows: Mapping[str, Array], one: Integers, other: Integers, distances: Floats) -> Floats:
-        """Positive if the two push each other away; 0 beyond the cutoff."""
-        force = oracle.force_between(self, (rows, one), (rows, other), distances)
-        return self.weighted(force, rows["id"][one], rows["id"][other])
+    def between(self, ones: Rows, others: Rows, values: Mapping[str, Any]) -> Floats:
+        """Of the energy with its shift; 0 beyond the cutoff."""
+        force = oracle.pair_force(self.pair, self.shift, self.pair.between(ones, others), values["r"])
+        return self.weighted(force, *(columns["id"][rows] for columns, rows in (ones, others)))
 
     @cached_property
     def _weights(self) -> dict[tuple[int, int], float]:
@@ -119,25 +78,15 @@ class BoundPair(BoundInteraction):
 
     def code(self) -> PairCode:
         """Straight-line code of force and energy; InputError if it is not what the formula says."""
-        code = derive_pair(self.energy, self.uniform_names, self.shift)
-        require_right_pair(self, code)
+        code = self.pair.derived(self.shift)
+        require_right_pair(self.name, self.pair, self.shift, code)
         return code
-
-    @property
-    def uniform_names(self) -> frozenset[str]:
-        """What is the same for all pairs, the cutoff among it if that is."""
-        return frozenset(self.uniform) | ({"cutoff"} if isinstance(self.cutoff, float) else frozenset())
 
     @property
     def term(self) -> Term:
         """What it is in a kernel."""
-        key = f"{self.energy.key} shift={self.shift}"
-        return Term(key, self.uniform, self.tables, self.attributes, self.cutoff, self.code, special=self.special)
-
-    @classmethod
-    def plan(cls, bound: Sequence[BoundPair], names: Names) -> ClusterPlan:
-        """One kernel for all pairs."""
-        return plan_clusters([one.term for one in bound], names)
+        term = self.pair.term(self.code, special=self.special)
+        return replace(term, key=f"{term.key} shift={self.shift}")
 
 
 class Pair(Interaction):
@@ -173,16 +122,9 @@ class Pair(Interaction):
         special_bonds: Weights = ORDINARY,
         **parameters_given: Any,
     ) -> None:
-        if isinstance(function, str):
-            raise InputError(f"Pair takes a function; for the text {function!r} use Pair.from_expression")
-        needed = {
-            name: parameter.default is inspect.Parameter.empty
-            for name, parameter in parameters(function, ("r",)).items()
-        }
-        short = getattr(function, "__name__", type(function).__name__)
-        written = PairFunction(describe(function), ("r",), needed, traced(function, ("r",)), parameters_given)
         last = function.last if isinstance(function, Table) else math.inf
-        self._set(written, short, cutoff, shift, special_bonds, last)
+        written = Written.function(self, function, ("r",))
+        self._set(written, cutoff, shift, special_bonds, parameters_given, last)
 
     @classmethod
     @known_keywords
@@ -195,31 +137,25 @@ class Pair(Interaction):
         **parameters_given: Any,
     ) -> Self:
         """The same from text such as "k*(r - a)**2/2", of which nothing is ever executed."""
-        pair = cls.__new__(cls)
-        names, short = expression_parameters(text), shortened(text)
-        written = PairFunction(short, ("r",), dict.fromkeys(names, True), parsed(text, ("r",), names), parameters_given)
-        pair._set(written, short, cutoff, shift, special_bonds)
-        pair._seal()
-        return pair
+        return cls._made(Written.text(text, ("r",)), cutoff, shift, special_bonds, parameters_given)
 
     def __repr__(self) -> str:
         more: dict[str, Any] = {} if self.shift is None else {"shift": self.shift}
         more |= {} if self.special_bonds == ORDINARY else {"special_bonds": self.special_bonds}
-        return shown(self, self._short, cutoff=self.cutoff, **more, **self.parameters)
+        return shown(self, self._function.written.short, cutoff=self.cutoff, **more, **self.parameters)
 
     def _set(
-        self, function: PairFunction, short: str, cutoff: Any, shift: Shift | None,
-        special_bonds: Any, last: float = math.inf,
+        self, written: Written, cutoff: Any, shift: Shift | None, special_bonds: Any, given: Mapping[str, Any],
+        last: float = math.inf,
     ) -> None:  # fmt: skip
+        self.parameters = FrozenMapping(given, self._instead)
+        self._function = PairFunction(written, ("r",), self.parameters)
+        self.name = written.name
         if shift not in SHIFTS:
-            raise InputError(f"{function.name}: shift must be None, 'energy' or 'force', not {shift!r}")
-        self.name = function.name
-        self.cutoff = kept_cutoff(function.name, cutoff)
+            raise InputError(f"{self.name}: shift must be None, 'energy' or 'force', not {shift!r}")
+        self.cutoff = kept_cutoff(self.name, cutoff)
         self.shift = shift
-        self.special_bonds = _weights(function.name, special_bonds)
-        self.parameters = FrozenMapping(function.given, self._instead)
-        self._function = replace(function, given=self.parameters)
-        self._short = short
+        self.special_bonds = _weights(self.name, special_bonds)
         self._last = last
 
     @property
@@ -237,8 +173,7 @@ class Pair(Interaction):
         found = self._function.bind(names, cutoff)
         bonds = names.topology["bonds"].members if "bonds" in names.topology else None
         special = ORDINARY if bonds is None or len(bonds) == 0 else self.special_bonds
-        parameters = found.uniform, found.tables, found.attributes
-        return BoundPair(self.name, found.formula, *parameters, cutoff, self.shift, special, bonds)
+        return BoundPair(self.name, found, self.shift, special, bonds)
 
 
 def _weights(name: str, weights: Any) -> tuple[float, float, float]:

@@ -13,121 +13,81 @@ about as much as ten Lennard-Jones pairs, also where it lies beyond the cutoff.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from motes.core.checks import ByTypes, Seed
 from motes.core.frozen import FrozenMapping, shown
-from motes.core.state import Array, Floats, Integers
-from motes.core.words import known_keywords, shortened
+from motes.core.state import Floats
+from motes.core.words import known_keywords
 from motes.errors import InputError
 from motes.exact.noise import PAIRS, check_seed, draw_for_pairs, key_of_step
 from motes.forces.cluster_kernel import Term
-from motes.forces.clusters import ClusterPlan, plan_clusters
-from motes.forces.law import BoundInteraction, Interaction, Surroundings
-from motes.forces.oracle import by_name, parameters_of
-from motes.forces.pair_function import PairFormula, PairFunction, checked_cutoff, kept_cutoff, parsed, traced
+from motes.forces.law import Interaction, Surroundings
+from motes.forces.pair_function import BoundOfPairs, PairFunction, Rows, checked_cutoff, kept_cutoff
 from motes.forces.parameters import OF_THE_PAIR
-from motes.formulas.bind import Names, names_of
+from motes.formulas.bind import Names
 from motes.formulas.derive import PairCode, derive_values, evaluate
-from motes.formulas.expression import expression_parameters
-from motes.formulas.trace import describe
 from motes.formulas.verify import require_right
+from motes.formulas.written import Written
 
 
 @dataclass(frozen=True)
-class BoundPairForce(BoundInteraction):
-    """A force between two particles with every name resolved.
+class BoundPairForce(BoundOfPairs):
+    """A force between two particles with every name resolved; it is positive if the two are pushed apart.
 
     Attributes:
-        name: of the function, for messages.
-        force: the formula, positive if the two are pushed apart.
-        cutoff: one number, or a table of shape (T, T).
         mutual: whether what i feels from j, j feels from i.
         seed: of the noise.
     """
 
-    name: str
-    force: PairFormula
-    cutoff: float | NDArray[np.float64]
     mutual: bool
     seed: int
 
     @property
     def reads(self) -> frozenset[str]:
         """What of the pair the formula depends on."""
-        return self.force.formula.symbols & frozenset(OF_THE_PAIR)
-
-    @property
-    def reach(self) -> float:
-        """The largest cutoff of any two types."""
-        return float(np.max(self.cutoff))
+        return self.pair.formula.symbols & frozenset(OF_THE_PAIR)
 
     def record(self) -> tuple[Any, ...]:
         """Formula, numbers and seed."""
-        tables = sorted((name, table.tolist()) for name, table in self.force.tables.items())
-        numbers = sorted(self.force.uniform.items()), tables, np.asarray(self.cutoff).tolist()
-        return "pair-force", self.force.formula.key, numbers, self.force.attributes, self.mutual, self.seed
+        return "pair-force", *self.pair.record(), self.mutual, self.seed
 
-    def force_on(self, surroundings: Surroundings) -> Floats:
-        """Of all neighbours together."""
-        here, around, apart = surroundings.particle, surroundings.around, surroundings.apart
-        distances = np.sqrt((apart**2).sum(axis=0))
-        alone = {name: np.array([value]) for name, value in here.items()}
-        zero, every = np.zeros(len(distances), int), np.arange(len(distances))
-        values = {"r": distances, "t": surroundings.time, "dt": surroundings.dt, "cutoff": self.cutoff}
-        with np.errstate(all="ignore"):
-            if "v" in self.reads:
-                rates = [around[f"force_v{axis}"] - here[f"force_v{axis}"] for axis in surroundings.position]
-                values["v"] = (apart * np.array(rates)).sum(axis=0) / distances
-            if "noise" in self.reads:
-                key = key_of_step(self.seed, PAIRS, surroundings.step)
-                values["noise"] = draw_for_pairs(key, int(here["id"]), around["id"])
-            force = self._between((alone, zero), (around, every), values)
-            total: Floats = -(force / distances * apart).sum(axis=1)
-        return total
+    def seen(self, surroundings: Surroundings, distances: Floats) -> dict[str, Any]:
+        """With rates of change and noise, if the formula depends on them."""
+        here, around = surroundings.particle, surroundings.around
+        values = {"r": distances, "t": surroundings.time, "dt": surroundings.dt}
+        if "v" in self.reads:
+            rates = [around[f"force_v{axis}"] - here[f"force_v{axis}"] for axis in surroundings.position]
+            values["v"] = (surroundings.apart * np.array(rates)).sum(axis=0) / distances
+        if "noise" in self.reads:
+            key = key_of_step(self.seed, PAIRS, surroundings.step)
+            values["noise"] = draw_for_pairs(key, int(here["id"]), around["id"])
+        return values
 
-    def forces_between(self, rows: Mapping[str, Array], one: Integers, other: Integers, distances: Floats) -> Floats:
-        """Without friction and noise, at the beginning of time."""
-        values = {"r": distances, "t": 0.0, "dt": 1.0, "v": 0.0, "noise": 0.0}
-        with np.errstate(all="ignore"):
-            return self._between((rows, one), (rows, other), values)
-
-    def _between(
-        self, ones: tuple[Mapping[str, Array], Any], others: tuple[Mapping[str, Array], Any], values: Mapping[str, Any]
-    ) -> Floats:
-        ends = by_name(self.force.attributes, *ones), by_name(self.force.attributes, *others)
-        types = ones[0]["type"][ones[1]], others[0]["type"][others[1]]
-        known = parameters_of(self.force, self.cutoff, types, ends)
-        force = evaluate(self.force.formula, {**known, **values})
+    def between(self, ones: Rows, others: Rows, values: Mapping[str, Any]) -> Floats:
+        """0 beyond the cutoff."""
+        known = self.pair.between(ones, others)
+        force = evaluate(self.pair.formula, {**known, **values})
         found: Floats = np.where(values["r"] < known["cutoff"], force, 0.0)
         return found
 
     def code(self) -> PairCode:
         """Straight-line code; InputError if it is not what the formula says."""
-        code = derive_values([self.force.formula])
-        known = {name: [value] for name, value in self.force.uniform.items()}
-        known |= {name: table.ravel().tolist() for name, table in self.force.tables.items()}
-        require_right(self.name, [self.force.formula], code.lines, code.results, known)
+        code = derive_values([self.pair.formula])
+        require_right(self.name, [self.pair.formula], code.lines, code.results, self.pair.known)
         return PairCode((), code.lines, code.lines, f"({code.results[0]} / r)", "0.0", code.functions)
 
     @property
     def term(self) -> Term:
         """What it is in a kernel."""
-        found = self.force
-        return Term(
-            found.formula.key, found.uniform, found.tables, found.attributes, self.cutoff, self.code,
-            both_ways=not self.mutual, on_j="{i}" if self.mutual else "{j}", reads=self.reads | {"r"}, seed=self.seed,
+        on_j = "{i}" if self.mutual else "{j}"
+        return self.pair.term(
+            self.code, both_ways=not self.mutual, on_j=on_j, reads=self.reads | {"r"}, seed=self.seed
         )  # fmt: skip
-
-    @classmethod
-    def plan(cls, bound: Sequence[BoundPairForce], names: Names) -> ClusterPlan:
-        """One kernel for all of them."""
-        return plan_clusters([one.term for one in bound], names)
 
 
 class PairForce(Interaction):
@@ -160,6 +120,7 @@ class PairForce(Interaction):
     """
 
     kind = "pair-force"
+    has_energy = False
     formula = "force"
     of_pairs = True
 
@@ -172,11 +133,7 @@ class PairForce(Interaction):
         seed: Seed | None = None,
         **parameters_given: Any,
     ) -> None:
-        if isinstance(function, str):
-            raise InputError(f"PairForce takes a function; for the text {function!r} use PairForce.from_expression")
-        names = names_of(function)
-        short = getattr(function, "__name__", type(function).__name__)
-        self._set(describe(function), short, names, traced(function, ()), cutoff, mutual, seed, parameters_given)
+        self._set(Written.function(self, function), cutoff, mutual, seed, parameters_given)
 
     @classmethod
     @known_keywords
@@ -184,17 +141,12 @@ class PairForce(Interaction):
         cls, text: str, cutoff: ByTypes, mutual: bool = True, seed: Seed | None = None, **parameters_given: Any
     ) -> Self:
         """The same from text such as "-gamma*(1 - r)**2*v", of which nothing is ever executed."""
-        force = cls.__new__(cls)
-        names, short = expression_parameters(text, ()), shortened(text)
-        needed = dict.fromkeys(names, True)
-        force._set(short, short, needed, parsed(text, (), names), cutoff, mutual, seed, parameters_given)
-        force._seal()
-        return force
+        return cls._made(Written.text(text), cutoff, mutual, seed, parameters_given)
 
     def _set(
-        self, name: str, short: str, needed: Mapping[str, bool], formula: Callable[..., Any], cutoff: Any,
-        mutual: bool, seed: int | None, given: Mapping[str, Any],
+        self, written: Written, cutoff: Any, mutual: bool, seed: int | None, given: Mapping[str, Any]
     ) -> None:  # fmt: skip
+        name, needed = written.name, written.needed
         if not isinstance(mutual, bool):
             raise InputError(f"{name}: mutual is {mutual!r}; it must be True or False")
         for coordinate in OF_THE_PAIR:
@@ -206,39 +158,21 @@ class PairForce(Interaction):
                 if seed is None
                 else f"{name}: a seed is given, but the function has no argument named noise"
             )
-        others = {word: needs for word, needs in needed.items() if word not in OF_THE_PAIR}
         self.name = name
         self.cutoff = kept_cutoff(name, cutoff)
-        self.mutual = mutual
+        self.mutual = self.conserves_momentum = mutual
         self.seed = None if seed is None else check_seed(seed)
         self.parameters = FrozenMapping(given, self._instead)
         self.reads = frozenset(needed) & frozenset(OF_THE_PAIR)
-        self._function = PairFunction(
-            name, tuple(sorted(self.reads)), others, formula, self.parameters, symmetric=mutual, passed=True
-        )
-        self._short = short
+        self.needs_velocities = "v" in self.reads
+        self._function = PairFunction(written, tuple(sorted(self.reads)), self.parameters, symmetric=mutual)
 
     def __repr__(self) -> str:
         more: dict[str, Any] = {} if self.mutual else {"mutual": False}
         more |= {} if self.seed is None else {"seed": self.seed}
-        return shown(self, self._short, cutoff=self.cutoff, **more, **self.parameters)
-
-    @property
-    def has_energy(self) -> bool:
-        """It has none."""
-        return False
-
-    @property
-    def conserves_momentum(self) -> bool:
-        """If it is mutual."""
-        return self.mutual
-
-    @property
-    def needs_velocities(self) -> bool:
-        """If the function takes v."""
-        return "v" in self.reads
+        return shown(self, self._function.written.short, cutoff=self.cutoff, **more, **self.parameters)
 
     def bind(self, names: Names) -> BoundPairForce:
         """The force between particles of these types with these attributes."""
         cutoff = checked_cutoff(self.name, self.cutoff, names)
-        return BoundPairForce(self.name, self._function.bind(names, cutoff), cutoff, self.mutual, self.seed or 0)
+        return BoundPairForce(self.name, self._function.bind(names, cutoff), self.mutual, self.seed or 0)

@@ -1,4 +1,4 @@
-"""A user's function of two particles: which names it takes, and what they stand for in a run.
+"""A user's function of two particles: which names it takes, what they stand for in a run, and what is felt by it.
 
 A name is a coordinate (r, and for forces also v, noise and t), a parameter that was given, the cutoff, or an attribute
 of one of the two particles, as charge_i and charge_j.
@@ -6,27 +6,37 @@ of one of the two particles, as charge_i and charge_j.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from motes.core.checks import number
 from motes.core.frozen import kept
+from motes.core.state import Floats, Integers
 from motes.core.words import did_you_mean
 from motes.errors import InputError
+from motes.forces.cluster_kernel import Term
+from motes.forces.clusters import ClusterPlan, plan_clusters
+from motes.forces.law import BoundInteraction, Surroundings
 from motes.forces.parameters import RESERVED, SOME_MASSES, Mix, by_types
 from motes.forces.sides import in_order
-from motes.formulas.bind import MASS, Names, Traced, numbers_as_exponents
-from motes.formulas.closure import free_name, record_with_numbers
-from motes.formulas.expression import parse
+from motes.formulas.bind import MASS, Names, numbers_as_exponents
+from motes.formulas.closure import free_name
+from motes.formulas.derive import PairCode, derive_pair
 from motes.formulas.formula import Expression, symbol
-from motes.formulas.trace import trace
+from motes.formulas.written import Written
 
 Array = NDArray[np.float64]
+
+AT_REST = {"t": 0.0, "dt": 1.0, "v": 0.0, "noise": 0.0}
+
+
+Rows = tuple[Mapping[str, Any], Any]
+"""Columns of particles by name, and the rows of them that are meant."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +48,114 @@ class PairFormula:
         uniform: the symbols that are one number for all pairs.
         tables: the symbols that depend on the two types, shape (T, T).
         attributes: the particle attributes a whose values a_i and a_j occur, sorted.
+        cutoff: one number, or a table of shape (T, T).
     """
 
     formula: Expression
     uniform: dict[str, float]
     tables: dict[str, Array]
     attributes: tuple[str, ...]
+    cutoff: float | Array
+
+    @property
+    def reach(self) -> float:
+        """The largest cutoff of any two types."""
+        return float(np.max(self.cutoff))
+
+    @property
+    def known(self) -> dict[str, list[float]]:
+        """The numbers that symbols stand for, of all types."""
+        numbers = {name: [value] for name, value in self.uniform.items()}
+        return numbers | {name: table.ravel().tolist() for name, table in self.tables.items()}
+
+    def record(self) -> tuple[str, tuple[Any, Any, Any], tuple[str, ...]]:
+        """What checkpoints compare: the formula; numbers, tables and the cutoff; attributes."""
+        tables = sorted((name, table.tolist()) for name, table in self.tables.items())
+        numbers = sorted(self.uniform.items()), tables, np.asarray(self.cutoff).tolist()
+        return self.formula.key, numbers, self.attributes
+
+    def parameters(
+        self, types: tuple[Any, Any], attributes: tuple[Mapping[str, Any], Mapping[str, Any]]
+    ) -> dict[str, Any]:
+        """All that the formula depends on but its coordinates, for pairs of particles of these types.
+
+        Args:
+            types: the codes of the first and of the second particle, numbers or arrays of one shape.
+            attributes: of the first and of the second, by name, of the same shape; one called mass is the mass.
+        """
+        values: dict[str, Any] = {**self.uniform, "cutoff": self.cutoff}
+        if not isinstance(self.cutoff, float):
+            values["cutoff"] = self.cutoff[types]
+        values |= {name: table[types] for name, table in self.tables.items()}
+        for side, known in zip("ij", attributes, strict=True):
+            values |= {f"{name}_{side}": known[name] for name in self.attributes}
+        return values
+
+    def between(self, ones: Rows, others: Rows) -> dict[str, Any]:
+        """The same between particles in rows of columns, type and attributes among them."""
+        ends = [{name: columns[name][rows] for name in self.attributes} for columns, rows in (ones, others)]
+        return self.parameters((ones[0]["type"][ones[1]], others[0]["type"][others[1]]), (ends[0], ends[1]))
+
+    def derived(self, shift: str | None = None) -> PairCode:
+        """Code of an energy and its force."""
+        uniform = frozenset(self.uniform) | ({"cutoff"} if isinstance(self.cutoff, float) else frozenset())
+        return derive_pair(self.formula, uniform, shift)
+
+    def term(self, code: Callable[[], PairCode], **more: Any) -> Term:
+        """What it is in a kernel."""
+        return Term(self.formula.key, self.uniform, self.tables, self.attributes, self.cutoff, code, **more)
+
+
+@dataclass(frozen=True)
+class BoundOfPairs(BoundInteraction):
+    """What two particles feel of each other, with every name resolved.
+
+    Attributes:
+        name: of the function, for messages.
+        pair: its formula.
+    """
+
+    name: str
+    pair: PairFormula
+
+    @property
+    def reach(self) -> float:
+        """The largest cutoff of any two types."""
+        return self.pair.reach
+
+    @property
+    @abstractmethod
+    def term(self) -> Term:
+        """What it is in a kernel."""
+
+    @abstractmethod
+    def between(self, ones: Rows, others: Rows, values: Mapping[str, Any]) -> Floats:
+        """The force by NumPy, positive if two push each other away; values: of the coordinates."""
+
+    def seen(self, surroundings: Surroundings, distances: Floats) -> dict[str, Any]:
+        """The coordinates of a particle and its neighbours."""
+        return {"r": distances}
+
+    def force_on(self, surroundings: Surroundings) -> Floats:
+        """Of all neighbours together."""
+        apart, alone = surroundings.apart, {name: np.array([one]) for name, one in surroundings.particle.items()}
+        distances = np.sqrt((apart**2).sum(axis=0))
+        zero, every = np.zeros(len(distances), int), np.arange(len(distances))
+        with np.errstate(all="ignore"):
+            values = self.seen(surroundings, distances)
+            force = self.between((alone, zero), (surroundings.around, every), values)
+            total: Floats = -(force / distances * apart).sum(axis=1)
+        return total
+
+    def forces_between(self, rows: Mapping[str, Any], one: Integers, other: Integers, distances: Floats) -> Floats:
+        """Positive if the two push each other away; without friction and noise, at the beginning of time."""
+        with np.errstate(all="ignore"):
+            return self.between((rows, one), (rows, other), {**AT_REST, "r": distances})
+
+    @classmethod
+    def plan(cls, bound: Sequence[Self], names: Names) -> ClusterPlan:
+        """One kernel for all of them."""
+        return plan_clusters([one.term for one in bound], names)
 
 
 @dataclass(frozen=True)
@@ -51,22 +163,26 @@ class PairFunction:
     """What a user wrote, and what was given for its parameters.
 
     Attributes:
-        name: for messages.
-        coordinates: the names that need no value.
-        needed: the parameters it takes, and whether they need a value.
-        formula: traces the function with these symbols for its parameters; the second are names not to be used.
+        written: the function, or the text.
+        coordinates: the names that need no value, whether the function takes them first or among the others.
         given: numbers, tables by two types, or mixing rules, by name.
         symmetric: whether it must be the same if the two particles change places.
-        passed: whether the coordinates are symbols among the parameters, rather than arguments that come first.
     """
 
-    name: str
+    written: Written
     coordinates: tuple[str, ...]
-    needed: Mapping[str, bool]
-    formula: Callable[[Mapping[str, Expression], Collection[str]], Traced]
     given: Mapping[str, Any]
     symmetric: bool = True
-    passed: bool = False
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return self.written.name
+
+    @property
+    def needed(self) -> dict[str, bool]:
+        """The parameters it takes, and whether they need a value."""
+        return {name: needs for name, needs in self.written.needed.items() if name not in self.coordinates}
 
     def __post_init__(self) -> None:
         for name in self.given:
@@ -81,7 +197,7 @@ class PairFunction:
         self._require_all([name for name in self._missing if name not in sides], attributes)
         symbols: dict[str, Expression] = {name: symbol(name) for name in sides}
         symbols |= {"cutoff": symbol("cutoff")} if "cutoff" in self.needed else {}
-        symbols |= {name: symbol(name) for name in self.coordinates} if self.passed else {}
+        symbols |= {name: symbol(name) for name in self.coordinates}
         values: dict[str, float | Array] = {}
         taken = RESERVED | set(self.coordinates) | {f"{name}_{side}" for name in attributes for side in "ij"}
         for name, value in self.given.items():
@@ -91,7 +207,7 @@ class PairFunction:
             variable = free_name(name, taken | (set(self.given) - {name}))
             symbols[name] = symbol(variable)
             values[variable] = by_types(f"{self.name}: {name}", value, names.type_names, self.symmetric)
-        (formula,), held = self.formula(symbols, taken | set(values))
+        (formula,), held = self.written.formulas(symbols, taken | set(values))
         values |= held
         single = {name: value for name, value in values.items() if isinstance(value, float)}
         formula = numbers_as_exponents(formula, single)
@@ -104,6 +220,7 @@ class PairFunction:
             uniform={name: value for name, value in single.items() if name in used},
             tables={name: np.asarray(value) for name, value in values.items() if name in used and name not in single},
             attributes=tuple(sorted(name for name in attributes if {f"{name}_i", f"{name}_j"} & used)),
+            cutoff=cutoff,
         )
 
     @property
@@ -129,28 +246,6 @@ class PairFunction:
             )
         value.check(attributes[value.attribute])
         return value.expression()
-
-
-def traced(function: Callable[..., Any], coordinates: tuple[str, ...]) -> Callable[..., Traced]:
-    """How to trace a function that takes these coordinates first."""
-    return partial(_traced, function, coordinates)
-
-
-def parsed(text: str, coordinates: tuple[str, ...], names: tuple[str, ...]) -> Callable[..., Traced]:
-    """How to read the formula of a text; none of it is ever executed."""
-    return partial(_parsed, text, coordinates, names)
-
-
-def _traced(
-    function: Callable[..., Any], first: tuple[str, ...], given: Mapping[str, Expression], taken: Collection[str]
-) -> Traced:
-    return record_with_numbers(function, lambda one: (trace(one, first, given),), given, taken)
-
-
-def _parsed(
-    text: str, first: tuple[str, ...], names: tuple[str, ...], given: Mapping[str, Expression], _taken: Collection[str]
-) -> Traced:
-    return (parse(text, (*first, *names)).substitute(given),), {}
 
 
 def kept_cutoff(name: str, cutoff: Any) -> Any:

@@ -61,11 +61,11 @@ def tuple_source(bound: Bound, body: Body, periodic: Sequence[bool]) -> str:
         "    biggest = biggest_energy = 0",
         "    energy_high = energy_low = energy_rest = virial_high = virial_low = virial_rest = 0",
         "    longest = 0.0",
-        *(f"    {name} = numbers[{row}]" for row, name in enumerate(prefixed(sorted(bound.numbers)))),
+        *indent(1, bound.uniform_lines),
         "    for t in range(begin, end):",
         *(f"        p{m} = indices[{m}, t]" for m in range(body.width)),
         *indent(2, _displacements(axes, periodic, body.width)),
-        *(f"        {name} = tables[{row}, kinds[t]]" for row, name in enumerate(prefixed(sorted(bound.tables)))),
+        *indent(2, bound.own_lines("t")),
         *indent(2, body.lines),
         *indent(2, _forces(axes, body)),
         *indent(2, _sums()),
@@ -81,11 +81,6 @@ def tuple_source(bound: Bound, body: Body, periodic: Sequence[bool]) -> str:
         *(f"            forces[{a}, i] += parts[m, {a}, t]" for a, _ in enumerate(axes)),
     ]
     return "\n".join(lines) + "\n"
-
-
-def prefixed(names: Sequence[str]) -> list[str]:
-    """Parameters as the lines call them."""
-    return [f"p_{name}" for name in names]
 
 
 def _displacements(axes: str, periodic: Sequence[bool], width: int) -> list[str]:

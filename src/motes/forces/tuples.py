@@ -7,9 +7,9 @@ the total zero, so that momentum is conserved to the last bit.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -18,17 +18,15 @@ from motes.core.frozen import FrozenMapping, shown
 from motes.core.state import ROUND, Floats, Integers, PairList, State
 from motes.core.threads import Team
 from motes.core.tuples import Tuples
-from motes.core.words import did_you_mean, known_keywords, shortened
+from motes.core.words import did_you_mean, known_keywords
 from motes.errors import InputError, ParticleError
 from motes.exact.sums import whole
-from motes.forces.law import BoundInteraction, Interaction, Stage, Sums, Surroundings
+from motes.forces.law import BoundInteraction, Interaction, Plan, Stage, Sums, Surroundings
 from motes.forces.tuple_kernel import LONGEST, TOO_LONG, Body, tuple_source
-from motes.formulas.bind import PREFIX, Bound, Names, Traced, bind, names_of, trace_named
-from motes.formulas.derive import evaluate
-from motes.formulas.expression import expression_parameters, parse
+from motes.formulas.bind import Bound, Names, bind
 from motes.formulas.kernel import Kernel
 from motes.formulas.table import of_coordinate
-from motes.formulas.trace import describe
+from motes.formulas.written import Written
 
 STEP = 1e-6
 """Of central differences, as a part of the distance between members."""
@@ -46,13 +44,10 @@ class TuplePlan:
 
 
 @dataclass(frozen=True, eq=False)
-class TuplesPlan:
+class TuplesPlan(Plan):
     """All of one kind."""
 
     plans: tuple[TuplePlan, ...]
-    cutoff: float = 0.0
-    needs_velocities: bool = False
-    special: bool = False
 
     def stages(self, slots: Any, team: Team) -> Sequence[Stage]:
         """One for each."""
@@ -79,7 +74,7 @@ class TupleForces(Stage):
             self._parts = np.empty(shape, np.int64)
         rows = self._apply(state, energy, 0, count)
         if max(row[-1] for row in rows) > LONGEST:
-            raise self._too_long(state)
+            raise self._first(state, lambda row: bool(row[-1] > LONGEST), TOO_LONG)
         self.team.split(
             self._module.gather, state.total, tuples.starts, tuples.uses, max(1, count), self._parts, state.forces
         )
@@ -104,19 +99,18 @@ class TupleForces(Stage):
 
     def blame(self, state: State, pairs: PairList, sums: Sums) -> ParticleError:
         """The first tuple, by its number, that is not finite."""
-        bits = [self._apply(state, 1.0, t, t + 1)[0][:2] for t in range(len(self.tuples.numbers) if self.tuples else 0)]
-        bad = [not np.isfinite(np.array(row, np.int64).view(np.float64)).all() for row in bits]
-        return self._of(state, np.array(bad), "whose force or energy is not finite")
 
-    def _too_long(self, state: State) -> ParticleError:
-        count = len(self.tuples.numbers) if self.tuples else 0
-        bad = [self._apply(state, 1.0, t, t + 1)[0][-1] > LONGEST for t in range(count)]
-        return self._of(state, np.array(bad), TOO_LONG)
+        def bad(row: tuple[Any, ...]) -> bool:
+            return not np.isfinite(np.array(row[:2], np.int64).view(np.float64)).all()
 
-    def _of(self, state: State, bad: Any, what: str) -> ParticleError:
+        return self._first(state, bad, "whose force or energy is not finite")
+
+    def _first(self, state: State, bad: Callable[[tuple[Any, ...]], bool], what: str) -> ParticleError:
+        """The first tuple of which the kernel says what is bad."""
         assert self.tuples is not None  # they come with the list  # noqa: S101
         # That of the particle with the lowest id, as among ranks.
-        rows = np.flatnonzero(bad)
+        count = len(self.tuples.numbers)
+        rows = np.flatnonzero([bad(self._apply(state, 1.0, t, t + 1)[0]) for t in range(count)])
         first = rows[np.lexsort((self.tuples.numbers[rows], state.ids[self.tuples.indices[0, rows]]))[0]]
         indices = self.tuples.indices[:, first]
         ids = ", ".join(str(state.ids[index]) for index in indices)
@@ -197,11 +191,8 @@ class BoundTuples(BoundInteraction):
 
     def _energies(self, points: Floats, row: int) -> Floats:
         kind = self.tuples.types[row]
-        values: dict[str, Any] = {PREFIX + name: value for name, value in self.energy.numbers.items()}
-        values |= {PREFIX + name: table[kind] for name, table in self.energy.tables.items()}
         with np.errstate(all="ignore"):
-            values[PREFIX + self.coordinate] = self.measure(points)
-            energy = np.asarray(evaluate(self.energy.formulas[0], values), float)
+            energy = np.asarray(self.energy.value({self.coordinate: self.measure(points)}, kind, {}), float)
         return np.broadcast_to(energy, points.shape[-1:])
 
     coordinate: ClassVar[str]
@@ -227,27 +218,15 @@ class TupleInteraction(Interaction):
 
     @known_keywords
     def __init__(self, function: Any, **parameters: Any) -> None:
-        if isinstance(function, str):
-            kind = type(self).__name__
-            raise InputError(f"{kind} takes a function; for the text {function!r} use {kind}.from_expression")
-        function = of_coordinate(function, self.coordinate)
-        short = getattr(function, "__name__", type(function).__name__)
-        traced = partial(trace_named, function, wanted="one energy")
-        self._set(describe(function), short, names_of(function), traced, parameters)
+        self._set(Written.function(self, of_coordinate(function, self.coordinate)), parameters)
 
     @classmethod
     def from_expression(cls, text: str, **parameters: Any) -> Self:
         """The same from text such as "k*(r - a)**2", of which nothing is ever executed."""
-        made = cls.__new__(cls)
-        names, short = expression_parameters(text, ()), shortened(text)
-        made._set(short, short, dict.fromkeys(names, True), partial(_parsed, text), parameters)
-        made._seal()
-        return made
+        return cls._made(Written.text(text), parameters)
 
-    def _set(
-        self, name: str, short: str, needed: dict[str, bool],
-        formula: Callable[[Sequence[str], Collection[str]], Traced], given: Mapping[str, Any],
-    ) -> None:  # fmt: skip
+    def _set(self, written: Written, given: Mapping[str, Any]) -> None:
+        name, needed = written.name, written.needed
         if self.coordinate not in needed:
             raise InputError(f"{name} must be a function of {self.coordinate}, and takes {', '.join(needed) or 'none'}")
         others = [word for word in needed if word != self.coordinate]
@@ -256,17 +235,10 @@ class TupleInteraction(Interaction):
                 raise InputError(f"{name}: the parameter {word!r} is not used; {did_you_mean(word, others)}")
         self.name = name
         self.parameters = FrozenMapping(given, self._instead)
-        self._short = short
-        self._needed = needed
-        self._formula = formula
+        self._written = written
 
     def __repr__(self) -> str:
-        return shown(self, self._short, **self.parameters)
-
-    @property
-    def topology(self) -> tuple[str, ...]:
-        """Its own kind."""
-        return (self.tuples,)
+        return shown(self, self._written.short, **self.parameters)
 
     def bind(self, names: Names) -> BoundTuples:
         """The energy of the particles' own tuples."""
@@ -274,16 +246,12 @@ class TupleInteraction(Interaction):
         if tuples is None or len(tuples) == 0:
             give = f"motes.Particles(..., {self.tuples}=[...])"
             raise InputError(f"{self!r}: the particles have no {self.tuples}: {give}")
-        for word, needs in self._needed.items():
+        for word, needs in self._written.needed.items():
             if needs and word not in (*self.parameters, self.coordinate):
                 raise InputError(f"{self.name}: the parameter {word!r} is missing: give {word}=...")
         of_types = Names(names.boundary, tuples.names, {})
         bound = bind(
-            self.name, self._needed, self._formula, self.parameters, of_types, (self.coordinate,),
+            self.name, self._written.needed, self._written.formulas, self.parameters, of_types, (self.coordinate,),
             f"{self.bound.one} type",
         )  # fmt: skip
         return self.bound(self.name, bound, tuples)
-
-
-def _parsed(text: str, known: Sequence[str], _taken: Collection[str]) -> Traced:
-    return (parse(text, known),), {}

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from motes.forces.oracle import PairEnergy, parameters_of
+from motes.forces.pair_function import PairFormula
 from motes.formulas import verify
 from motes.formulas.derive import PairCode
 from motes.formulas.formula import Expression, symbol
@@ -18,41 +18,36 @@ ATTRIBUTES = (0.8337, 1.3119)
 """Of two particles; who they are is not known yet."""
 
 
-def require_right_pair(pair: PairEnergy, code: PairCode) -> None:
+def require_right_pair(name: str, pair: PairFormula, shift: str | None, code: PairCode) -> None:
     """Raise an InputError if energy or force are not those of the formula."""
     for types in _types(pair):
         points = list(_points(pair, types))
-        energy = _shifted(pair, points)
-        force, found = verify.run([*code.prologue, *code.body_both], [code.force, code.energy], points)
-        scale = verify.scale_of(pair.energy, [*points, {**points[0], "r": points[0]["cutoff"]}])
-        verify.require_values(pair.name, energy, found, points, scale)
-        slopes = [-value * point["r"] for value, point in zip(force, points, strict=True)]
-        verify.require_slopes(pair.name, energy, "r", slopes, points, scale)
+        energy = _shifted(pair.formula, shift, points)
+        scale = verify.scale_of(pair.formula, [*points, {**points[0], "r": points[0]["cutoff"]}])
+        verify.require_pair(name, energy, code, points, scale)
 
 
-def _types(pair: PairEnergy) -> Sequence[tuple[int, int]]:
+def _types(pair: PairFormula) -> Sequence[tuple[int, int]]:
     """Of the first types, and of the last."""
     tables = [table for table in (*pair.tables.values(), pair.cutoff) if isinstance(table, np.ndarray)]
     last = max((len(table) - 1 for table in tables), default=0)
     return [(0, 0)] if last == 0 else [(0, 0), (0, last)]
 
 
-def _points(pair: PairEnergy, types: tuple[int, int]) -> Iterator[dict[str, float]]:
+def _points(pair: PairFormula, types: tuple[int, int]) -> Iterator[dict[str, float]]:
     one, other = (dict.fromkeys(pair.attributes, value) for value in ATTRIBUTES)
-    values = parameters_of(pair, pair.cutoff, types, (one, other))
+    values = pair.parameters(types, (one, other))
     cutoff = float(values["cutoff"])
     for fraction in FRACTIONS:
-        r = fraction * cutoff
-        yield {**values, "cutoff": cutoff, "r": r, "s": r * r}
+        yield {**values, "cutoff": cutoff, "r": fraction * cutoff}
 
 
-def _shifted(pair: PairEnergy, points: Sequence[dict[str, float]]) -> Expression:
+def _shifted(energy: Expression, shift: str | None, points: Sequence[dict[str, float]]) -> Expression:
     """The energy with its shift; the slope at the cutoff becomes a number of each point."""
-    energy = pair.energy
-    if pair.shift is None:
+    if shift is None:
         return energy
     shifted = energy - energy.substitute({"r": symbol("cutoff")})
-    if pair.shift == "force":
+    if shift == "force":
         for point in points:
             point["slope_"] = verify.slope_of(energy, "r", {**point, "r": point["cutoff"]})
         shifted = shifted - (symbol("r") - symbol("cutoff")) * symbol("slope_")

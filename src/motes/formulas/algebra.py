@@ -8,7 +8,7 @@ only once, when it is written into the source.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import reduce
 from typing import Any
 
@@ -16,7 +16,6 @@ import sympy
 from sympy import Add, Expr, Integer, Mul, Rational, Symbol
 
 from motes.errors import InputError
-from motes.formulas.expand import expanded
 from motes.formulas.formula import Expression, apply, constant, walk
 from motes.formulas.limits import require_few_digits, require_manageable
 from motes.formulas.opaque import (
@@ -50,6 +49,41 @@ _FUNCTIONS = {
 _FUNCTIONS |= {"cbrt": cbrt, "arctan2": arctan2, "lookup": lookup, "remainder": remainder, **STEPS}
 
 
+def _where(condition: Expression, this: Expression | float, otherwise: Expression | float) -> Expression:
+    this, otherwise = (constant(x) if isinstance(x, float) else x for x in (this, otherwise))
+    return apply("where", condition, this, otherwise)
+
+
+# What is written as it stands (formulas.write) needs none of this: there each function is as exact as its name says.
+_EXPANSIONS: dict[str, Callable[..., Expression]] = {
+    "hypot": lambda a, b: apply("sqrt", a * a + b * b),
+    "tan": lambda a: apply("sin", a) / apply("cos", a),
+    "exp2": lambda a: apply("exp", a * math.log(2.0)),
+    "expm1": lambda a: apply("exp", a) - 1.0,
+    "log1p": lambda a: apply("log", 1.0 + a),
+    "log2": lambda a: apply("log", a) * (1.0 / math.log(2.0)),
+    "log10": lambda a: apply("log", a) * (1.0 / math.log(10.0)),
+    "sign": lambda a: _where(a > 0.0, 1.0, _where(a < 0.0, -1.0, 0.0)),
+    "heaviside": lambda a, there: _where(a > 0.0, 1.0, _where(a < 0.0, 0.0, there)),
+    "fmin": lambda a, b: _where((b < a) | (a != a), b, a),
+    "fmax": lambda a, b: _where((a < b) | (a != a), b, a),
+}
+
+
+def _expanded(formula: Expression) -> Expression:
+    """The same formula, with functions said in terms of simpler ones, where that helps to derive it and to be fast."""
+    made: dict[int, Expression] = {}
+    for node in walk(formula):
+        operands = [made[id(operand)] for operand in node.operands]
+        if node.operation in _EXPANSIONS:
+            made[id(node)] = _EXPANSIONS[node.operation](*operands)
+        elif all(new is old for new, old in zip(operands, node.operands, strict=True)):
+            made[id(node)] = node
+        else:
+            made[id(node)] = apply(node.operation, *operands)
+    return made[id(formula)]
+
+
 def pair_energy(energy: Expression) -> Expr:
     """The energy of a pair as SymPy's expression in SQUARE, CUTOFF and the parameters' symbols."""
     return converted(energy, {"r": sympy.sqrt(SQUARE), "cutoff": CUTOFF})
@@ -57,7 +91,7 @@ def pair_energy(energy: Expression) -> Expr:
 
 def converted(formula: Expression, meanings: Mapping[str, Expr]) -> Expr:
     """The formula as SymPy's expression; symbols without another meaning stand for themselves."""
-    formula = expanded(formula)
+    formula = _expanded(formula)
     require_manageable(formula)
     made: dict[int, Any] = {}
     for node in walk(formula):

@@ -20,6 +20,7 @@ from motes.core.tuples import Topology
 from motes.core.words import did_you_mean, warn_of_absent
 from motes.errors import InputError
 from motes.formulas.closure import record_with_numbers
+from motes.formulas.derive import evaluate
 from motes.formulas.formula import Expression, constant, symbol, walk
 from motes.formulas.trace import parameters, trace_values
 
@@ -87,6 +88,28 @@ class Bound:
         return np.array(numbers), np.array(tables)
 
     @property
+    def uniform_lines(self) -> list[str]:
+        """Lines of code that read the numbers."""
+        return [f"{PREFIX}{name} = numbers[{row}]" for row, name in enumerate(sorted(self.numbers))]
+
+    @property
+    def part_lines(self) -> list[str]:
+        """Lines that take the part begin .. end of what particles have of their own."""
+        kinds = ["kinds = types[begin:end]"] if self.tables else []
+        return [*kinds, *(f"column_{row} = attributes[{row}][begin:end]" for row, _ in enumerate(self.attributes))]
+
+    def own_lines(self, index: str) -> list[str]:
+        """Lines that read what is of the type, and the attributes, at an index into the part."""
+        tables = [f"{PREFIX}{name} = tables[{row}, kinds[{index}]]" for row, name in enumerate(sorted(self.tables))]
+        return [*tables, *(f"{PREFIX}{name} = column_{row}[{index}]" for row, name in enumerate(self.attributes))]
+
+    def value(self, coordinates: Mapping[str, Any], kinds: Any, attributes: Mapping[str, Any]) -> Any:
+        """The only formula by NumPy, for coordinates by name, a type or several, and attributes."""
+        values = {**coordinates, **self.numbers, **{name: table[kinds] for name, table in self.tables.items()}}
+        values |= {name: attributes[name] for name in self.attributes}
+        return evaluate(self.formulas[0], {PREFIX + name: value for name, value in values.items()})
+
+    @property
     def known(self) -> dict[str, list[float]]:
         """The numbers that symbols stand for, of all types."""
         numbers = {PREFIX + name: [value] for name, value in self.numbers.items()}
@@ -99,9 +122,9 @@ class Bound:
         return "\n".join([*(formula.key for formula in self.formulas), repr(names)])
 
 
-def names_of(function: Callable[..., Any]) -> dict[str, bool]:
-    """The names a function takes, and whether it needs them, having no default."""
-    found = parameters(function).items()
+def names_of(function: Callable[..., Any], coordinates: tuple[str, ...] = ()) -> dict[str, bool]:
+    """The names a function takes after its coordinates, and whether it needs them, having no default."""
+    found = parameters(function, coordinates).items()
     return {name: parameter.default is inspect.Parameter.empty for name, parameter in found}
 
 
@@ -119,7 +142,7 @@ Traced = tuple[tuple[Expression, ...], dict[str, float]]
 """Formulas, and the numbers that some of their symbols stand for."""
 
 
-def trace_named(function: Callable[..., Any], names: Sequence[str], taken: Collection[str], wanted: str) -> Traced:
+def trace_named(function: Callable[..., Any], names: Collection[str], taken: Collection[str], wanted: str) -> Traced:
     """The formulas of a function called by these names; the others have their defaults."""
 
     def record(function: Callable[..., Any]) -> tuple[Expression, ...]:
@@ -132,7 +155,7 @@ def trace_named(function: Callable[..., Any], names: Sequence[str], taken: Colle
 def bind(
     name: str,
     needed: Mapping[str, bool],
-    formulas: Callable[[Sequence[str], Collection[str]], Traced],
+    formulas: Callable[[Mapping[str, Expression], Collection[str]], Traced],
     given: Mapping[str, Any],
     names: Names,
     coordinates: Sequence[str] | None = None,
@@ -143,7 +166,7 @@ def bind(
     Args:
         name: of the function, for messages.
         needed: the names it takes, and whether it needs them.
-        formulas: traces the function with these names as symbols; the second are not to be used for others.
+        formulas: those of the function with these symbols for names; the second are not to be used for others.
         given: numbers, and tables by type, by name.
         names: what else there is.
         coordinates: the names that need no value; those of a place and the time unless told otherwise.
@@ -154,7 +177,7 @@ def bind(
     for word, needs in needed.items():
         if needs and word not in known:
             raise InputError(f"{name}: {_unknown(word, names.dimensions, places, (*places, *given, *own))}")
-    traced, held = formulas(known, {*COORDINATES, *places, *given, *own})
+    traced, held = formulas({word: symbol(word) for word in known}, {*COORDINATES, *places, *given, *own})
     values: dict[str, float | Array] = {
         word: by_type(f"{name}: {word}", value, names.type_names, types) for word, value in given.items()
     }

@@ -127,7 +127,7 @@ def record_named(function: Callable[..., Any], given: Names) -> tuple[Work, tupl
     """The loop for a function of a particle, the names of what it takes, and whether it returns several results."""
     several = False
 
-    def formulas(names: Sequence[str], _taken: Collection[str]) -> Traced:
+    def formulas(names: Collection[str], _taken: Collection[str]) -> Traced:
         nonlocal several
         traced = trace_values(function, names, SEVERAL, keywords=True)
         several = not isinstance(traced, Expression)

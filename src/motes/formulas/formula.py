@@ -37,6 +37,27 @@ SUPPORTED = (
 )
 
 
+def _of_one(name: str) -> Callable[[Any], Expression]:
+    """A method of expressions that is the NumPy function of this name."""
+
+    def method(self: Any) -> Expression:
+        return call(name, self)
+
+    return method
+
+
+def _of_two(name: str) -> tuple[Callable[[Any, Any], Expression], Callable[[Any, Any], Expression]]:
+    """The same of two operands, and with the two turned round."""
+
+    def method(self: Any, other: Any) -> Expression:
+        return call(name, self, other)
+
+    def turned(self: Any, other: Any) -> Expression:
+        return call(name, other, self)
+
+    return method, turned
+
+
 class Expression:
     """One node of a formula: an operation and its operands, a constant, or a symbol.
 
@@ -142,101 +163,27 @@ class Expression:
         self.__iter__()
         return 0
 
-    def __add__(self, other: Any) -> Expression:
-        return call("add", self, other)
-
-    def __radd__(self, other: Any) -> Expression:
-        return call("add", other, self)
-
-    def __sub__(self, other: Any) -> Expression:
-        return call("subtract", self, other)
-
-    def __rsub__(self, other: Any) -> Expression:
-        return call("subtract", other, self)
-
-    def __mul__(self, other: Any) -> Expression:
-        return call("multiply", self, other)
-
-    def __rmul__(self, other: Any) -> Expression:
-        return call("multiply", other, self)
-
-    def __truediv__(self, other: Any) -> Expression:
-        return call("divide", self, other)
-
-    def __rtruediv__(self, other: Any) -> Expression:
-        return call("divide", other, self)
-
-    def __mod__(self, other: Any) -> Expression:
-        return call("remainder", self, other)
-
-    def __rmod__(self, other: Any) -> Expression:
-        return call("remainder", other, self)
-
-    def __floordiv__(self, other: Any) -> Expression:
-        return call("floor_divide", self, other)
-
-    def __rfloordiv__(self, other: Any) -> Expression:
-        return call("floor_divide", other, self)
-
     def __round__(self, digits: int = 0) -> Expression:
         return call("round", self, digits)
-
-    def __floor__(self) -> Expression:
-        return call("floor", self)
-
-    def __ceil__(self) -> Expression:
-        return call("ceil", self)
-
-    def __trunc__(self) -> Expression:
-        return call("trunc", self)
-
-    def __pow__(self, other: Any) -> Expression:
-        return call("power", self, other)
-
-    def __rpow__(self, other: Any) -> Expression:
-        return call("power", other, self)
-
-    def __neg__(self) -> Expression:
-        return call("negative", self)
 
     def __pos__(self) -> Expression:
         return self
 
-    def __abs__(self) -> Expression:
-        return call("absolute", self)
-
-    def __lt__(self, other: Any) -> Expression:
-        return call("less", self, other)
-
-    def __le__(self, other: Any) -> Expression:
-        return call("less_equal", self, other)
-
-    def __gt__(self, other: Any) -> Expression:
-        return call("greater", self, other)
-
-    def __ge__(self, other: Any) -> Expression:
-        return call("greater_equal", self, other)
-
-    def __eq__(self, other: object) -> Expression:  # type: ignore[override]  # a comparison is a formula, as in NumPy
-        return call("equal", self, other)
-
-    def __ne__(self, other: object) -> Expression:  # type: ignore[override]  # a comparison is a formula, as in NumPy
-        return call("not_equal", self, other)
-
-    def __and__(self, other: Any) -> Expression:
-        return call("logical_and", self, other)
-
-    def __rand__(self, other: Any) -> Expression:
-        return call("logical_and", other, self)
-
-    def __or__(self, other: Any) -> Expression:
-        return call("logical_or", self, other)
-
-    def __ror__(self, other: Any) -> Expression:
-        return call("logical_or", other, self)
-
-    def __invert__(self) -> Expression:
-        return call("logical_not", self)
+    __neg__, __abs__, __invert__ = _of_one("negative"), _of_one("absolute"), _of_one("logical_not")
+    __floor__, __ceil__, __trunc__ = _of_one("floor"), _of_one("ceil"), _of_one("trunc")
+    __add__, __radd__ = _of_two("add")
+    __sub__, __rsub__ = _of_two("subtract")
+    __mul__, __rmul__ = _of_two("multiply")
+    __truediv__, __rtruediv__ = _of_two("divide")
+    __floordiv__, __rfloordiv__ = _of_two("floor_divide")
+    __mod__, __rmod__ = _of_two("remainder")
+    __pow__, __rpow__ = _of_two("power")
+    __and__, __rand__ = _of_two("logical_and")
+    __or__, __ror__ = _of_two("logical_or")
+    # Python turns a comparison round by itself. One of formulas is a formula, as in NumPy.
+    __lt__, __le__ = _of_two("less")[0], _of_two("less_equal")[0]
+    __gt__, __ge__ = _of_two("greater")[0], _of_two("greater_equal")[0]
+    __eq__, __ne__ = _of_two("equal")[0], _of_two("not_equal")[0]  # type: ignore[assignment]
 
 
 def symbol(name: str) -> Expression:

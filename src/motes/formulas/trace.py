@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from motes.errors import InputError
@@ -30,14 +30,14 @@ def erfc(x: Any) -> Any:
 
 
 def trace(
-    function: Callable[..., Any], coordinates: tuple[str, ...], symbols: Mapping[str, Expression | None]
-) -> Expression:
+    function: Callable[..., Any], coordinates: tuple[str, ...], symbols: Mapping[str, Expression]
+) -> Expression:  # fmt: skip
     """The formula that a function of the coordinates and of named parameters computes.
 
     Args:
         function: takes the coordinates first, then parameters by name.
         coordinates: the names its first arguments must have, such as ``("r",)``.
-        symbols: what each parameter stands for; None makes it a symbol of its own name.
+        symbols: what each parameter stands for.
 
     Raises:
         InputError: with file and line, if the function cannot be traced or lacks a parameter.
@@ -45,7 +45,7 @@ def trace(
     given: dict[str, Expression] = {}
     for name, parameter in parameters(function, coordinates).items():
         if name in symbols:
-            given[name] = _symbol_or(symbols[name], name)
+            given[name] = symbols[name]
         elif parameter.default is inspect.Parameter.empty:
             raise InputError(f"{describe(function)} needs a value for {name!r}.")
     expressions = [*map(symbol, coordinates)]
@@ -53,7 +53,7 @@ def trace(
 
 
 def trace_values(
-    function: Callable[..., Any], arguments: Sequence[str], wanted: str, keywords: bool = False
+    function: Callable[..., Any], arguments: Collection[str], wanted: str, keywords: bool = False
 ) -> Expression | tuple[Expression, ...]:
     """The formula of a function that returns one number, or the formulas of one that returns several in a tuple.
 
@@ -97,10 +97,6 @@ def _called(function: Callable[..., Any], arguments: Sequence[Expression], given
         raise
     except Exception as error:  # whatever a user's function may raise is the user's to read, with its place
         raise InputError(f"{place.of(error)}{type(error).__name__}: {error}") from error
-
-
-def _symbol_or(expression: Expression | None, name: str) -> Expression:
-    return symbol(name) if expression is None else expression
 
 
 def parameters(function: Callable[..., Any], coordinates: tuple[str, ...] = ()) -> dict[str, inspect.Parameter]:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from motes.errors import InputError
-from motes.formulas.derive import evaluate
+from motes.formulas.derive import Code, PairCode, evaluate
 from motes.formulas.formula import Expression, compute
 from motes.formulas.lines import FUNCTIONS
 from motes.formulas.lookup import columns_in
@@ -63,6 +63,26 @@ def require_slopes(
         unseen = 1e-6 * max(abs(_value(formula, point)), scale) / (abs(point[coordinate]) or 1.0)
         if math.isfinite(right) and not abs(slope - right) <= 0.01 * abs(right) + TOLERANCE * largest + unseen + LEAST:
             _refuse(name, f"slope along {coordinate.removeprefix('p_')}", slope, right, point)
+
+
+def require_forces(
+    name: str, formula: Expression, coordinates: Sequence[str], code: Code, points: Sequence[Point]
+) -> None:  # fmt: skip
+    """Raise an InputError if the code does not give an energy and the forces along these coordinates."""
+    energy, *forces = run(code.lines, code.results, points)
+    require_values(name, formula, energy, points)
+    for coordinate, force in zip(coordinates, forces, strict=True):
+        require_slopes(name, formula, coordinate, [-value for value in force], points)
+
+
+def require_pair(
+    name: str, formula: Expression, code: PairCode, points: Sequence[Point], scale: float = 0.0
+) -> None:  # fmt: skip
+    """Raise an InputError if the code does not give an energy of r and the force over r."""
+    points = [{**point, "s": point["r"] ** 2} for point in points]
+    force, energy = run([*code.prologue, *code.body_both], [code.force, code.energy], points)
+    require_values(name, formula, energy, points, scale)
+    require_slopes(name, formula, "r", [-f * point["r"] for f, point in zip(force, points, strict=True)], points, scale)
 
 
 def scale_of(formula: Expression, points: Sequence[Point]) -> float:

@@ -24,6 +24,7 @@ class VelocityVerlet(Integrator):
     """
 
     conserves_energy = True
+    conserves_momentum = True
     marches = True
 
     @known_keywords
@@ -32,11 +33,6 @@ class VelocityVerlet(Integrator):
 
     def __repr__(self) -> str:
         return shown(self, dt=self.dt)
-
-    @property
-    def conserves_momentum(self) -> bool:
-        """It does."""
-        return True
 
     def first_half(self, state: State, team: Team) -> None:
         """Kick by half a step, drift by a whole one."""

@@ -79,8 +79,8 @@ class Scatter(Recipe):
 
 
 def thermal_velocities(
-    ids: Integers, mass: Floats, dimensions: int, temperature: float, seed: int, add: Add, heaviest: float | None = None
-) -> Floats:
+    ids: Integers, mass: Floats, dimensions: int, temperature: float, seed: int, add: Add
+) -> Floats:  # fmt: skip
     """Velocities (n, d) drawn by id from the distribution of Maxwell and Boltzmann, then corrected.
 
     The mean velocity is taken off and the rest is scaled, so that over all parts the total momentum is zero and the
@@ -88,17 +88,16 @@ def thermal_velocities(
 
     Args:
         ids: of this part, (n,).
-        mass: of this part, (n,).
+        mass: of this part, (n,); the largest is the same in all parts.
         dimensions: d.
         temperature: in units of energy.
         seed: of the noise.
         add: adds integers over all parts.
-        heaviest: an upper bound of the mass over all parts, the same for all; that of this part by default.
     """
     noise = np.empty((3, len(ids)))
     draw_normals(0, len(ids), seed, THERMAL, 0, ids, noise)
     velocities = noise[:dimensions] / np.sqrt(mass)
-    bound = float(mass.max(initial=0.0)) if heaviest is None else heaviest
+    bound = float(mass.max(initial=0.0))
     count = int(add(np.array([len(ids)]))[0])
     total_mass = exact_sum(mass, bound, add)
     momentum = [exact_sum(mass * component, 8.0 * math.sqrt(bound), add) for component in velocities]

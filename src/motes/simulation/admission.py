@@ -99,18 +99,12 @@ def bound_to(interaction: Interaction, names: Names) -> BoundInteraction:
     return bound
 
 
-def check_plans(interactions: Sequence[Interaction], plans: Sequence[Plan]) -> None:
+def check_plans(plans: Sequence[Plan]) -> None:
     """Raise an InputError for a law of the user's own that does not say what an engine must know."""
     for plan in plans:
-        for name in ("cutoff", "needs_velocities", "special"):
+        for name in ("cutoff", "special"):
             if not hasattr(plan, name):
                 raise InputError(f"{type(plan).__name__}, the plan of a law, has no {name} (docs/laws.md)")
-    said = [any(one.needs_velocities for one in some) for some in (interactions, plans)]
-    if said[0] != said[1]:
-        raise InputError(
-            f"needs_velocities is {said[0]} of the interactions and {said[1]} of their plans: it must be the same "
-            "(docs/laws.md)"
-        )
 
 
 def _refuse_same_noise(interactions: Sequence[Interaction]) -> None:
