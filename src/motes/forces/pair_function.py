@@ -33,7 +33,7 @@ from motes.formulas.written import Written
 Array = NDArray[np.float64]
 
 AT_REST = {"t": 0.0, "dt": 1.0, "v": 0.0, "noise": 0.0}
-
+"""What a force between two may depend on, where only their distance is asked about."""
 
 Rows = tuple[Mapping[str, Any], Any]
 """Columns of particles by name, and the rows of them that are meant."""
