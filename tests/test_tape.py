@@ -49,12 +49,12 @@ class Played:
         self.cycles = np.zeros(max(1, len(tape.phases)), np.int64)
         self.sync = np.zeros(2 * LINE, np.int64)
 
-    def __call__(self, rounds: int) -> list[tuple[int, int]]:
+    def __call__(self, rounds: int, first: int = 0) -> list[tuple[int, int]]:
         found: list[Any] = [None] * self.threads
 
         def one(t: int) -> None:
             found[t] = play(
-                t, self.threads, rounds, self.tables[t], self.words[t], self.advance, self.sync, self.results,
+                t, self.threads, rounds, first, self.tables[t], self.words[t], self.advance, self.sync, self.results,
                 self.cycles,
             )  # fmt: skip
 
@@ -77,6 +77,15 @@ def test_loops_get_what_they_were_given() -> None:
     assert numbers.tolist() == [0, 10, 11, 12, 4]
     assert (rows == 0.125).all()
     assert played.results[0] == np.float64(0.125).view(np.int64)
+
+
+def test_the_first_round_may_begin_in_its_middle() -> None:
+    numbers, tape = np.zeros(2, np.int64), Tape(1)
+    tape.call(0, tape.block(add, (numbers, 1)), 0, 1, -1, more=False)
+    tape.mark()
+    tape.call(0, tape.block(add, (numbers, 1)), 1, 2, -1, more=False)
+    assert Played(tape)(3, tape.middles[0]) == [(3, 0)]
+    assert numbers.tolist() == [2, 3]
 
 
 def test_whole_numbers_advance() -> None:

@@ -241,9 +241,9 @@ def test_where_lists_last_for_a_step_it_is_hardly_tried(marched: list[int], monk
     tried: list[int] = []
     go = March.go
 
-    def noting(march: March, most: int) -> tuple[int, int]:
+    def noting(march: March, most: int, step: int, half_done: bool) -> tuple[int, int]:
         tried.append(most)
-        return go(march, most)
+        return go(march, most, step, half_done)
 
     monkeypatch.setattr(March, "go", noting)
     simulation, stepped = melt(skin=0.0), melt()
@@ -251,4 +251,4 @@ def test_where_lists_last_for_a_step_it_is_hardly_tried(marched: list[int], monk
     assert len(tried) <= 12
     step_by_step(stepped, 140)
     assert simulation.fingerprint == stepped.fingerprint
-    assert sum(marched) == len(tried)
+    assert 0 < sum(marched) < len(tried)  # the first after a rest only finds that there are new lists to be made

@@ -174,12 +174,14 @@ def barrier(sync: Any, threads: int) -> None:
 
 @njit(cache=True, nogil=True)
 def play(
-    thread: int, threads: int, rounds: int, tape: Any, words: Any, advance: Any, sync: Any, results: Any, cycles: Any
-) -> tuple[int, int]:
-    """Play a tape; return how many rounds were played to the end, and the code of the guard that ended it, or 0."""
+    thread: int, threads: int, rounds: int, first: int, tape: Any, words: Any, advance: Any, sync: Any, results: Any,
+    cycles: Any,
+) -> tuple[int, int]:  # fmt: skip
+    """Play a tape, the first round from its row first on; return how many rounds were played to the end, and the code
+    of the guard that ended it, or 0."""
     last = cycle()
     for number in range(rounds):
-        for entry in range(len(tape)):
+        for entry in range(first if number == 0 else 0, len(tape)):
             kind = tape[entry, 0]
             if kind == CALL:
                 found = call_caller(tape[entry, 1], tape[entry, 2], tape[entry, 4], tape[entry, 5], tape[entry, 3])
@@ -298,6 +300,8 @@ class Tape:
         self.blocks: list[Block] = []
         self._before = [] if before is None else before.blocks
         self._rows: list[list[list[int]]] = [[] for _ in range(threads)]
+        self.middles = [0] * threads
+        """For each thread, in which row a round may begin that has been begun elsewhere."""
         self._words: list[list[int]] = [[] for _ in range(threads)]
         self._calls: list[list[int]] = [[] for _ in range(threads)]  # rows whose fourth number is an offset in words
         self.numbers: list[list[int]] = [[] for _ in range(threads)]
@@ -347,6 +351,10 @@ class Tape:
         if phase not in self.phases:
             self.phases.append(phase)
         self.all(LAP, self.phases.index(phase))
+
+    def mark(self) -> None:
+        """Have the middle of a round here."""
+        self.middles = [len(rows) for rows in self._rows]
 
     def words(self) -> list[Integers]:
         """The blocks of each thread as they are."""

@@ -57,14 +57,15 @@ class Noted:
         """For the code of each guard, the numbers of the results before it of which the engine must be told."""
         self._seen: dict[str, list[int]] = {}
         self._before = ("", 0)  # the last loop, and over how many it went
+        self._shared = False  # whether several threads have worked since they last waited for each other
 
     def split(self, kernel: Any, count: int, arguments: tuple[Any, ...]) -> list[Any]:
         """A range, shared among the threads."""
         name = kernel.py_func.__name__
-        if name not in ONE_BY_ONE or self._before[0] not in ONE_BY_ONE or self._before[1] != count:
-            self.tape.barrier()
-        self._before = name, count
         threads = max(1, min(self.tape.threads, count // SMALLEST_PART))
+        if name not in ONE_BY_ONE or self._before[0] not in ONE_BY_ONE or self._before[1] != count:
+            self._meet(threads)
+        self._before = name, count
         edges = [count * part // threads for part in range(threads + 1)]
         block = self.tape.block(kernel, arguments)
         number = self._result(name, block)
@@ -77,7 +78,7 @@ class Noted:
 
         Of the forces of several kernels the largest counts: none of them needs to be large by itself.
         """
-        self.tape.barrier()
+        self._meet(len(lists))
         self._before = ("", 0)
         several = self._seen.get(FORCE, [])
         number, nothing = several[0] if several else -1, []
@@ -94,6 +95,17 @@ class Noted:
                     self.tape.call(thread, block, begin, end, -1, more=False)
         return nothing
 
+    def middle(self) -> None:
+        """A round may begin here."""
+        self._meet(self.tape.threads)
+        self.tape.mark()
+
+    def _meet(self, threads: int) -> None:
+        """Let threads wait for each other before so many go on; the first one alone need not wait for itself."""
+        if threads > 1 or self._shared:
+            self.tape.barrier()
+        self._shared = threads > 1
+
     def _result(self, name: str, block: Block) -> int:
         """A number for what a loop returns, or -1."""
         if block.known.nothing is None:
@@ -107,7 +119,7 @@ class Noted:
 
         Raises KeyError for a loop of which no bounds are known.
         """
-        self.tape.barrier()
+        self._meet(self.tape.threads)
         speeds = sorted(number for name in SPEED for number in self._seen.get(name, []))
         self.results[code] = speeds[-1:] or self._seen.get(FORCE, [])
         for name, numbers in self._seen.items():
@@ -193,19 +205,20 @@ class March:
             finalize(self, self._marchers.dismiss)
         return self._marchers.muster(len(self._engine.slots.parts))
 
-    def go(self, most: int) -> tuple[int, int]:
-        """Take up to so many steps; return how many were taken to their end, and where the one after them was left."""
+    def go(self, most: int, step: int, half_done: bool) -> tuple[int, int]:
+        """Take up to so many steps from this one on, of which the first may be half done, with the lists of its
+        positions; return how many were taken to their end, and where the one after them was left."""
         engine = self._engine
         known = engine.neighbors.pairs.builds, engine.state.quanta, engine.integrator
         if known != self._known:
-            self._put_on_tape()
+            self._put_on_tape(step)
             self._known = known
             engine.clock.lap("neighbors")  # as all that comes with new lists
         begun = perf_counter()
         self._cycles[:] = self._sync[:] = 0
         calls = [
-            (t, len(self._players), most, *player.at(engine.state.step), self._sync, self._results, self._cycles)
-            for t, player in enumerate(self._players)
+            (t, len(self._players), most, half_done * middle, *player.at(step), self._sync, self._results, self._cycles)
+            for t, (player, middle) in enumerate(zip(self._players, self._tape.middles, strict=True))
         ]
         rounds, code = self._marchers.play(calls)
         spent, cycles = perf_counter() - begun, self._cycles / max(int(self._cycles.sum()), 1)
@@ -220,13 +233,12 @@ class March:
         values = self._results.reshape(-1, len(self._players), LINE)[self._told[code], :, 0]
         return float(np.int64(values.max(initial=0)).view(np.float64))
 
-    def _put_on_tape(self) -> None:
-        engine, state = self._engine, self._engine.state
-        noted = self._note(state.step)
-        later = None if engine.integrator.seed is None else self._note(state.step + 1)
+    def _put_on_tape(self, step: int) -> None:
+        noted = self._note(step)
+        later = None if self._engine.integrator.seed is None else self._note(step + 1)
         self._tape, self._told = noted.tape, noted.results
         self._players = [
-            _Player.of(noted.tape, None if later is None else later.tape, thread, state.step)
+            _Player.of(noted.tape, None if later is None else later.tape, thread, step)
             for thread in range(noted.tape.threads)
         ]
         self._results = np.zeros(LINE * noted.tape.threads * noted.tape.results, np.int64)
@@ -248,6 +260,7 @@ class March:
             noted.tape.lap("halo")
             engine.neighbors.follow(state)
             noted.tape.lap("neighbors")
+            noted.middle()
             engine.slots.begin()
             for stage in engine.stages:
                 stage.compute(state, engine.neighbors.pairs, None)

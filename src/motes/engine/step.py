@@ -89,6 +89,7 @@ class Engine:
         self.march = March(self)
         self._fruitless = 0  # marches, one after the other
         self._resting_until = 0  # this step
+        self._half_done = False  # amid a run: a step that a march has left there
         self.slots.shared = self.team.threads > 1 and self.march.possible
         self.state.stride = plan.stride
         self.sums = NOT_ASKED
@@ -107,25 +108,31 @@ class Engine:
         else:
             remaining = steps
             while remaining > 0:
-                taken = self._march(remaining - energy)
-                if taken == 0:
+                if self._may_march(remaining - energy):
+                    remaining -= self._march(remaining - energy)
+                else:
                     self.step(energy and remaining == 1)
-                    taken = 1
-                remaining -= taken
+                    remaining -= 1
         self.attempts.agree()
 
-    def _march(self, most: int) -> int:
-        """Take up to so many steps of which nothing must be decided, and the one that ended that; return how many."""
+    def _may_march(self, most: int) -> bool:
+        """Whether it is worth while for so many steps, and there is nothing to decide at the first of them."""
         state, sums = self.state, self.sums
-        settled = FORCES.decided(state.quanta.force, sums.least_force, sums.most_force, look=True)
-        settled = settled and not self.attempts.failed and self._needs.step < state.step - 1
-        if most < LEAST_STRETCH or not settled or state.step < self._resting_until or not self.march.possible:
-            return 0
-        rounds, code = self.march.go(most)
+        if most < LEAST_STRETCH or state.step < self._resting_until or self.attempts.failed:
+            return False
+        settled = self._half_done or FORCES.decided(state.quanta.force, sums.least_force, sums.most_force, look=True)
+        return settled and self._needs.step < state.step - 1 and self.march.possible
+
+    def _march(self, most: int) -> int:
+        """Take up to so many steps of which nothing must be decided, and the one that ended that, or half of it; return
+        how many are done."""
+        state = self.state
+        begun, half_done, self._half_done = state.step - self._half_done, self._half_done, False
+        rounds, code = self.march.go(most, begun, half_done)
         self._fruitless = 0 if rounds >= LEAST_STRETCH else self._fruitless + 1
         if self._fruitless == PATIENCE:
             self._fruitless, self._resting_until = 0, state.step + REST
-        state.step += rounds
+        state.step = begun + rounds
         if rounds > 0 or code == DONE:
             bound = self.march.largest(FORCED) ** 0.5
             self.sums = Sums(None, None, bound / SPREAD, bound)
@@ -133,8 +140,10 @@ class Engine:
             return rounds
         self.attempts.step = state.step + 1
         if code == HALF:
-            self._end_step(self._half(self.march.largest(HALF)), energy=False)
-        elif code == FORCED:
+            self._follow(self._half(self.march.largest(HALF)))
+            self._half_done = True
+            return rounds
+        if code == FORCED:
             state.step += 1
             self._close_step(energy=False)
         else:
@@ -144,9 +153,12 @@ class Engine:
 
     def step(self, energy: bool) -> None:
         """From t to t + dt."""
-        self.attempts.step = self.state.step + 1
-        self.attempts.run(self.integrator.first_half, self.state, self.team)
-        self._end_step(self._half(), energy)
+        if not self._half_done:
+            self.attempts.step = self.state.step + 1
+            self.attempts.run(self.integrator.first_half, self.state, self.team)
+            self._follow(self._half())
+        self._half_done = False
+        self._close_step(energy)
 
     def _half(self, fastest: float | None = None) -> float:
         """The first half has been done, with this speed if no one has looked at it; return the force of before."""
@@ -160,8 +172,8 @@ class Engine:
         self.clock.lap("integrate")
         return force
 
-    def _end_step(self, force: float, energy: bool) -> None:
-        """From x(t + dt) on; force is the largest one at t."""
+    def _follow(self, force: float) -> None:
+        """Ranges, ghosts and lists of x(t + dt); force is the largest one at t."""
         state, domain, neighbors, lap = self.state, self.domain, self.neighbors, self.clock.lap
         if self._follow_range(force, wish=neighbors.moved_too_far(state)):
             self.rebuild()
@@ -170,7 +182,6 @@ class Engine:
             lap("halo")
             neighbors.follow(state)
             lap("neighbors")
-        self._close_step(energy)
 
     def _close_step(self, energy: bool) -> None:
         """Forces, and the second half."""
@@ -197,6 +208,8 @@ class Engine:
         lap("halo")
         begun = process_time()
         self.neighbors.build(state, domain.region())
+        for stage in self.stages:
+            self.attempts.run(stage.follow, state, self.neighbors.pairs)
         self.work += process_time() - begun
         lap("neighbors")
 

@@ -90,7 +90,6 @@ class ClusterKernel(Stage):
         self._plan = plan
         self._slots = slots
         self._module = plan.kernel.load()
-        self._built = -1
         self._types: Integers = np.zeros(0, np.int64)
         self._attributes: Floats = np.zeros((len(plan.kernel.attributes), 0))
         self._velocities: Floats = np.zeros((3, 0))
@@ -118,7 +117,6 @@ class ClusterKernel(Stage):
 
         Slow: for a message, when something has gone wrong.
         """
-        self._follow(state, pairs)
         column = 1 if energy else 0
         nowhere = np.zeros_like(pairs.positions, np.int64)
         work = [(chunk, chunk.first, chunk.last) for chunk in pairs.chunks]
@@ -189,10 +187,8 @@ class ClusterKernel(Stage):
         }  # fmt: skip
         return tuple(one for need in self._more for one in known[need])
 
-    def _follow(self, state: State, pairs: PairList) -> None:
+    def follow(self, state: State, pairs: PairList) -> None:
         """Bring what does not change between two lists into the slots."""
-        if self._built == pairs.builds:
-            return
         plan, room = self._plan, len(pairs.particle)
         if self._attributes.shape[1] < room:
             self._attributes = np.empty((len(plan.kernel.attributes), room))
@@ -206,7 +202,6 @@ class ClusterKernel(Stage):
         for row, name in enumerate(plan.kernel.attributes):
             if name not in plan.live:
                 self._gather(state.column(name), pairs, self._attributes[row])
-        self._built = pairs.builds
 
     def _bring(self, state: State, pairs: PairList) -> None:
         """Bring what changes with every step into the slots."""
@@ -240,7 +235,6 @@ class ClusterForces(ClusterKernel):
 
     def compute(self, state: State, pairs: PairList, energy: float | None) -> Sums:
         """Forces into the slots; where a bound of the largest one does not do, that is computed exactly."""
-        self._follow(state, pairs)
         self._bring(state, pairs)
         kernel = self._module.force if energy is None else self._module.both
         magic = ROUND * state.quanta.force, ROUND * (energy or 1.0)
@@ -274,7 +268,6 @@ class ClusterSums(ClusterKernel):
 
     def compute(self, state: State, pairs: PairList, energy: float | None) -> Sums:
         """The sums of particles and ghosts."""
-        self._follow(state, pairs)
         self._bring(state, pairs)
         magic = ROUND * state.quanta.sums[self.sum or 0], 1.0
 

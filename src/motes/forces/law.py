@@ -102,6 +102,9 @@ class Stage(ABC):
     outside: ClassVar[bool] = False
     """Whether it pulls from outside, so that its forces say nothing of particles that overlap."""
 
+    def follow(self, state: State, pairs: PairList) -> None:  # noqa: B027  # most have nothing to bring
+        """A new list: bring what stays the same until the next one to where it is needed."""
+
     @abstractmethod
     def compute(self, state: State, pairs: PairList, energy: float | None) -> Sums:
         """Add the forces; energy and virial only if a quantum for them is given.

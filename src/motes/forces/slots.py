@@ -124,8 +124,6 @@ class SlotForces(Stage):
         """Whether threads go on without Python, so that little work is worth sharing."""
         self._filled = [False] * team.threads  # by the kernels of this step
         self._shares = Shares([], [], [], np.zeros(0, np.int64))
-        self._built = -1
-        self._crowded = -1
 
     @property
     def parts(self) -> list[list[Chunk]]:
@@ -138,7 +136,6 @@ class SlotForces(Stage):
 
     def run(self, state: State, pairs: PairList, work: Callable[[Chunk, Integers], Work]) -> list[Any]:
         """Do work(chunk, buffer) for all chunks of the list, each thread with its own buffer; return the results."""
-        self._follow(state, pairs)
         apart = self.team.useful(WORK_PER_PARTNER * pairs.pairs) > 1
         return self.team.each([self._works(t, pairs, work) for t in range(len(self._shares.parts))], apart)
 
@@ -194,22 +191,16 @@ class SlotForces(Stage):
         self.team.split(find_homes, pairs.slots, pairs.particle, np.array(starts), stride, homes)
         return Shares(parts, starts, reach, homes)
 
-    def _follow(self, state: State, pairs: PairList) -> None:
+    def follow(self, state: State, pairs: PairList) -> None:
         """Share the work of a new list out."""
-        if self._crowded >= 0 and self._built == pairs.builds:
-            raise ParticleError(CROWDED, self._crowded)
-        if self._built == pairs.builds:
-            return
         if self._buffers.shape[2] < len(pairs.particle):
             self._buffers = np.empty((self.team.threads, 3, len(pairs.particle)), np.int64)
         self.begin()
         self._shares = self._share_out(state, pairs)
         longest = max((int(chunk.count.max()) for chunk in pairs.chunks if len(chunk.count)), default=0)
-        self._crowded = _crowded(pairs) if longest > MOST_PARTNERS else -1
         self.room = longest + 2 * CLUSTER
-        self._built = pairs.builds
-        if self._crowded >= 0:
-            raise ParticleError(CROWDED, self._crowded)
+        if longest > MOST_PARTNERS:
+            raise ParticleError(CROWDED, _crowded(pairs))
 
 
 def _crowded(pairs: PairList) -> int:
