@@ -23,6 +23,7 @@ SMALLEST, LARGEST = 2.0**-250, 2.0**250
 # What arguments of a constructor may be: the tables of input files are made of its annotations.
 Positive = Annotated[float, "above 0"]
 NotNegative = Annotated[float, "at least 0"]
+Count = Annotated[int, "at least 1"]
 Seed = Annotated[int, "at least 0, below 2**63"]
 ByTypes = Annotated[Any, "a number above 0, or one for each two types"]
 Weights = Annotated[Any, "three numbers of at least 0"]

@@ -34,6 +34,9 @@ from motes.inputs.bounds import read_file
 from motes.inputs.complaints import complain, first_complaint, reject, shown
 from motes.inputs.settings import put, read_setting
 from motes.integrators import KINDS, Integrator
+from motes.observers.checkpoint import Checkpoint
+from motes.observers.thermo import Thermo
+from motes.observers.trajectory import Trajectory
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
@@ -299,6 +302,10 @@ def as_weights(value: Any) -> list[Any]:
 
 _CHECKED = {
     checks.Positive: Positive,
+    checks.Positive | None: Positive | None,
+    checks.Count: Count,
+    str | Path: str,
+    str | Path | None: str | None,
     checks.NotNegative: NotNegative,
     checks.Seed: Seed,
     checks.ByParticle: Annotated[Any, BeforeValidator(as_friction)],
@@ -382,37 +389,30 @@ class MinimizeTable(Table):
     steps: Count = 10_000
 
 
-class ThermoTable(Table):
-    """The thermo table on the screen; with a path, a CSV file as well."""
+class ObserverTable(Table):
+    """What an observer writes, and how often: the arguments of its constructor besides."""
 
     every: Count
-    path: str | None = None
-    overwrite: bool = False
 
 
-class TrajectoryTable(Table):
-    """A gsd file of snapshots."""
-
-    path: str
-    every: Count
-    overwrite: bool = False
-    precision: Literal["single", "double"] = "single"
-
-
-class CheckpointTable(Table):
-    """A folder of checkpoints: every so many steps or minutes, the last few of them."""
-
-    path: str
+class _Every(Table):
     every: Count | None = None
-    minutes: Positive | None = None
-    keep: Count = 2
-    overwrite: bool = False
 
     @model_validator(mode="after")
-    def _one_interval(self) -> CheckpointTable:
-        if (self.every is None) == (self.minutes is None):
+    def _one_interval(self) -> _Every:
+        if (self.every is None) == (getattr(self, "minutes", None) is None):
             raise complain("say how often: every = 1000 (steps), or minutes = 10; one of the two")
         return self
+
+
+def _table_of_observer(kind: type[Any], base: type[Table] = ObserverTable) -> Any:
+    fields: Any = _fields_of(kind.__init__)
+    return create_model(kind.__name__, __base__=base, __doc__=kind.__doc__, **fields)
+
+
+ThermoTable: Any = _table_of_observer(Thermo)
+TrajectoryTable: Any = _table_of_observer(Trajectory)
+CheckpointTable: Any = _table_of_observer(Checkpoint, _Every)
 
 
 def as_list_of_tables(value: Any) -> Any:

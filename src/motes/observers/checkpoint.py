@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from motes.core.checks import number, whole_number
+from motes.core.checks import Count, Positive, number, whole_number
 from motes.core.words import known_keywords
 from motes.errors import InputError
 from motes.observers.memory import count_in, number_in, path_from, path_in
@@ -39,7 +39,9 @@ class Checkpoint(Observer):
     shown_last: ClassVar[bool] = True
 
     @known_keywords
-    def __init__(self, path: str | Path, keep: int = 2, minutes: float | None = None, overwrite: bool = False) -> None:
+    def __init__(
+        self, path: str | Path, keep: Count = 2, minutes: Positive | None = None, overwrite: bool = False
+    ) -> None:
         refuse_other_format(path, (".ckpt",), "a checkpoint is a folder")
         self.path = output_path(path)
         self.keep = whole_number("keep", keep, minimum=1)

@@ -16,7 +16,7 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 
@@ -41,7 +41,8 @@ from motes.observers.output import (
 )
 from motes.observers.schedule import Frame, Observer
 
-PRECISIONS: dict[str, Any] = {"single": np.float32, "double": np.float64}
+Precision = Literal["single", "double"]
+PRECISIONS: dict[Precision, Any] = {"single": np.float32, "double": np.float64}
 PLACES = ("charge", "diameter")
 """Attributes that GSD has places for."""
 
@@ -68,9 +69,9 @@ class Trajectory(Observer):
     """
 
     @known_keywords
-    def __init__(self, path: str | Path, overwrite: bool = False, precision: str = "single") -> None:
+    def __init__(self, path: str | Path, overwrite: bool = False, precision: Precision = "single") -> None:
         refuse_other_format(path, (".gsd",), "a trajectory is a gsd file")
-        if precision not in PRECISIONS:
+        if not isinstance(precision, str) or precision not in PRECISIONS:
             raise InputError(f"precision is {precision!r}; it must be {' or '.join(map(repr, PRECISIONS))}")
         self.path = output_path(path)
         self.overwrite = overwrite
@@ -143,7 +144,8 @@ class Trajectory(Observer):
         or not the one that was written.
         """
         # What is there was written by the run that is resumed, so it may be overwritten.
-        trajectory = cls(path_in(memory, beside), True, str(memory.get("precision")))
+        precision: Any = memory.get("precision")  # which is looked at as that of anyone
+        trajectory = cls(path_in(memory, beside), True, precision)
         extent = memory.get("extent")
         if extent is not None:
             if not isinstance(extent, Mapping):
