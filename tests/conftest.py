@@ -94,6 +94,7 @@ def small_parts() -> Iterator[None]:
         patch.setattr(motes.neighbors.list, "SMALLEST_CHUNK", 8)
         patch.setattr(motes.forces.slots, "LEAST_CLUSTERS", 4)
         patch.setattr(motes.engine.march, "SMALLEST_PART", 8)
+        patch.setattr(motes.engine.march, "BUSY", 2.0)
         yield
 
 

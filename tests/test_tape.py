@@ -48,6 +48,7 @@ class Played:
         self.results = np.zeros(LINE * tape.threads * max(1, tape.results), np.int64)
         self.cycles = np.zeros(max(1, len(tape.phases)), np.int64)
         self.sync = np.zeros(2 * LINE, np.int64)
+        self.waits = np.zeros(LINE * tape.threads, np.int64)
 
     def __call__(self, rounds: int, first: int = 0) -> list[tuple[int, int]]:
         found: list[Any] = [None] * self.threads
@@ -55,7 +56,7 @@ class Played:
         def one(t: int) -> None:
             found[t] = play(
                 t, self.threads, rounds, first, self.tables[t], self.words[t], self.advance, self.sync, self.results,
-                self.cycles,
+                self.cycles, self.waits,
             )  # fmt: skip
 
         others = [threading.Thread(target=one, args=(t,)) for t in range(1, self.threads)]

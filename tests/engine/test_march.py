@@ -78,6 +78,7 @@ def step_by_step(simulation: motes.Simulation, steps: int) -> None:
 def few_are_shared(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else systems that are small enough for tests would have one thread."""
     monkeypatch.setattr("motes.forces.slots.LEAST_CLUSTERS", 16)
+    monkeypatch.setattr("motes.engine.march.BUSY", 2.0)  # nor would they where cores are busy
 
 
 @pytest.fixture
@@ -220,6 +221,22 @@ def test_threads_share_the_work_and_end_with_the_simulation() -> None:
     for one in marchers:
         one.join(10.0)
     assert not any(one.is_alive() for one in marchers)
+
+
+def test_where_cores_are_busy_one_thread_goes_on_alone_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waits at all counts as waiting too long."""
+    monkeypatch.setattr("motes.engine.march.BUSY", 0.0)
+    simulation, alone = melt(threads=2), melt(threads=1)
+    shares, seen = [], 0
+    while seen < 12:
+        simulation.run(1 + (simulation.step > 0) * 9)
+        builds = simulation.describe()["list_builds"]
+        shares += [len(simulation._engine.here.slots.parts)] * (builds - seen)
+        seen = builds
+    assert {1, 2} == set(shares)
+    assert shares.count(1) > shares.count(2)
+    alone.run(simulation.step)
+    assert simulation.fingerprint == alone.fingerprint
 
 
 def test_without_threads_to_be_had_it_is_the_ordinary_step(monkeypatch: pytest.MonkeyPatch, marched: list[int]) -> None:

@@ -175,10 +175,10 @@ def barrier(sync: Any, threads: int) -> None:
 @njit(cache=True, nogil=True)
 def play(
     thread: int, threads: int, rounds: int, first: int, tape: Any, words: Any, advance: Any, sync: Any, results: Any,
-    cycles: Any,
+    cycles: Any, waits: Any,
 ) -> tuple[int, int]:  # fmt: skip
     """Play a tape, the first round from its row first on; return how many rounds were played to the end, and the code
-    of the guard that ended it, or 0."""
+    of the guard that ended it, or 0. waits counts the cycles for which a thread waited for others."""
     last = cycle()
     for number in range(rounds):
         for entry in range(first if number == 0 else 0, len(tape)):
@@ -189,7 +189,9 @@ def play(
                     at = LINE * threads * tape[entry, 6] + LINE * thread
                     results[at] = max(results[at], found) if tape[entry, 7] else found
             elif kind == BARRIER:
+                begun = cycle()
                 barrier(sync, threads)
+                waits[LINE * thread] += cycle() - begun
             elif kind == GUARD:
                 most = 0
                 for other in range(threads):

@@ -38,6 +38,12 @@ HALF, FORCED, DONE = 1, 2, 3
 SMALLEST_PART = 256
 """Items below which another thread costs more than it brings, while it is there anyway."""
 
+BUSY = 0.4
+"""Where threads wait for each other for more of the time, other programs have the cores, and one thread does more."""
+
+ALONE, LONGEST_ALONE = 4, 64
+"""Lists after which more threads are tried again: twice as many each time, until that lasts for so many marches."""
+
 SPEED = ("kick", "exchange_heat")
 """Loops that return the largest component of a velocity; of several, the last one tells."""
 
@@ -180,6 +186,11 @@ class March:
         self._results: Integers = np.zeros(0, np.int64)
         self._cycles: Integers = np.zeros(0, np.int64)
         self._sync: Integers = np.zeros(2 * LINE, np.int64)
+        self._waits: Integers = np.zeros(0, np.int64)
+        self._waiting = 0.0  # the part of the time for which threads waited, over the last marches
+        self._alone = 0  # lists that are left to one thread
+        self._next_alone = ALONE
+        self._shared = 0  # marches of several threads since one was alone
 
     @property
     def possible(self) -> bool:
@@ -212,12 +223,16 @@ class March:
         known = engine.neighbors.pairs.builds, engine.state.quanta, engine.integrator
         if known != self._known:
             self._put_on_tape(step)
+            self._alone = max(0, self._alone - 1)
+            if self._alone == 0:
+                engine.slots.marching = engine.team.threads
             self._known = known
             engine.clock.lap("neighbors")  # as all that comes with new lists
         begun = perf_counter()
-        self._cycles[:] = self._sync[:] = 0
+        self._cycles[:] = self._sync[:] = self._waits[:] = 0
+        shared = self._sync, self._results, self._cycles, self._waits
         calls = [
-            (t, len(self._players), most, half_done * middle, *player.at(step), self._sync, self._results, self._cycles)
+            (t, len(self._players), most, half_done * middle, *player.at(step), *shared)
             for t, (player, middle) in enumerate(zip(self._players, self._tape.middles, strict=True))
         ]
         rounds, code = self._marchers.play(calls)
@@ -225,7 +240,20 @@ class March:
         for phase, part in zip(self._tape.phases, cycles.tolist(), strict=True):
             engine.clock.seconds[phase] += spent * part
         engine.clock.start()
+        self._look_at_waits()
         return rounds, code
+
+    def _look_at_waits(self) -> None:
+        """Where threads wait for each other too long, one goes on alone for some lists."""
+        waited = int(self._waits.max()) / max(int(self._cycles.sum()), 1)
+        self._waiting = 0.75 * self._waiting + 0.25 * min(waited, 1.0)
+        self._shared += len(self._players) > 1
+        if self._shared == LONGEST_ALONE:
+            self._next_alone = ALONE
+        if len(self._players) > 1 and self._waiting > BUSY:
+            self._alone, self._next_alone = self._next_alone, min(2 * self._next_alone, LONGEST_ALONE)
+            self._waiting, self._shared = 0.0, 0
+            self._engine.slots.marching = 1
 
     def largest(self, code: int) -> float:
         """The largest component of a velocity, or the square of a bound of the largest force, of which the guard with
@@ -243,6 +271,7 @@ class March:
         ]
         self._results = np.zeros(LINE * noted.tape.threads * noted.tape.results, np.int64)
         self._cycles = np.zeros(len(noted.tape.phases), np.int64)
+        self._waits = np.zeros(LINE * noted.tape.threads, np.int64)
 
     def _note(self, step: int) -> Noted:
         """Go through a step while the team notes it down; nothing is done, and nothing changes."""

@@ -90,7 +90,7 @@ class Engine:
         self._fruitless = 0  # marches, one after the other
         self._resting_until = 0  # this step
         self._half_done = False  # amid a run: a step that a march has left there
-        self.slots.shared = self.team.threads > 1 and self.march.possible
+        self.slots.marching = self.team.threads if self.march.possible else 0
         self.state.stride = plan.stride
         self.sums = NOT_ASKED
         self._energy_quantum = 1.0

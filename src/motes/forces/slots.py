@@ -120,8 +120,8 @@ class SlotForces(Stage):
         """How many partners the longest list has, with room for the cluster itself."""
         self._rows = np.array([0, 1, 2] if dimensions == 3 else [0, 2])
         self._buffers: Integers = np.zeros((team.threads, 3, 0), np.int64)
-        self.shared = False
-        """Whether threads go on without Python, so that little work is worth sharing."""
+        self.marching = 0
+        """How many threads go on without Python, so that little work is worth sharing; 0 if they do not."""
         self._filled = [False] * team.threads  # by the kernels of this step
         self._shares = Shares([], [], [], np.zeros(0, np.int64))
 
@@ -180,8 +180,8 @@ class SlotForces(Stage):
     def _share_out(self, state: State, pairs: PairList) -> Shares:
         threads = self.team.useful(WORK_PER_PARTNER * pairs.pairs)
         chunks = pairs.chunks
-        if self.shared:
-            threads = max(1, min(self.team.threads, pairs.clusters // LEAST_CLUSTERS))
+        if self.marching:
+            threads = max(1, min(self.marching, pairs.clusters // LEAST_CLUSTERS))
             chunks = cut(chunks, threads) if threads > 1 else chunks
         parts = share(chunks, threads)
         starts = [CLUSTER * chunks[0].first for chunks in parts]
