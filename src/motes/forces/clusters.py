@@ -53,11 +53,6 @@ class ClusterPlan:
     special: bool
     live: frozenset[str] = frozenset()
 
-    @property
-    def needs_velocities(self) -> bool:
-        """If a term reads the rate of a distance."""
-        return "v" in self.reads
-
     def stages(self, slots: SlotForces, team: Team) -> Sequence[Stage]:
         """One."""
         return (ClusterForces(self, slots, team),)
