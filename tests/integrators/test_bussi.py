@@ -126,7 +126,8 @@ def test_other_integrators() -> None:
 
 def test_what_rests_stays_at_rest_and_a_cold_bath_takes_all() -> None:
     particles = motes.Particles([[1.0, 1.0], [3.0, 3.0]], motes.Box([5.0, 5.0]))
-    simulation = motes.Simulation(particles, motes.Bussi(0.01, 1.0, 0.1, seed=1), threads=1)
+    with pytest.warns(motes.MotesWarning, match=r"all particles are at rest, and Bussi\(.*thermalize"):
+        simulation = motes.Simulation(particles, motes.Bussi(0.01, 1.0, 0.1, seed=1), threads=1)
     simulation.run(10)
     assert simulation.kinetic_energy == 0.0
     simulation.velocities = [[1.0, 0.0], [-1.0, 0.5]]

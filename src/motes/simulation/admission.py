@@ -15,6 +15,7 @@ from motes.engine.plan import Extremes
 from motes.errors import InputError
 from motes.exact.quanta import FAINT
 from motes.forces import LAWS, BoundInteraction, Interaction, Plan
+from motes.forces.slots import MOST_PARTNERS
 from motes.formulas.bind import Names
 from motes.integrators import Integrator
 from motes.particles.particles import Particles
@@ -69,6 +70,27 @@ def check_types(integrator: object, interactions: object) -> None:
                 f"{interaction!r} depends on velocities, which mean nothing under {integrator!r}: take an integrator "
                 "that has them, or a force without v"
             )
+
+
+def check_crowd(box: Box, reach: float, count: int) -> None:
+    """Raise an InputError where particles that fill a periodic box have far more neighbours than can be added."""
+    ball = math.pi * reach**2 if box.dimensions == 2 else 4 / 3 * math.pi * reach**3
+    near = count * ball / float(np.prod(box.lengths))
+    if box.periodic.all() and near > 4 * MOST_PARTNERS:  # a cluster lists half of them, and more beside it
+        raise InputError(
+            f"a particle would have about {near:.3g} others within cutoff and skin, {reach:g}, in a box of "
+            f"{box.lengths.tolist()} with {count} particles, and {MOST_PARTNERS} is the most that can be added "
+            "exactly: give a shorter cutoff; or are the box and the cutoff in different units?"
+        )
+
+
+def warn_of_rest(integrator: Integrator, speed: float) -> None:
+    """A line about particles at rest that no bath can warm; speed: the largest component of a velocity."""
+    if integrator.coupled and integrator.temperature > 0.0 and speed == 0.0:
+        caution(
+            f"all particles are at rest, and {integrator!r} only scales velocities: draw some, by "
+            "particles.thermalize(temperature, seed), or by temperature and seed in [particles]"
+        )
 
 
 def check_special(box: Box, cutoff: float) -> None:

@@ -44,6 +44,7 @@ from motes.ranks.conductor import Ranks, check_travels, ranks_of
 from motes.simulation.admission import (
     ASKED,
     bound_to,
+    check_crowd,
     check_plans,
     check_special,
     check_speed,
@@ -53,6 +54,7 @@ from motes.simulation.admission import (
     overlap,
     warn_of_faint,
     warn_of_jumps,
+    warn_of_rest,
     warn_of_slow,
     warn_of_unfelt,
 )
@@ -160,6 +162,7 @@ class Simulation(Readings):
         cutoff = max((one.cutoff for one in laws), default=0.0)
         width = chosen_skin(skin, cutoff, summary.box, summary.count / ranks.size)
         check_images(summary.box, cutoff + width if cutoff else 0.0, summary.count)
+        check_crowd(summary.box, cutoff + width if cutoff else 0.0, summary.count)
         bonds = summary.topology["bonds"].members
         specials = None
         if any(law.special for law in laws):
@@ -193,6 +196,7 @@ class Simulation(Readings):
         except StoppedError as stopped:
             raise InputError(self._unfit(stopped.failure)) from None
         check_speed(extremes.speed, self._integrator, self._plan.stride)
+        warn_of_rest(self._integrator, extremes.speed)
         downhill = all(one.has_energy for one in self._interactions)
         self._refusal = overlap(extremes, self._integrator.dt, self._plan.cutoff, self._length, downhill)
         if self._refusal is None:  # else forces are far larger than those of a run
@@ -450,6 +454,11 @@ class Simulation(Readings):
 
     def every(self, interval: int, *observers: Callable[[Frame], Any]) -> Handle:
         """Show the observers a frame at every step that is a multiple of interval.
+
+        A frame has what the simulation has by the same names (positions, velocities, images, forces, ids, types, mass,
+        attributes, bonds, angles, box, step, time, temperature, pressure, kinetic_energy, potential_energy, virial,
+        conserved_energy and others, as dir(frame) lists them), read-only. The total energy is kinetic_energy +
+        potential_energy.
 
         The handle that is returned can be removed. An observer that is given again, as by a cell of a notebook that is
         run again, takes its own place: the same function at the same interval, or one of the same kind and path.
