@@ -14,6 +14,7 @@ from motes.cli.report import (
     duration,
     interaction_rows,
     minimized_rows,
+    object_outputs,
     object_rows,
     outputs,
     particle_rows,
@@ -68,7 +69,7 @@ def check_script(path: Path, arguments: Sequence[str], threads: int | None) -> s
     if found is None:
         return f"{path}: it ended without a run, so there is nothing to check"
     simulation, steps, line = found
-    written = {f"output {number}": repr(one)[1:-1] for number, one in enumerate(simulation.observers, 1)}
+    written = object_outputs(simulation)
     for handle in simulation.observers:
         handle.remove()  # so that the trial below writes nothing
     particles = simulation.snapshot()
