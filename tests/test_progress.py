@@ -62,8 +62,7 @@ def test_a_wait_for_the_compiler_is_not_said_where_nobody_looks(capsys):
 
 LAUNCHED = """
 import sys
-from motes.core.onlookers import onlooker
-from motes.core.progress import compiling, no_progress_bar, progress_bar
+from motes.core.progress import compiling, no_progress_bar, onlooker, progress_bar
 with progress_bar(10) as show:
     show(10)
 print(onlooker(), file=sys.stdout)

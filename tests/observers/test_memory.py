@@ -3,8 +3,7 @@
 import pytest
 
 from motes.errors import InputError
-from motes.observers import Frame, Thermo, Trajectory
-from motes.observers.restore import restore
+from motes.observers import Frame, Thermo, Trajectory, restore
 
 
 def test_kinds_that_are_not_known(tmp_path):

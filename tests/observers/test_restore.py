@@ -17,11 +17,10 @@ import numpy as np
 import pytest
 
 from motes.errors import InputError, RunError
-from motes.observers import Frame, Thermo, Trajectory
+from motes.observers import Frame, Thermo, Trajectory, restore
 from motes.observers.extent import ENTRY, HEADER_SIZE, Blocks
 from motes.observers.memory import bytes_in
 from motes.observers.output import hold
-from motes.observers.restore import restore
 
 LAST = 240  # steps: the index of a trajectory, 128 places at first, is moved three times on the way
 MOMENTS = [0, 1, 7, 41, 42, 43, 90, 200]  # the index is full, or nearly so, after 42 snapshots
@@ -332,7 +331,7 @@ sys.path.insert(0, sys.argv[1])
 from conftest import FakeSimulation
 from test_restore import begin, show
 from motes.observers import Frame
-from motes.observers.restore import restore
+from motes.observers import restore
 
 folder, last = Path(sys.argv[2]), int(sys.argv[3])
 checkpoint = folder / "checkpoint"

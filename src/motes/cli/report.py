@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,18 +34,36 @@ def table(rows: Mapping[str, object]) -> str:
 
 def header(job: Job, simulation: motes.Simulation, steps: int) -> str:
     """What runs where."""
+    source = {"input": job.path}
+    return _header(simulation, steps, source, interaction_rows(job), minimized_rows(job), outputs(job))
+
+
+def script_header(path: Path, arguments: Sequence[str], simulation: motes.Simulation, steps: int) -> str:
+    """The same for the first run of a simulation in a script."""
+    source = {"script": " ".join([str(path), *arguments])}
+    return _header(simulation, steps, source, object_rows(simulation.interactions), {}, object_outputs(simulation))
+
+
+def _header(
+    simulation: motes.Simulation,
+    steps: int,
+    source: Mapping[str, object],
+    interactions: Mapping[str, str],
+    minimized: Mapping[str, str],
+    outputs: Mapping[str, str],
+) -> str:
     seen = simulation.describe()
     rows = {
-        "input": job.path,
+        **source,
         **particle_rows(simulation),
-        **interaction_rows(job),
+        **interactions,
         "integrator": seen["integrator"],
-        **minimized_rows(job),
+        **minimized,
         "steps": steps if simulation.step == 0 else f"{steps}, from step {simulation.step} on",
         **rank_words(seen),
         "threads": seen["threads"],
         "skin": f"{seen['skin']:.6g}",
-        **outputs(job),
+        **outputs,
     }
     return f"Motes {version('motes')}\n{table(rows)}\n"
 
@@ -85,9 +103,14 @@ def particle_rows(particles: motes.Particles | motes.Simulation) -> dict[str, st
 
 def interaction_rows(job: Job) -> dict[str, str]:
     """The interactions in the words of the file."""
-    tables = job.config.interactions
-    names = ["interaction"] if len(tables) == 1 else [f"interaction {n}" for n in range(1, len(tables) + 1)]
-    return {name: _interaction_words(pair) for name, pair in zip(names, tables, strict=True)} or {"interaction": "none"}
+    return _numbered(map(_interaction_words, job.config.interactions))
+
+
+def _numbered(interactions: Iterable[str]) -> dict[str, str]:
+    """A row for each, numbered if there are several."""
+    words = list(interactions)
+    names = ["interaction"] if len(words) < 2 else [f"interaction {number}" for number in range(1, len(words) + 1)]
+    return dict(zip(names, words or ["none"], strict=True))
 
 
 def _interaction_words(one: InteractionTable) -> str:
@@ -121,27 +144,14 @@ def outputs(job: Job) -> dict[str, str]:
     return rows
 
 
-def script_header(path: Path, arguments: Sequence[str], simulation: motes.Simulation, steps: int) -> str:
-    """The same for the first run of a simulation in a script."""
-    seen = simulation.describe()
-    rows = {
-        "script": " ".join([str(path), *arguments]),
-        **particle_rows(simulation),
-        **object_rows(simulation.interactions),
-        "integrator": seen["integrator"],
-        "steps": steps if simulation.step == 0 else f"{steps}, from step {simulation.step} on",
-        **rank_words(seen),
-        "threads": seen["threads"],
-        "skin": f"{seen['skin']:.6g}",
-        **{f"output {n}": repr(one)[1:-1] for n, one in enumerate(simulation.observers, 1)},
-    }
-    return f"Motes {version('motes')}\n{table(rows)}\n"
-
-
 def object_rows(interactions: Sequence[object]) -> dict[str, str]:
     """The interactions as their constructors make them."""
-    names = ["interaction"] if len(interactions) == 1 else [f"interaction {n}" for n in range(1, len(interactions) + 1)]
-    return {name: repr(one) for name, one in zip(names, interactions, strict=True)} or {"interaction": "none"}
+    return _numbered(map(repr, interactions))
+
+
+def object_outputs(simulation: motes.Simulation) -> dict[str, str]:
+    """The observers as they show themselves."""
+    return {f"output {number}": repr(one)[1:-1] for number, one in enumerate(simulation.observers, 1)}
 
 
 def footer(simulation: motes.Simulation, first: Energy | None, spent: Spent) -> str:

@@ -13,7 +13,7 @@ from motes.core.streams import say, warn
 from motes.errors import InputError
 from motes.inputs.build import Job, blame
 from motes.inputs.config import read_tables, validated
-from motes.observers.restore import restore
+from motes.observers import restore
 from motes.simulation.resume import from_manifest, summary_of
 from motes.storage.folder import open_checkpoint
 from motes.storage.manifest import Manifest

@@ -1,4 +1,5 @@
-"""Words that nobody knows here, and what was probably meant: one table of words from elsewhere, one question.
+"""Words that nobody knows here, and what was probably meant: one table of words from elsewhere, one question; and
+warnings.
 
 Whatever a user may misspell is looked up here: keywords of functions, keys and tables of an input file, parameters,
 names in formulas, types.
@@ -8,12 +9,16 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import sys
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from motes.core.cautions import caution
-from motes.errors import InputError
+from motes.errors import InputError, MotesWarning
+
+_OURS = str(Path(__file__).parents[1])
 
 FOREIGN = {
     "Angle": "HarmonicAngle CosineAngle angle_style",
@@ -107,6 +112,14 @@ def did_you_mean(word: str, known: Iterable[str], form: str = "{!r}") -> str:
     if meant is not None:
         return f"did you mean {form.format(meant)}?"
     return f"known are {', '.join(map(form.format, words))}" if words else "there are none"
+
+
+def caution(message: str) -> None:
+    """Warn of something in the line of the user's program that led here, wherever in Motes it is noticed."""
+    frame, level = sys._getframe(), 1
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_OURS):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, MotesWarning, stacklevel=level)
 
 
 def warn_of_absent(name: str, labels: Iterable[Any], types: str = "type") -> None:

@@ -30,9 +30,8 @@ from motes.core.checks import LARGEST, SMALLEST
 from motes.core.words import did_you_mean, nearest
 from motes.errors import InputError
 from motes.forces import LAWS, Interaction, Pair
-from motes.inputs.bounds import read_file
 from motes.inputs.complaints import complain, first_complaint, reject, shown
-from motes.inputs.settings import put, read_setting
+from motes.inputs.tables import put, read_file, read_setting
 from motes.integrators import KINDS, Integrator
 from motes.observers.checkpoint import Checkpoint
 from motes.observers.thermo import Thermo

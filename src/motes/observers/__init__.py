@@ -1,11 +1,43 @@
-"""Whoever watches a run: when they are due, and the observers that ship.
+"""Whoever watches a run: when they are due, the observers that ship, and how a checkpoint brings them back.
 
 Observers see a read-only :class:`Frame` and nothing else, so none of them can change a trajectory.
 """
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from motes.errors import InputError
 from motes.observers.checkpoint import Checkpoint
 from motes.observers.schedule import Frame, Observer, Schedule
 from motes.observers.thermo import Thermo
 from motes.observers.trajectory import Trajectory
 
-__all__ = ["Checkpoint", "Frame", "Observer", "Schedule", "Thermo", "Trajectory"]
+__all__ = ["Checkpoint", "Frame", "Observer", "Schedule", "Thermo", "Trajectory", "restore"]
+
+
+KINDS: dict[str, type[Checkpoint | Thermo | Trajectory]] = {
+    "checkpoint": Checkpoint,
+    "thermo": Thermo,
+    "trajectory": Trajectory,
+}
+
+
+def restore(memory: Mapping[str, Any], beside: Path) -> Observer:
+    """The observer that goes on where this memory (see Observer.remember) ends.
+
+    Args:
+        memory: what was remembered; `kind` says by whom.
+        beside: the folder from which its paths are seen.
+
+    Raises:
+        InputError: for an unknown kind and for a memory that makes no sense. Files are looked at when the observer
+            starts, not before.
+    """
+    kind = memory.get("kind")
+    if not isinstance(kind, str) or kind not in KINDS:
+        known = " or ".join(KINDS)
+        raise InputError(f"the checkpoint has an observer of the kind {kind!r}; only {known} can be brought back")
+    return KINDS[kind].from_memory(memory, beside)

@@ -142,9 +142,6 @@ class Schedule:
         self._entries: list[_Entry] = []
         self._past = -1  # the last step that is over for everyone
 
-    def __len__(self) -> int:
-        return len(self._entries)
-
     @property
     def observers(self) -> list[Callable[[Frame], Any]]:
         """All of them, in this order."""

@@ -37,8 +37,7 @@ from motes.errors import InputError, RunError
 from motes.ranks import launch
 from motes.ranks.turns import Turns
 
-FAILED, BAD_INPUT = 1, 2
-
+FAILED = 1
 
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from motes.core.box import Box
-from motes.core.cautions import caution
 from motes.core.state import Floats
 from motes.core.tuples import Topology
+from motes.core.words import caution
 from motes.engine.plan import Extremes
 from motes.errors import InputError
 from motes.exact.quanta import FAINT

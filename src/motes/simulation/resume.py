@@ -14,7 +14,7 @@ from motes.engine.starts import Saved, Summary
 from motes.errors import InputError
 from motes.forces import Interaction
 from motes.integrators import Integrator
-from motes.observers.restore import restore
+from motes.observers import restore
 from motes.simulation.admission import check_types
 from motes.simulation.records import (
     check_integrator,

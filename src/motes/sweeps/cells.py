@@ -9,83 +9,60 @@ from __future__ import annotations
 import csv
 import io
 import json
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
 from motes.sweeps.runs import Row
 
 
-class Form(ABC):
-    """How rows are written."""
-
-    has_head: bool
-
-    @abstractmethod
-    def head(self, columns: Sequence[str]) -> str:
-        """What comes before the rows."""
-
-    @abstractmethod
-    def line(self, row: Row, columns: Sequence[str]) -> str:
-        """A row, with its line break."""
-
-    @abstractmethod
-    def columns(self, head: str) -> list[str]:
-        """The columns that the first line tells."""
-
-    @abstractmethod
-    def row(self, line: str, columns: Sequence[str]) -> Row:
-        """The row of a line without its line break. Raises ValueError if it is none."""
-
-
-class Csv(Form):
+class Csv:
     """Comma-separated values with a line of names on top; an empty cell means that the row has no such value."""
 
     has_head = True
 
     def head(self, columns: Sequence[str]) -> str:
-        """The line of names."""
+        """What comes before the rows: the line of names."""
         return _joined(columns)
 
     def line(self, row: Row, columns: Sequence[str]) -> str:
-        """One cell a column."""
+        """A row, with its line break: one cell a column."""
         return _joined([encode(row[name]) if name in row else "" for name in columns])
 
     def columns(self, head: str) -> list[str]:
-        """The names."""
+        """The columns that the first line tells."""
         return _split(head)
 
     def row(self, line: str, columns: Sequence[str]) -> Row:
-        """The values that the row has."""
+        """The row of a line without its line break. Raises ValueError if it is none."""
         return {name: decode(cell) for name, cell in zip(columns, _split(line), strict=True) if cell}
 
 
-class JsonLines(Form):
+class JsonLines:
     """One JSON object a line."""
 
     has_head = False
 
-    def head(self, columns: Sequence[str]) -> str:  # noqa: ARG002  # as the base class has it
-        """Nothing."""
+    def head(self, columns: Sequence[str]) -> str:  # noqa: ARG002  # as Csv has it
+        """No line."""
         return ""
 
     def line(self, row: Row, columns: Sequence[str]) -> str:
         """The object, its names in the order of the columns."""
         return json.dumps({name: row[name] for name in columns if name in row}, ensure_ascii=False) + "\n"
 
-    def columns(self, head: str) -> list[str]:  # noqa: ARG002  # as the base class has it
-        """None: each row tells its own."""
+    def columns(self, head: str) -> list[str]:  # noqa: ARG002  # as Csv has it
+        """None are told: each row tells its own."""
         return []
 
-    def row(self, line: str, columns: Sequence[str]) -> Row:  # noqa: ARG002  # as the base class has it
-        """The object."""
+    def row(self, line: str, columns: Sequence[str]) -> Row:  # noqa: ARG002  # as Csv has it
+        """The object of a line. Raises ValueError if it is none."""
         row = json.loads(line)
         if not isinstance(row, dict):
             raise ValueError("this is no object")  # what a line that is no row raises
         return row
 
 
-FORMS: dict[str, Form] = {".csv": Csv(), ".jsonl": JsonLines()}
+FORMS: dict[str, Csv | JsonLines] = {".csv": Csv(), ".jsonl": JsonLines()}
 """The forms by the ending of the file's name."""
 
 

@@ -15,12 +15,10 @@ from motes.core.threads import usual_cores
 from motes.core.words import known_keywords
 from motes.errors import InputError
 from motes.ranks.conductor import world
-from motes.sweeps.crew import check_crew, crew_outcomes
-from motes.sweeps.executors import Calls, check_executor, outcomes_of
+from motes.sweeps.executors import Calls, Outcome, check_crew, check_executor, crew_outcomes, outcomes_of
 from motes.sweeps.ledger import Ledger
 from motes.sweeps.runs import RESERVED, Row, Run, plan_runs
 from motes.sweeps.subjects import Subject, subject_of
-from motes.sweeps.task import Outcome
 
 Show = Callable[[int], None]
 Outcomes = Generator[tuple[int, Outcome]]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from inspect import Parameter
 from pathlib import Path
@@ -22,44 +21,7 @@ if TYPE_CHECKING:
 OUTPUTS = ("thermo", "trajectory", "checkpoint")
 
 
-class Subject(ABC):
-    """Something that can be run with parameters and a seed."""
-
-    function: Callable[..., Any]
-    """What a worker calls."""
-
-    @abstractmethod
-    def check(self, runs: Sequence[Run]) -> None:
-        """Raise InputError for parameters that do not fit, before anything runs."""
-
-    @abstractmethod
-    def arguments(self, run: Run) -> Row:
-        """What a worker calls the function with."""
-
-    @abstractmethod
-    def identity(self) -> str:
-        """What tells it from others: the same as long as the same thing is meant."""
-
-    @abstractmethod
-    def contents(self) -> str:
-        """A digest of the code behind it, which changes when that is edited."""
-
-    @property
-    @abstractmethod
-    def parts(self) -> str:
-        """What contents is about, in words."""
-
-
-def subject_of(function_or_file: Any) -> Subject:
-    """The function or file that a sweep was given."""
-    if isinstance(function_or_file, str | Path):
-        return InputFile(Path(function_or_file).expanduser())
-    if callable(function_or_file):
-        return Function(function_or_file)
-    raise InputError(f"a sweep is over a function or a TOML file, not over {type(function_or_file).__name__}")
-
-
-class Function(Subject):
+class Function:
     """A function of keyword arguments; if it has one called seed, that is given the seed of the run."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -67,7 +29,7 @@ class Function(Subject):
         self._arguments = _arguments_of(function)
 
     def check(self, runs: Sequence[Run]) -> None:
-        """Every argument that has no default must be there, and no other."""
+        """Raise InputError, before anything runs, unless all that has no default is given, and nothing unknown."""
         if self._arguments is None:
             return
         known = {name for name, one in self._arguments.items() if one.kind is not Parameter.VAR_KEYWORD}
@@ -88,21 +50,21 @@ class Function(Subject):
             raise InputError(f"{called} needs {', '.join(missing)} as well: give its values, or a default")
 
     def arguments(self, run: Run) -> Row:
-        """The parameters, and the seed if it takes one."""
+        """What a worker calls the function with: the parameters, and the seed if it takes one."""
         takes_seed = self._arguments is not None and "seed" in self._arguments
         return {**run.parameters, "seed": run.seed} if takes_seed else run.parameters
 
     def identity(self) -> str:
-        """Its name."""
+        """What tells it from others, the same as long as the same is meant: its name."""
         return name_of(self.function)
 
     def contents(self) -> str:
-        """Of its code, and what it reads."""
+        """A digest of its code and what it reads, which changes when that is edited."""
         return code_digest(self.function)
 
     @property
     def parts(self) -> str:
-        """In words."""
+        """What contents is about, in words."""
         return f"the function {name_of(self.function)}, or something that it reads"
 
 
@@ -125,7 +87,7 @@ def files_of(config: Config, folder: Path) -> set[Path]:
     return {folder / name for name in [read, *functions] if name is not None}
 
 
-class InputFile(Subject):
+class InputFile:
     """A TOML file whose keys are varied as by `--set`.
 
     Its outputs are left out: the row of a run holds its last line of thermo, the change of total energy since step 0,
@@ -145,7 +107,7 @@ class InputFile(Subject):
         self._files: set[Path] = set()
 
     def check(self, runs: Sequence[Run]) -> None:
-        """Every key must be known, and every value one that the file could have."""
+        """Raise InputError, before anything runs, for an unknown key, or a value that the file could not have."""
         from motes.inputs.config import load
 
         if self.path.suffix == ".py":
@@ -158,7 +120,7 @@ class InputFile(Subject):
             self._files |= files_of(load(self.path, self.settings, run.parameters), self.path.parent)
 
     def arguments(self, run: Run) -> Row:
-        """Where the file is, and what this run changes in it."""
+        """What a worker calls measure with: where the file is, and what this run changes in it."""
         return {
             "path": str(self.path.resolve()),
             "settings": self.settings,
@@ -174,7 +136,7 @@ class InputFile(Subject):
         return hashlib.sha256(repr({key: tables[key] for key in tables if key not in OUTPUTS}).encode()).hexdigest()
 
     def contents(self) -> str:
-        """Of the files that it names."""
+        """A digest of the files that it names."""
         digest = hashlib.sha256()
         for file in sorted(self._files):
             digest.update(file.read_bytes() if file.is_file() else b"")
@@ -182,7 +144,7 @@ class InputFile(Subject):
 
     @property
     def parts(self) -> str:
-        """In words."""
+        """What contents is about, in words."""
         return f"a file that {self.path} names ({', '.join(file.name for file in sorted(self._files))})"
 
     def has_seed(self, run: Run) -> bool:
@@ -191,3 +153,16 @@ class InputFile(Subject):
         from motes.sweeps.measure import seeds
 
         return bool(seeds(load(self.path, self.settings, run.parameters), run.parameters))
+
+
+Subject = Function | InputFile
+"""Something that can be run with parameters and a seed."""
+
+
+def subject_of(function_or_file: Any) -> Subject:
+    """The function or file that a sweep was given."""
+    if isinstance(function_or_file, str | Path):
+        return InputFile(Path(function_or_file).expanduser())
+    if callable(function_or_file):
+        return Function(function_or_file)
+    raise InputError(f"a sweep is over a function or a TOML file, not over {type(function_or_file).__name__}")

@@ -16,10 +16,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from motes.core.cautions import caution
 from motes.core.checks import require_memory
 from motes.core.tuples import WIDTHS
-from motes.core.words import did_you_mean
+from motes.core.words import caution, did_you_mean
 from motes.errors import InputError
 from motes.particles.readers.contents import Contents
 from motes.particles.readers.lammps_header import Header, Lines, without_comment
