@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from motes.core.box import Box
+from motes.core.box import Box, sphere
 from motes.core.state import CLUSTER, Chunk, Floats, Integers, PairList, State
 from motes.core.threads import Team
 from motes.decomposition.domain import Domain
@@ -24,11 +24,6 @@ from motes.particles.particles import Particles
 
 MOST_PAIRS = 1e9  # that can be listed: more would take gigabytes, and minutes
 AT_ONCE = 2**14  # listed partners whose distances to a cluster are worked out in one go
-
-
-def sphere(radius: float, dimensions: int) -> float:
-    """The volume of a sphere, or the area of a disk."""
-    return math.pi * radius**2 if dimensions == 2 else 4 / 3 * math.pi * radius**3
 
 
 def can_be_counted(count: int, box: Box, reach: float) -> bool:

@@ -251,6 +251,11 @@ def _far_spacing(lengths: NDArray[np.float64], origin: NDArray[np.float64], spac
     return np.maximum(2.0 ** np.ceil(np.log2(1.001 * farthest / _SPACINGS_TO_PARTICLE)), spacing)
 
 
+def sphere(radius: float, dimensions: int) -> float:
+    """The volume of a sphere, or the area of a disk."""
+    return math.pi * radius**2 if dimensions == 2 else 4 / 3 * math.pi * radius**3
+
+
 def _grid_spacing(lengths: NDArray[np.float64], origin: NDArray[np.float64]) -> float:
     """The smallest power of two for which all coordinates, and differences of two of them, are exact."""
     longest = float(lengths.max())

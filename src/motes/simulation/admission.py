@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from motes.core.box import Box
+from motes.core.box import Box, sphere
 from motes.core.state import Floats
 from motes.core.tuples import Topology
 from motes.core.words import caution
@@ -74,8 +74,7 @@ def check_types(integrator: object, interactions: object) -> None:
 
 def check_crowd(box: Box, reach: float, count: int) -> None:
     """Raise an InputError where particles that fill a periodic box have far more neighbours than can be added."""
-    ball = math.pi * reach**2 if box.dimensions == 2 else 4 / 3 * math.pi * reach**3
-    near = count * ball / float(np.prod(box.lengths))
+    near = count * sphere(reach, box.dimensions) / box.volume
     if box.periodic.all() and near > 4 * MOST_PARTNERS:  # a cluster lists half of them, and more beside it
         raise InputError(
             f"a particle would have about {near:.3g} others within cutoff and skin, {reach:g}, in a box of "
