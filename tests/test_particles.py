@@ -159,6 +159,7 @@ def test_one_particle_has_no_temperature():
         (TWO, {"types": [1, "A"]}, "all integers or all text"),
         (TWO, {"types": [2**63, 1]}, r"integers below 2\*\*63, got 9223372036854775808"),
         (TWO, {"types": np.array([2**63, 1], np.uint64)}, r"integers below 2\*\*63"),
+        (TWO, {"types": [1, True]}, "all integers or all text"),
         (TWO, {"types": ["a\0", "a"]}, "text that can be printed"),
         (TWO, {"types": np.array(["a", "\ud800"])}, "text that can be printed"),
         (TWO, {"bonds": [(0, 1), (1,)]}, "bonds: rows of different lengths"),

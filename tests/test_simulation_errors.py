@@ -92,6 +92,7 @@ def test_overlapping_particles_are_refused():
             lambda: motes.Simulation(ONE, VERLET, [motes.Pair(lennard_jones, cutoff=2.5, epsilon=1.0)]),
             r"lennard_jones .*'sigma' is missing: give sigma=",
         ),
+        (lambda: motes.VelocityVerlet(10**400), r"dt is 1000.*; it must be finite and above zero"),
         (lambda: motes.VelocityVerlet(0.0), r"dt is 0.0; it must be finite and above zero"),
         (lambda: motes.VelocityVerlet(-0.005), r"dt is -0.005"),
         (lambda: motes.Simulation([[1.0] * 3], VERLET), r"first argument is list; it must be motes.Particles"),

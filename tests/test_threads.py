@@ -147,3 +147,9 @@ print(team.call(lambda n: n, [(0,), (1,)]))
 """
     done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=60)
     assert (done.stdout, done.stderr) == ("[0, 1]\n[0, 1, 2, 3]\n", "")
+
+
+@pytest.mark.parametrize("threads", [1025, 10**30])
+def test_more_threads_than_any_machine_has_are_refused(threads):
+    with pytest.raises(motes.InputError, match=r"threads is 1\.?.*; it must be at most 1024"):
+        Team(threads)

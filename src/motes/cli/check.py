@@ -29,6 +29,7 @@ from motes.cli.report import (
 from motes.cli.run import refuse_arguments
 from motes.cli.script import first_run
 from motes.cli.survey import can_be_counted, mean_and_closest
+from motes.core.box import sphere
 from motes.core.progress import show_nothing
 from motes.core.state import CLUSTER, Floats
 from motes.engine.starts import Summary

@@ -15,7 +15,7 @@ away from zero pays for its origin with a coarser grid.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -205,6 +205,8 @@ def _checked_origin(origin: ArrayLike | None, dimensions: int) -> NDArray[np.flo
 
 
 def _checked_boundary(boundary: str | Sequence[Any], dimensions: int) -> tuple[Boundary, ...]:
+    if not isinstance(boundary, Iterable):
+        raise InputError(f"box boundary: expected one of {', '.join(BOUNDARIES)}, got {boundary!r}")
     words = (boundary,) * dimensions if isinstance(boundary, str) else tuple(boundary)
     if len(words) != dimensions:
         raise InputError(f"box boundary: expected one word, or {dimensions} (one per axis), got {len(words)}")

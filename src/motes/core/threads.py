@@ -21,6 +21,9 @@ from motes.errors import InputError
 Work = tuple[Any, tuple[Any, ...]]
 """A loop, and what it is called with."""
 
+MOST_THREADS = 1024
+"""No machine has more cores, and each thread takes memory for the slots of all particles."""
+
 SMALLEST_PART = 16384
 """Items below which another thread costs more than it brings."""
 
@@ -72,6 +75,8 @@ class Team:
             threads = usual_threads(cores)
         if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
             raise InputError(f"threads is {threads!r}; it must be a whole number of at least 1")
+        if threads > MOST_THREADS:
+            raise InputError(f"threads is {threads:.3g}; it must be at most {MOST_THREADS}")
         self.threads = threads
         self._pool: ThreadPoolExecutor | None = None
         self._process = -1  # the one whose threads are in the pool

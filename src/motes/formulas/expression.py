@@ -153,6 +153,8 @@ class _Reader:
             number = math.inf
         if not math.isfinite(number):
             raise self.error(node, f"{self._source(node)} is too large for a number")
+        if number == 0.0 and self._source(node).lower().partition("e")[0].strip("0._"):
+            raise self.error(node, f"{self._source(node)} is too small for a number")
         return constant(number)
 
     def _name(self, node: ast.AST, name: str) -> Expression:

@@ -72,9 +72,13 @@ def positive(name: str, value: object) -> float:
     """A number above zero, or an InputError that says so."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise InputError(f"{name} is {value!r}; it must be a number")
-    if not (math.isfinite(value) and value > 0):
+    try:
+        number = float(value)
+    except OverflowError:  # of a whole number
+        number = math.inf
+    if not 0.0 < number < math.inf:
         raise InputError(f"{name} is {value!r}; it must be finite and above zero")
-    return float(value)
+    return number
 
 
 TOO_FAST = "moves by {:.3g} in one step, where {:.3g} is the most that makes sense"

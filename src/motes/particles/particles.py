@@ -472,7 +472,8 @@ def _labels(types: ArrayLike, what: str) -> NDArray[Any]:
         return types
     # NumPy turns [1, "A"] into text, and 2**63 into a float, without a word: each label is looked at as it was given.
     given = np.array(types, dtype=object)
-    if not any(all(isinstance(label, kind) for label in given.flat) for kind in (str, Integral)):
+    truths = any(isinstance(label, bool | np.bool_) for label in given.flat)  # which are integers to Python
+    if truths or not any(all(isinstance(label, kind) for label in given.flat) for kind in (str, Integral)):
         raise InputError(f"{what}: expected labels that are all integers or all text")
     _require_labels(dict.fromkeys(given.flat), what)
     return np.array(given.tolist())

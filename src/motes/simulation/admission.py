@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -242,6 +242,6 @@ def chosen_skin(skin: float | None, cutoff: float, box: Box, count: float) -> fl
     if skin is None:
         wider = min(max((MANY / count) ** (1 / 3), 1.0), WIDEST)
         return wider * SKIN * cutoff if cutoff else float(box.lengths.min()) / 2
-    if isinstance(skin, bool) or not isinstance(skin, (int, float)) or not (math.isfinite(skin) and skin >= 0):
+    if isinstance(skin, bool) or not isinstance(skin, (int, float)) or not 0 <= skin <= sys.float_info.max:
         raise InputError(f"skin is {skin!r}; it must be a number of at least 0")
     return float(skin)
