@@ -297,3 +297,13 @@ def test_without_interactions_there_is_nothing_to_do(integrator):
     sim = motes.Simulation(motes.random(5, motes.Box([3.0] * 2), seed=1), integrator)
     with pytest.raises(motes.InputError, match="without interactions there is nothing to minimize"):
         sim.minimize(1.0)
+
+
+def test_a_crowd_that_cannot_be_added_ends_it(monkeypatch):
+    particles = motes.random(300, motes.Box([7.0] * 3), 3)
+    sim = motes.Simulation(particles, VERLET, [motes.Pair(lambda r: (1 / r) ** 12, 2.0)])
+    with monkeypatch.context() as patch:
+        patch.setattr("motes.forces.slots.MOST_PARTNERS", 20)
+        with pytest.raises(motes.InputError, match="neighbours, which are the most"):
+            sim.minimize(1.0)
+    assert sim.minimize(1.0).converged

@@ -70,7 +70,7 @@ def _feel(engine: Engine, descent: Descent) -> None:
             _fit_forces(engine, descent)
         except StoppedError:
             shorter = descent.take_back(engine.state, engine.team)
-            _follow(engine)
+            engine.rebuild()  # it may be the list that could not be followed
             if not shorter:
                 raise
         else:

@@ -122,6 +122,7 @@ class SlotForces(Stage):
         self._buffers: Integers = np.zeros((team.threads, 3, 0), np.int64)
         self.marching = 0
         """How many threads go on without Python, so that little work is worth sharing; 0 if they do not."""
+        self._built = -1  # the list that was followed last
         self._filled = [False] * team.threads  # by the kernels of this step
         self._shares = Shares([], [], [], np.zeros(0, np.int64))
 
@@ -136,6 +137,8 @@ class SlotForces(Stage):
 
     def run(self, state: State, pairs: PairList, work: Callable[[Chunk, Integers], Work]) -> list[Any]:
         """Do work(chunk, buffer) for all chunks of the list, each thread with its own buffer; return the results."""
+        if self._built != pairs.builds:
+            raise RuntimeError("forces are asked for by a list that was not followed: this is a fault of Motes")
         apart = self.team.useful(WORK_PER_PARTNER * pairs.pairs) > 1
         return self.team.each([self._works(t, pairs, work) for t in range(len(self._shares.parts))], apart)
 
@@ -201,6 +204,7 @@ class SlotForces(Stage):
         self.room = longest + 2 * CLUSTER
         if longest > MOST_PARTNERS:
             raise ParticleError(CROWDED, _crowded(pairs))
+        self._built = pairs.builds
 
 
 def _crowded(pairs: PairList) -> int:
