@@ -171,7 +171,7 @@ def test_bad_input(on_ranks: Any, write: Any, cutoff: str, complaint: str) -> No
 
 
 def test_more_ranks_than_regions_can_serve(on_ranks: Any, write: Any) -> None:
-    path = write("fluid.toml", FLUID.format(cutoff=70.0).replace("cells = 4", "cells = 1"))
+    path = write("fluid.toml", FLUID.format(cutoff=12.0).replace("cells = 4", "cells = 1"))
     done = on_ranks.run(2, "-m", "motes.cli", "run", path, timeout=SECONDS)
     assert done.returncode == 2
     assert done.stdout == ""

@@ -111,6 +111,27 @@ def test_it_has_the_bits_of_the_ordinary_step(make: Any, threads: int, marched: 
     assert simulation.time == stepped.time
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("make", [melt, langevin])
+def test_steps_with_new_lists_are_taken_up_in_their_middle(
+    make: Any, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    middles: list[bool] = []
+    go = March.go
+
+    def noting(march: March, most: int, step: int, half_done: bool) -> tuple[int, int]:
+        middles.append(half_done)
+        return go(march, most, step, half_done)
+
+    monkeypatch.setattr(March, "go", noting)
+    simulation, stepped = make(threads=threads), make()
+    before = simulation.describe()["list_builds"]
+    simulation.run(150)
+    assert sum(middles) >= simulation.describe()["list_builds"] - before - 1 > 3
+    step_by_step(stepped, 150)
+    assert simulation.fingerprint == stepped.fingerprint
+
+
 def test_it_may_be_left_and_taken_up_at_any_step(marched: list[int]) -> None:
     whole, parts = langevin(threads=2), langevin(threads=2)
     whole.run(100)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import motes
+from motes.engine import queries
 
 LAMMPS = Path(__file__).parents[1] / "data" / "lammps2"
 VERLET = motes.VelocityVerlet(dt=0.005)
@@ -149,6 +150,27 @@ def test_a_pair_that_drifts_apart_goes_through_all_densities() -> None:
     sim.run(2000)
     assert sim.positions[1, 0] - sim.positions[0, 0] > 2.4
     assert sim.forces[0, 0] == 0
+
+
+def test_where_densities_may_cancel_an_infinite_slope_ends_the_run() -> None:
+    """It is felt: only where nothing at all is added does it count as none."""
+    particles = beside_a_dense_pair(2.0)
+    law = motes.Embedded(lambda r: 2.0 - r, lambda rho: -np.sqrt(np.abs(rho)), 2.5)
+    with pytest.raises(motes.InputError, match="not finite"):
+        _ = motes.Simulation(particles, VERLET, [law]).forces
+
+
+def test_no_density_has_the_slope_of_its_energy_also_in_reports() -> None:
+    """Two neighbours whose densities cancel; each of them feels the slope at the one between."""
+    particles = motes.Particles([[5.0, 5, 5], [6.0, 5, 5], [8.0, 5, 5]], motes.Box([20.0] * 3, "open"))
+    law = motes.Embedded(lambda r: 1.5 - r, lambda rho: -3.0 * rho, 2.5)
+    sim = motes.Simulation(particles, VERLET, [law])
+    reporter: Any = sim._reporter
+    for row in range(3):
+        found = reporter._columns(sim._engine.ask(queries.find, [row]))
+        particle = {word: values[0] for word, values in found.items()}
+        felt = reporter._forces_on(particle, reporter._around(particle), sim.step)
+        np.testing.assert_allclose(sum(felt.values()), sim.forces[row], atol=1e-6)
 
 
 def test_a_particle_by_itself_has_the_energy_of_no_density() -> None:

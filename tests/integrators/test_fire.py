@@ -246,13 +246,6 @@ def test_a_step_to_where_there_is_no_force_is_taken_back(threads):
     sim.run(10)
 
 
-def test_a_start_without_a_force_ends_as_it_began():
-    particles = motes.Particles([[1.0, 1, 1], [2.6, 1, 1]], motes.Box([10.0] * 3), bonds=[(0, 1)])
-    bond = motes.Bond(lambda r: -np.log(1 - (r / 1.5) ** 2))
-    with pytest.raises(motes.InputError, match="bond of 0, 1"):
-        motes.Simulation(particles, motes.VelocityVerlet(0.001), [bond])
-
-
 def test_an_interrupted_minimization_can_be_taken_up_again(monkeypatch):
     import motes.simulation.minimize
 

@@ -2,8 +2,9 @@
 
 Algorithm: the loops of a step are put on a tape (core/tape.py) by going through a step once while the team notes down
 what it is asked to do. The tape is then played step after step, by threads that stay; guards end that when lists must
-be built, when a number nears an end of its range, or when a particle cannot be taken further. What is left of such a
-step is done by the ordinary step, from the point where the guard stood.
+be built, when a number nears an end of its range, or when a particle cannot be taken further. What must be decided is
+then done by the ordinary step, from the point where the guard stood; where that has built lists, a new tape begins in
+the middle of the step.
 
 Invariant: the tape has the loops of the ordinary step, in its order, on the same arrays. So it has its bits.
 

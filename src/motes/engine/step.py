@@ -127,7 +127,8 @@ class Engine:
         """Take up to so many steps of which nothing must be decided, and the one that ended that, or half of it; return
         how many are done."""
         state = self.state
-        begun, half_done, self._half_done = state.step - self._half_done, self._half_done, False
+        half_done, self._half_done = self._half_done, False
+        begun = state.step - 1 if half_done else state.step
         rounds, code = self.march.go(most, begun, half_done)
         self._fruitless = 0 if rounds >= LEAST_STRETCH else self._fruitless + 1
         if self._fruitless == PATIENCE:

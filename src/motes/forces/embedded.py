@@ -6,11 +6,13 @@ home. Every particle then has its energy and the slope of it, which ghosts are t
 pairs, (slope_i density'_ij + slope_j density'_ji).
 
 Invariant: densities are sums of whole numbers, so slopes are the same numbers for a particle and all its ghosts, on any
-rank. Their quantum follows the largest of all, but two limbs below it keep a density that is 2**-90 of that as exactly,
-since the slope of a root depends on it as much.
+rank. Their quantum follows the largest of all, and two limbs below it keep 2**-96 of it, since the slope of a root
+depends on a small density as much as on a large one: what is 2**-60 of the largest is known to all digits, or to nearly
+all between two looks at the range.
 
-Disadvantage: two passes and two more rounds of messages a step. A density below 2**-130 of the largest is 0, where a
-slope that is infinite counts as 0: a neighbour so near its cutoff that it adds no more has no force either.
+Disadvantage: two passes and two more rounds of messages a step. What is below the last limb is 0. Where densities are
+not negative, an infinite slope counts as 0 there: a neighbour so near its cutoff that it adds no more has no force
+either. Where they may cancel it stays, and ends the run.
 """
 
 from __future__ import annotations
@@ -44,6 +46,9 @@ from motes.formulas.table import of_coordinate
 from motes.formulas.written import Written
 
 RHO = "rho"
+SAMPLES = 512
+"""Distances at which it is looked whether a density is negative."""
+
 DENSITY, SLOPE = "motes_density{}", "motes_slope{}"
 """The columns of one Embedded of a simulation, by its number."""
 
@@ -103,12 +108,25 @@ class BoundEmbedded(BoundInteraction):
         return found
 
     def _slopes(self, rho: Floats, columns: Mapping[str, Any]) -> Floats:
-        """Of the energies of particles with these densities; where there is none, nobody is near to feel it."""
-        up, down = (self.energy.value({RHO: rho * (1 + side * STEP)}, columns["type"], columns) for side in (1, -1))
-        slopes: Floats = np.where(rho == 0.0, 0.0, (up - down) / (2 * STEP * rho))
-        return slopes
+        """Of the energies of particles with these densities."""
+        step = STEP * np.where(rho == 0.0, np.abs(rho).max(), rho)
+        up, down = (self.energy.value({RHO: rho + side * step}, columns["type"], columns) for side in (1, -1))
+        slopes: Floats = (up - down) / (2 * step)
+        return np.where(np.isfinite(slopes) | (rho != 0.0) | self.cancels, slopes, 0.0)
 
     # Two kernels of pairs, and one of particles
+
+    @property
+    def cancels(self) -> bool:
+        """Whether what neighbours add may be negative, as far as samples tell; attributes may be anything."""
+        if self.density.attributes:
+            return True
+        tables = (self.density.cutoff, *self.density.tables.values())
+        kinds = np.arange(max(len(np.atleast_2d(table)) for table in tables))
+        known = self.density.parameters((kinds[:, None], kinds), ({}, {}))
+        fractions = np.linspace(0.0, 1.0, SAMPLES + 1)[1:, None, None]
+        with np.errstate(all="ignore"):
+            return bool((evaluate(self.density.formula, {**known, "r": fractions * known["cutoff"]}) < 0.0).any())
 
     @property
     def both_ways(self) -> bool:
@@ -179,13 +197,16 @@ class EmbeddedPlan(Plan):
 def _planned(one: BoundEmbedded, number: int, names: Names) -> EmbeddingPlan:
     force = plan_clusters([one.forces(number)], names)
     energy, key = one.energy, f"{one.energy.key}\nembedding"
-    embedding = Kernel.made(key, lambda: embedding_source(energy), energy.rows, energy.attributes)
+    cancels = one.cancels
+    key += f" {cancels}"
+    embedding = Kernel.made(key, lambda: embedding_source(energy, cancels), energy.rows, energy.attributes)
     density = plan_clusters([one.sums()], names, sums=True)
     return EmbeddingPlan(one.name, density, embedding, replace(force, live=frozenset({SLOPE.format(number)})))
 
 
-def embedding_source(energy: Bound) -> str:
+def embedding_source(energy: Bound, cancels: bool) -> str:
     """Source of a module with the function embed: the energy of each particle, and its slope, from its density."""
+    none_here = "False" if cancels else f"{PREFIX}{RHO} == 0.0 and not abs(slope) < inf"
     code = derive_field(energy.formulas[0], [PREFIX + RHO])
     points = verify.points({*energy.formulas[0].symbols, PREFIX + RHO}, energy.known)
     points = [{**point, PREFIX + RHO: abs(point[PREFIX + RHO])} for point in points]
@@ -207,7 +228,7 @@ def embedding_source(energy: Bound) -> str:
         *indent(2, code.lines),
         f"        u = {code.results[0]}",
         f"        slope = -({code.results[1]})",
-        f"        own_slopes[i] = slope if abs(slope) < inf or {PREFIX}{RHO} != 0.0 else 0.0",
+        f"        own_slopes[i] = 0.0 if {none_here} else slope",
         "        bits = to_bits(u) & 0x7FFFFFFFFFFFFFFF",
         "        biggest_energy = bits if bits > biggest_energy else biggest_energy",
         *indent(2, add_energy("u", "energy")),

@@ -191,11 +191,13 @@ class SlotForces(Stage):
         reach = list(accumulate((max(chunk.reach for chunk in chunks) for chunks in parts), max))
         homes = self._shares.homes if len(self._shares.homes) >= state.total else np.empty(state.capacity, np.int64)
         stride = 3 * self._buffers.shape[2]
-        self.team.split(find_homes, pairs.slots, pairs.particle, np.array(starts), stride, homes)
+        self.team.split(find_homes, pairs.slots, pairs.particle, np.array(starts, np.int64), stride, homes)
         return Shares(parts, starts, reach, homes)
 
     def follow(self, state: State, pairs: PairList) -> None:
         """Share the work of a new list out."""
+        if not pairs.chunks:
+            return
         if self._buffers.shape[2] < len(pairs.particle):
             self._buffers = np.empty((self.team.threads, 3, len(pairs.particle)), np.int64)
         self.begin()

@@ -10,8 +10,8 @@ units. Time is measured by the largest force of a pair, so steps grow as overlap
 No particle moves by more than a given length in a step, and none feels more force than would take it that far from
 rest. So pairs that overlap part within a few steps, however strongly they push.
 
-Where a step leads to a place without a force, as beyond the longest that a bond may be, it is taken back as a whole,
-and shorter ones follow, from rest.
+Where a step leads to a place without a force, as beyond the longest that a bond may be, its push is taken back, and
+shorter ones follow, from rest.
 
 At a reflecting wall particles stop, and what presses them onto it is no force to get rid of: the minimum is that of all
 places within the walls.
@@ -222,7 +222,7 @@ class Descent:
             team.split(stop, state.owned, state.positions, state.velocities, *wall)
 
     def take_back(self, state: State, team: Team) -> bool:
-        """Undo the last step, but for what walls stopped; whether there are shorter ones to go on with."""
+        """Undo the push of the last step, but for what walls stopped; whether there are shorter ones to go on with."""
         magic = ROUND * state.spacing
         team.split(take_back, state.owned, state.positions, state.velocities, self._time_step, magic)
         shorter = self._dt > SLOWEST

@@ -480,7 +480,7 @@ def _labels(types: ArrayLike, what: str) -> NDArray[Any]:
 
 
 def _require_labels(labels: Iterable[Label], what: str) -> None:
-    """Raise an InputError for a label that arrays and files cannot hold."""
+    """Raise an InputError for a label that arrays cannot hold, or messages show."""
     for label in labels:
-        if not (label.isprintable() if isinstance(label, str) else abs(int(label)) <= np.iinfo(np.int64).max):
+        if not (label.isprintable() if isinstance(label, str) else -(2**63) <= int(label) < 2**63):
             raise InputError(f"{what}: expected text that can be printed, or integers below 2**63, got {label!r}")

@@ -120,12 +120,14 @@ def bound_to(interaction: Interaction, names: Names) -> BoundInteraction:
     return bound
 
 
-def check_plans(plans: Sequence[Plan]) -> None:
+def check_plans(plans: Sequence[Plan], velocities: bool) -> None:
     """Raise an InputError for a law of the user's own that does not say what an engine must know."""
     for plan in plans:
         for name in ("cutoff", "special"):
             if not hasattr(plan, name):
                 raise InputError(f"{type(plan).__name__}, the plan of a law, has no {name} (docs/laws.md)")
+    if any(getattr(plan, "needs_velocities", False) for plan in plans) and not velocities:
+        raise InputError("a plan says needs_velocities, which the interaction must say, and none does (docs/laws.md)")
 
 
 def _refuse_same_noise(interactions: Sequence[Interaction]) -> None:

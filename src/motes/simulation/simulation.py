@@ -158,7 +158,8 @@ class Simulation(Readings):
         if bound is None:
             bound = [bound_to(one, summary.names) for one in interactions]
         laws = plans_of(bound, summary.names)
-        check_plans(laws)
+        velocities = any(one.needs_velocities for one in interactions)
+        check_plans(laws, velocities)
         cutoff = max((one.cutoff for one in laws), default=0.0)
         width = chosen_skin(skin, cutoff, summary.box, summary.count / ranks.size)
         check_images(summary.box, cutoff + width if cutoff else 0.0, summary.count)
@@ -172,9 +173,8 @@ class Simulation(Readings):
         if threads > ranks.cores:
             warn_of_more(f"{threads} threads of a rank", ranks.cores, "fewer threads are faster")
         plan = Plan(
-            summary.box, integrator.bind(summary.names), laws, specials,
-            any(one.needs_velocities for one in interactions), width, threads, step, timeline, memory,
-            degrees_of_freedom(summary, integrator, interactions),
+            summary.box, integrator.bind(summary.names), laws, specials, velocities, width, threads, step, timeline,
+            memory, degrees_of_freedom(summary, integrator, interactions),
         )  # fmt: skip
         engine, known = ranks.build(plan, start), summary.brief()
         reporter = Reporter(engine, known, bound)
