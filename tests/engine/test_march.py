@@ -87,9 +87,10 @@ def marched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     taken: list[int] = []
     march = Engine._march
 
-    def noting(engine: Engine, most: int) -> int:
-        taken.append(march(engine, most))
-        return taken[-1]
+    def noting(engine: Engine, most: int, half_done: bool) -> tuple[int, bool]:
+        done = march(engine, most, half_done)
+        taken.append(done[0])
+        return done
 
     monkeypatch.setattr(Engine, "_march", noting)
     return taken

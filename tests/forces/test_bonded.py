@@ -253,7 +253,7 @@ def test_what_cannot_be_is_refused() -> None:
         (motes.Bond(spring, k={"a": 1.0}, a=1.0), "no value for the bond type 'b'"),
         (motes.Bond(spring, k={"a": 1.0, "c": 2.0}, a=1.0), "bond type 'b'; it has one for 'c', which is unknown"),
         (motes.Bond(spring, k=1.0), "'a' is missing"),
-        (motes.Bond(lambda r: (r, 2 * r)), "must return one energy, not tuple"),
+        (motes.Bond(lambda r: (r, 2 * r)), "must return one number, not tuple"),
         (motes.Angle(lambda theta: theta), "have no angles"),
     ):
         with pytest.raises(motes.InputError, match=message):

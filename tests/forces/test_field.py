@@ -141,7 +141,7 @@ WRONG: list[tuple[Any, dict[str, Any], str]] = [
     (lambda x, q: q * x, {}, "unknown name 'q'"),
     (lambda chrge: chrge, {}, "did you mean 'charge'"),
     (lambda z: z, {}, "there is no z in two dimensions"),
-    (lambda x: (x, x), {}, "must return one energy, not tuple"),
+    (lambda x: (x, x), {}, "must return one number, not tuple"),
     (lambda x: x < 1, {}, "not a condition"),
     (lambda x: None, {}, "returns nothing"),  # noqa: ARG005
     (lambda x: math.sin(x), {}, r"np\.exp"),

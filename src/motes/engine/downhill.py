@@ -36,7 +36,7 @@ def descend(engine: Engine, steps: int, tolerance: float) -> tuple[int, float]:
     while taken < steps and largest > tolerance:
         descent.move(engine.state, engine.team)
         _follow(engine)
-        _feel(engine, descent)
+        _compute_forces(engine, descent)
         largest = descent.largest_force(engine.state, engine.team)
         taken += 1
     return taken, largest
@@ -63,7 +63,7 @@ def _follow(engine: Engine) -> None:
         neighbors.follow(state)
 
 
-def _feel(engine: Engine, descent: Descent) -> None:
+def _compute_forces(engine: Engine, descent: Descent) -> None:
     """The forces of where the last step led, or of where it began if there are none."""
     while True:
         try:

@@ -89,7 +89,6 @@ class Engine:
         self.march = March(self)
         self._fruitless = 0  # marches, one after the other
         self._resting_until = 0  # this step
-        self._half_done = False  # amid a run: a step that a march has left there
         self.slots.marching = self.team.threads if self.march.possible else 0
         self.state.stride = plan.stride
         self.sums = NOT_ASKED
@@ -106,28 +105,28 @@ class Engine:
             self.attempts.run(self.integrator.carry, self.state, self.team, steps)
             self.clock.lap("integrate")
         else:
-            remaining = steps
+            remaining, half_done = steps, False
             while remaining > 0:
-                if self._may_march(remaining - energy):
-                    remaining -= self._march(remaining - energy)
+                if self._may_march(remaining - energy, half_done):
+                    taken, half_done = self._march(remaining - energy, half_done)
                 else:
-                    self.step(energy and remaining == 1)
-                    remaining -= 1
+                    self.step(energy and remaining == 1, half_done)
+                    taken, half_done = 1, False
+                remaining -= taken
         self.attempts.agree()
 
-    def _may_march(self, most: int) -> bool:
+    def _may_march(self, most: int, half_done: bool) -> bool:
         """Whether it is worth while for so many steps, and there is nothing to decide at the first of them."""
         state, sums = self.state, self.sums
         if most < LEAST_STRETCH or state.step < self._resting_until or self.attempts.failed:
             return False
-        settled = self._half_done or FORCES.decided(state.quanta.force, sums.least_force, sums.most_force, look=True)
+        settled = half_done or FORCES.decided(state.quanta.force, sums.least_force, sums.most_force, look=True)
         return settled and self._needs.step < state.step - 1 and self.march.possible
 
-    def _march(self, most: int) -> int:
+    def _march(self, most: int, half_done: bool) -> tuple[int, bool]:
         """Take up to so many steps of which nothing must be decided, and the one that ended that, or half of it; return
-        how many are done."""
+        how many are done, and whether one more is half done. So may the first of them be."""
         state = self.state
-        half_done, self._half_done = self._half_done, False
         begun = state.step - 1 if half_done else state.step
         rounds, code = self.march.go(most, begun, half_done)
         self._fruitless = 0 if rounds >= LEAST_STRETCH else self._fruitless + 1
@@ -138,27 +137,25 @@ class Engine:
             bound = self.march.largest(FORCED) ** 0.5
             self.sums = Sums(None, None, bound / SPREAD, bound)
         if code == 0:
-            return rounds
+            return rounds, False
         self.attempts.step = state.step + 1
         if code == HALF:
             self._follow(self._half(self.march.largest(HALF)))
-            self._half_done = True
-            return rounds
+            return rounds, True
         if code == FORCED:
             state.step += 1
             self._close_step(energy=False)
         else:
             state.step += 1
             self.attempts.run(self.integrator.check_speed, state, self.march.largest(DONE))
-        return rounds + 1
+        return rounds + 1, False
 
-    def step(self, energy: bool) -> None:
-        """From t to t + dt."""
-        if not self._half_done:
+    def step(self, energy: bool, half_done: bool = False) -> None:
+        """From t to t + dt, of which the half may be done."""
+        if not half_done:
             self.attempts.step = self.state.step + 1
             self.attempts.run(self.integrator.first_half, self.state, self.team)
             self._follow(self._half())
-        self._half_done = False
         self._close_step(energy)
 
     def _half(self, fastest: float | None = None) -> float:

@@ -49,7 +49,7 @@ def trace(
         elif parameter.default is inspect.Parameter.empty:
             raise InputError(f"{describe(function)} needs a value for {name!r}.")
     expressions = [*map(symbol, coordinates)]
-    return _twice(function, lambda: (_result(function, _called(function, expressions, given), "one energy"),))[0]
+    return _twice(function, lambda: (_result(function, _called(function, expressions, given), "one number"),))[0]
 
 
 def trace_values(

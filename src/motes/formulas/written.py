@@ -24,7 +24,8 @@ class Written:
         name: for messages.
         short: as it is shown.
         needed: the names it takes besides its coordinates, and whether they need a value.
-        formulas: its one formula with these expressions for names; the second are names not to be used for numbers.
+        formulas: a tuple of its one formula, with these expressions for names; the second are names not to be used for
+            numbers.
     """
 
     name: str
