@@ -300,3 +300,14 @@ def test_a_crowd_that_cannot_be_added_ends_it(monkeypatch):
         with pytest.raises(motes.InputError, match="neighbours, which are the most"):
             sim.minimize(1.0)
     assert sim.minimize(1.0).converged
+
+
+def test_a_crowd_that_forms_on_the_way_ends_it(monkeypatch):
+    """Each list after it is refused as well; none that could not be followed is read."""
+    sim = motes.Simulation(
+        motes.random(300, motes.Box([9.0] * 3), 3), VERLET, [motes.Pair(lambda r: -((1 - (r / 2.5) ** 2) ** 2), 2.5)],
+        skin=0.1,
+    )  # fmt: skip
+    monkeypatch.setattr("motes.forces.slots.MOST_PARTNERS", 90)
+    with pytest.raises(motes.RunError, match="on the way downhill a particle has more than"):
+        sim.minimize(1e-3, 300)
