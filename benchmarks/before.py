@@ -1,4 +1,4 @@
-"""This Motes against another one, such as that of an earlier commit: time a step of the same melt, and memory.
+"""This Motes against another one, such as that of an earlier commit: time a step of the same melt, memory, and start.
 
     python benchmarks/before.py path/to/other/.venv/bin/python [--rounds 5]
 
@@ -15,12 +15,16 @@ import time
 from functools import partial
 from pathlib import Path
 
+import startup
 from common import Result, interleaved
 
 STEPS = {5: 2000, 10: 300, 20: 40}
 """Cells along an edge, of four particles each, and the steps of a stretch; the best of three stretches counts."""
 
 WAYS = {"one thread": (1, 1), "two threads": (1, 2), "two ranks": (2, 1)}
+
+STARTS = {"first": "first step ever", "second": "first step again", "second_no_step": "no step"}
+"""The waits that startup.py times."""
 
 
 def lennard_jones(r: float, epsilon: float, sigma: float) -> float:
@@ -56,7 +60,7 @@ def elsewhere(python: Path, ranks: int, *numbers: int) -> Result:
 
 
 def main() -> None:
-    """Time by time, size by size, then the memory of 4 million particles."""
+    """Time by time, size by size, then the memory of 4 million particles and the waits to a first step."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("other", type=Path, help="the Python of the other Motes")
     parser.add_argument("--rounds", type=int, default=5)
@@ -72,6 +76,12 @@ def main() -> None:
             print(f"| {4 * cells**3:,} | {way} | {found['other']:.1f} us | {found['this']:.1f} us | {ratio:.3f} |")
     other, this = (elsewhere(python, 1, 100, 4, 2)["peak_GB"] for python in sides.values())
     print(f"| 4,000,000 | memory | {other:.2f} GB | {this:.2f} GB | {this / other:.3f} |")
+    waits = interleaved(
+        {name: partial(startup.first_and_second, python) for name, python in sides.items()}, asked.rounds
+    )
+    for figure, told in STARTS.items():
+        other, this = (min(one[figure] for one in waits[name]) for name in ("other", "this"))
+        print(f"| melt of `motes run` | {told} | {other:.2f} s | {this:.2f} s | {this / other:.3f} |")
 
 
 if __name__ == "__main__":

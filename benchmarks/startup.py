@@ -37,14 +37,14 @@ steps = 1
 """
 
 
-def wait(folder: Path, steps: int) -> float:
-    """Seconds of one `motes run` that keeps all its caches in a folder."""
+def wait(folder: Path, steps: int, python: Path = Path(sys.executable)) -> float:
+    """Seconds of one `motes run`, beside this Python, that keeps all its caches in a folder."""
     environment = {
         **os.environ,
         "NUMBA_CACHE_DIR": str(folder / "numba"),
         "MOTES_CACHE": str(folder / "motes"),
     }
-    run = [str(Path(sys.executable).parent / "motes"), "run", "melt.toml", "--steps", str(steps)]
+    run = [str(python.parent / "motes"), "run", "melt.toml", "--steps", str(steps)]
     begin = time.perf_counter()
     done = subprocess.run(run, check=False, cwd=folder, env=environment, capture_output=True, text=True)
     seconds = time.perf_counter() - begin
@@ -53,15 +53,15 @@ def wait(folder: Path, steps: int) -> float:
     return seconds
 
 
-def first_and_second() -> Result:
+def first_and_second(python: Path = Path(sys.executable)) -> Result:
     """The waits of one user with a new cache folder."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "melt.toml").write_text(INPUT)
         return {
-            "first": wait(folder, steps=1),
-            "second": wait(folder, steps=1),
-            "second_no_step": wait(folder, steps=0),
+            "first": wait(folder, steps=1, python=python),
+            "second": wait(folder, steps=1, python=python),
+            "second_no_step": wait(folder, steps=0, python=python),
         }
 
 
