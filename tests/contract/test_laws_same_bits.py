@@ -12,6 +12,7 @@ import pytest
 
 import motes
 from motes.core.tuples import labels_of
+from motes.integrators.fire import Descent
 
 pytestmark = pytest.mark.usefixtures("small_parts")
 STEPS = laws.STEPS
@@ -38,6 +39,15 @@ def test_the_runs_are_worth_comparing(name: str) -> None:
         others = [one for number, one in enumerate(sim.interactions) if number != left_out]
         less = motes.Simulation(laws.SYSTEMS[name]()[0], sim.integrator, others, threads=1)
         assert (less.forces != start.forces).any()  # each law matters
+
+
+def test_strands_would_tear(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else their minimization proves nothing of steps that are taken back."""
+    taken_back = []
+    whole = Descent.take_back
+    monkeypatch.setattr(Descent, "take_back", lambda *given: taken_back.append(1) or whole(*given))
+    laws.simulation("strands")
+    assert len(taken_back) > 0
 
 
 @pytest.mark.parametrize("how", [{"threads": 2}, {"threads": 3}, {"skin": 0.0}, {"skin": 0.7}, {"skin": None}])

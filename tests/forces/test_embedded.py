@@ -134,7 +134,7 @@ def test_a_small_density_beside_a_large_one_is_known_as_well(r: float, threads: 
     # d/dr of 2 sqrt(rho(r)), of which the root is r^-3 inside^2
     expected = -2 * (-3 * r**-4 * inside**2 - 4 * inside * r**-2 / 2.4**2)
     quantum = sim.describe()["quanta"].force
-    assert sim.forces[0, 0] == pytest.approx(expected, rel=1e-9 / inside, abs=quantum)
+    assert sim.forces[0, 0] == pytest.approx(expected, rel=1e-13 / inside, abs=quantum)
     assert sim.forces[0, 0] == -sim.forces[1, 0]
 
 

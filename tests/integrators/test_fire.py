@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy.optimize import minimize as scipy_minimize
 
 import motes
+from motes.integrators.fire import Descent
 from motes.neighbors.brute import brute_pairs
 
 VERLET = motes.VelocityVerlet(0.005)
@@ -21,6 +23,19 @@ def lennard_jones(r, epsilon, sigma):
 
 def pair(**options) -> motes.Pair:
     return motes.Pair(lennard_jones, CUTOFF, epsilon=1.0, sigma=1.0, **options)
+
+
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A list that grows with every step that is taken back."""
+    found: list[int] = []
+    whole = Descent.take_back
+
+    def take_back(descent: Descent, *given: Any) -> bool:
+        found.append(1)
+        return whole(descent, *given)
+
+    monkeypatch.setattr(Descent, "take_back", take_back)
+    return found
 
 
 def overlapping(count: int = 500, density: float = 0.8442, integrator=VERLET, **options) -> motes.Simulation:
@@ -244,6 +259,35 @@ def test_a_step_to_where_there_is_no_force_is_taken_back(threads):
     apart = np.ptp(sim.positions[:, 0])
     assert 30.0 * apart / (1 - (apart / 1.5) ** 2) == pytest.approx(1e5 * np.exp(-apart), rel=1e-6)
     sim.run(10)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_step_is_taken_back_beside_a_wall(threads, monkeypatch):
+    """A bead that is pressed onto the wall stays on it, and the other one ends where it would without."""
+    taken_back = counted(monkeypatch)
+    box = motes.Box([10.0] * 3, ["reflecting", "periodic", "periodic"])
+    particles = motes.Particles([[0.05, 1, 1], [1.45, 1, 1]], box, bonds=[(0, 1)])
+    bond = motes.Bond(lambda r: -0.5 * 30.0 * 1.5**2 * np.log(1 - (r / 1.5) ** 2))
+    push, pressure = motes.Pair(lambda r: 1e5 * np.exp(-r), 2.5), motes.Field(lambda x: 50.0 * x)
+    sim = motes.Simulation(particles, motes.VelocityVerlet(1e-5), [bond, push, pressure], threads)
+    assert sim.minimize(1e-3).converged
+    assert len(taken_back) > 0
+    assert sim.positions[0, 0] == 0.0
+    apart = sim.positions[1, 0]
+    assert 30.0 * apart / (1 - (apart / 1.5) ** 2) + 50.0 == pytest.approx(1e5 * np.exp(-apart), rel=1e-6)
+
+
+def test_where_even_the_shortest_step_leads_to_no_force_the_bond_is_told(monkeypatch):
+    """Beads at the longest that their bond may be are pushed on, and there is no way to go."""
+    longest = 1.5 + 1e-9
+    particles = motes.Particles([[1.0, 1, 1], [2.5, 1, 1]], motes.Box([10.0] * 3), bonds=[(0, 1)])
+    bond = motes.Bond(lambda r: -r + 1e-30 * (longest - r) ** 1.5)
+    sim = motes.Simulation(particles, motes.VelocityVerlet(1e-5), [bond], threads=1)
+    before, taken_back = sim.positions, counted(monkeypatch)
+    with pytest.raises(motes.RunError, match=r"downhill a particle is in the bond of 0, 1 .* not finite"):
+        sim.minimize(1e-3)
+    assert len(taken_back) > 10
+    assert sim.positions == pytest.approx(before, abs=1e-8)
 
 
 def test_an_interrupted_minimization_can_be_taken_up_again(monkeypatch):

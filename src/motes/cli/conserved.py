@@ -71,7 +71,7 @@ def _at_cutoff(pair: BoundPair, simulation: motes.Simulation, columns: Mapping[s
     for first, second, squared in near_pairs(simulation.positions, simulation.box, pair.reach):
         near = squared < cutoffs[types[first], types[second]] ** 2
         i, j = first[near], second[near]
-        parameters = formula.between((columns, i), (columns, j))
+        parameters = formula.parameters_between((columns, i), (columns, j))
         energies = pair_energy(formula, parameters, np.broadcast_to(parameters["cutoff"], i.shape))
         total += float(pair.weighted(energies, simulation.ids[i], simulation.ids[j]).sum())
     return total

@@ -154,7 +154,7 @@ def compiling(integrator: object, interactions: Sequence[object]) -> Iterator[No
         return
     from numba.core import event
 
-    class Told(event.Listener):
+    class Announced(event.Listener):
         def on_start(self, _: Any) -> None:
             if what not in _told:
                 _told.add(what)
@@ -163,7 +163,7 @@ def compiling(integrator: object, interactions: Sequence[object]) -> Iterator[No
         def on_end(self, _: Any) -> None:
             pass
 
-    with event.install_listener("numba:compile", Told()):
+    with event.install_listener("numba:compile", Announced()):
         yield
 
 

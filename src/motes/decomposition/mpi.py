@@ -30,7 +30,7 @@ LAST_WORDS = 0.2
 
 
 def connect(
-    expected: int | None, cores: frozenset[int] = frozenset(), told: str = ""
+    expected: int | None, cores: frozenset[int] = frozenset(), variables: str = ""
 ) -> tuple[Any, list[frozenset[int]], int]:
     """The communicator of all ranks, and of those on this machine: their cores, and which of them this one is.
 
@@ -58,10 +58,10 @@ def connect(
         size = world.size
         MPI.Finalize()
         raise InputError(
-            f"there should be {expected} ranks, as the environment says ({told}), but MPI sees {size}: if they were "
-            "started, it was by the mpiexec of another MPI library than mpi4py's "
+            f"there should be {expected} ranks, as the environment says ({variables}), but MPI sees {size}: if they "
+            "were started, it was by the mpiexec of another MPI library than mpi4py's "
             f"({' '.join(MPI.Get_library_version().splitlines()[0].split())}): use that one's; if not, unset "
-            f"{', '.join(word.split('=')[0] for word in told.split())}"
+            f"{', '.join(word.split('=')[0] for word in variables.split())}"
         )
     sys.excepthook = _abort_on_failure
     here = world.Split_type(MPI.COMM_TYPE_SHARED)

@@ -61,7 +61,7 @@ class Noted:
     def __init__(self, threads: int, before: Tape | None = None) -> None:
         self.tape = Tape(threads, before)
         self.results: dict[int, list[int]] = {}
-        """For the code of each guard, the numbers of the results before it of which the engine must be told."""
+        """For the code of each guard, the numbers of the results before it that the engine must see."""
         self._seen: dict[str, list[int]] = {}
         self._before = ("", 0)  # the last loop, and over how many it went
         self._shared = False  # whether several threads have worked since they last waited for each other
@@ -173,6 +173,40 @@ class Marchers:
         return found
 
 
+class Sharing:
+    """How many threads share a list: all, or for some lists one alone, where they waited for each other too long.
+
+    Args:
+        threads: how many there are.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._all = threads
+        self._waiting = 0.0  # the part of the time for which threads waited, over the last marches
+        self._alone = 0  # lists that are left to one thread
+        self._next_alone = ALONE
+        self._shared = 0  # marches of several threads since one was alone
+
+    @property
+    def threads(self) -> int:
+        """For the next list."""
+        return 1 if self._alone > 0 else self._all
+
+    def end_list(self) -> None:
+        """Another list is marched with."""
+        self._alone = max(0, self._alone - 1)
+
+    def end_march(self, waited: float) -> None:
+        """Several threads have marched, and one of them waited for this part of the time."""
+        self._waiting = 0.75 * self._waiting + 0.25 * min(waited, 1.0)
+        self._shared += 1
+        if self._shared == LONGEST_ALONE:
+            self._next_alone = ALONE
+        if self._waiting > BUSY:
+            self._alone, self._next_alone = self._next_alone, min(2 * self._next_alone, LONGEST_ALONE)
+            self._waiting, self._shared = 0.0, 0
+
+
 class March:
     """The steps of an engine about which nothing must be decided."""
 
@@ -182,16 +216,13 @@ class March:
         finalize(self, self._marchers.dismiss)
         self._known: Any = None  # of what the tape is
         self._tape = Tape(1)
-        self._told: dict[int, list[int]] = {}
+        self._seen: dict[int, list[int]] = {}
         self._players: list[_Player] = []
         self._results: Integers = np.zeros(0, np.int64)
         self._cycles: Integers = np.zeros(0, np.int64)
         self._sync: Integers = np.zeros(2 * LINE, np.int64)
         self._waits: Integers = np.zeros(0, np.int64)
-        self._waiting = 0.0  # the part of the time for which threads waited, over the last marches
-        self._alone = 0  # lists that are left to one thread
-        self._next_alone = ALONE
-        self._shared = 0  # marches of several threads since one was alone
+        self._sharing = Sharing(engine.team.threads)
 
     @property
     def possible(self) -> bool:
@@ -224,9 +255,7 @@ class March:
         known = engine.neighbors.pairs.builds, engine.state.quanta, engine.integrator
         if known != self._known:
             self._put_on_tape(step)
-            self._alone = max(0, self._alone - 1)
-            if self._alone == 0:
-                engine.slots.marching = engine.team.threads
+            self._sharing.end_list()
             self._known = known
             engine.clock.lap("neighbors")  # as all that comes with new lists
         begun = perf_counter()
@@ -241,31 +270,21 @@ class March:
         for phase, part in zip(self._tape.phases, cycles.tolist(), strict=True):
             engine.clock.seconds[phase] += spent * part
         engine.clock.start()
-        self._look_at_waits()
+        if len(self._players) > 1:
+            self._sharing.end_march(int(self._waits.max()) / max(int(self._cycles.sum()), 1))
+        engine.slots.marching = self._sharing.threads
         return rounds, code
-
-    def _look_at_waits(self) -> None:
-        """Where threads wait for each other too long, one goes on alone for some lists."""
-        waited = int(self._waits.max()) / max(int(self._cycles.sum()), 1)
-        self._waiting = 0.75 * self._waiting + 0.25 * min(waited, 1.0)
-        self._shared += len(self._players) > 1
-        if self._shared == LONGEST_ALONE:
-            self._next_alone = ALONE
-        if len(self._players) > 1 and self._waiting > BUSY:
-            self._alone, self._next_alone = self._next_alone, min(2 * self._next_alone, LONGEST_ALONE)
-            self._waiting, self._shared = 0.0, 0
-            self._engine.slots.marching = 1
 
     def largest(self, code: int) -> float:
         """The largest component of a velocity, or the square of a bound of the largest force, of which the guard with
-        this code was told last."""
-        values = self._results.reshape(-1, len(self._players), LINE)[self._told[code], :, 0]
+        this code saw last."""
+        values = self._results.reshape(-1, len(self._players), LINE)[self._seen[code], :, 0]
         return float(np.int64(values.max(initial=0)).view(np.float64))
 
     def _put_on_tape(self, step: int) -> None:
         noted = self._note(step)
         later = None if self._engine.integrator.seed is None else self._note(step + 1)
-        self._tape, self._told = noted.tape, noted.results
+        self._tape, self._seen = noted.tape, noted.results
         self._players = [
             _Player.of(noted.tape, None if later is None else later.tape, thread, step)
             for thread in range(noted.tape.threads)

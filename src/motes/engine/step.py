@@ -129,10 +129,10 @@ class Engine:
         state = self.state
         begun = state.step - 1 if half_done else state.step
         rounds, code = self.march.go(most, begun, half_done)
+        state.step = begun + rounds
         self._fruitless = 0 if rounds >= LEAST_STRETCH else self._fruitless + 1
         if self._fruitless == PATIENCE:
             self._fruitless, self._resting_until = 0, state.step + REST
-        state.step = begun + rounds
         if rounds > 0 or code == DONE:
             bound = self.march.largest(FORCED) ** 0.5
             self.sums = Sums(None, None, bound / SPREAD, bound)
@@ -234,7 +234,7 @@ class Engine:
             self.state.force_velocities[:, :owned] = self.state.velocities[:, :owned]
 
     def compute_forces(self, energy: bool) -> None:
-        """What every particle feels, and what its ghosts felt."""
+        """The forces on every particle, those on its ghosts on other ranks among them."""
         begun = process_time()
         self.slots.begin()
         self.sums = Sums.none(energy)
@@ -343,9 +343,9 @@ class Engine:
         if anew:
             self._restart_clock()
         slow = (speeds > 0.0) & (speeds < FAINT * state.quanta.velocity)
-        felt = pushes * state.mass[:owned] >= FAINT * state.quanta.force  # where forces cancel, it is no wonder
+        pushed = pushes * state.mass[:owned] >= FAINT * state.quanta.force  # where forces cancel, it is no wonder
         kicks = 0.5 * pushes * self.integrator.dt
-        stuck = felt & (kicks < STUCK * state.quanta.velocity) & (speeds < kicks * SLOWLY)
+        stuck = pushed & (kicks < STUCK * state.quanta.velocity) & (speeds < kicks * SLOWLY)
         stuck &= self.integrator.has_velocities
         counts = self.link.sum(np.array([np.count_nonzero(slow), np.count_nonzero(stuck)]))
         return Extremes(inside, outside, speed, push, *counts.tolist())

@@ -102,7 +102,7 @@ class BoundEmbedded(BoundInteraction):
     def _made(self, columns: Mapping[str, Any], distances: Floats) -> Floats:
         """The density at each first particle that each second one makes."""
         i, j = np.indices(distances.shape)
-        known = self.density.between((columns, i), (columns, j))
+        known = self.density.parameters_between((columns, i), (columns, j))
         density = evaluate(self.density.formula, {**known, "r": distances})
         found: Floats = np.where((distances < known["cutoff"]) & (i != j), density, 0.0)
         return found

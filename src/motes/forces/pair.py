@@ -25,7 +25,8 @@ from motes.errors import InputError
 from motes.forces import oracle
 from motes.forces.cluster_kernel import ORDINARY, Term
 from motes.forces.law import Interaction
-from motes.forces.pair_function import BoundOfPairs, PairFunction, Rows, checked_cutoff, kept_cutoff
+from motes.forces.of_pairs import BoundOfPairs
+from motes.forces.pair_function import PairFunction, Rows, checked_cutoff, kept_cutoff
 from motes.forces.verify import require_right_pair
 from motes.formulas.bind import Names
 from motes.formulas.derive import PairCode
@@ -53,14 +54,14 @@ class BoundPair(BoundOfPairs):
     bonds: Integers | None = None
 
     def record(self) -> tuple[Any, ...]:
-        """Formula and numbers."""
+        """Formula and numbers, in the order in which checkpoints have always had them."""
         key, (numbers, tables, cutoff), attributes = self.pair.record()
         special = [] if self.special == ORDINARY else [self.special]
         return "pair", key, (numbers, tables), attributes, cutoff, self.shift, *special
 
-    def between(self, ones: Rows, others: Rows, values: Mapping[str, Any]) -> Floats:
+    def force_between(self, ones: Rows, others: Rows, values: Mapping[str, Any]) -> Floats:
         """Of the energy with its shift; 0 beyond the cutoff."""
-        force = oracle.pair_force(self.pair, self.shift, self.pair.between(ones, others), values["r"])
+        force = oracle.pair_force(self.pair, self.shift, self.pair.parameters_between(ones, others), values["r"])
         return self.weighted(force, *(columns["id"][rows] for columns, rows in (ones, others)))
 
     @cached_property

@@ -27,7 +27,8 @@ from motes.errors import InputError
 from motes.exact.noise import PAIRS, check_seed, draw_for_pairs, key_of_step
 from motes.forces.cluster_kernel import Term
 from motes.forces.law import Interaction, Surroundings
-from motes.forces.pair_function import BoundOfPairs, PairFunction, Rows, checked_cutoff, kept_cutoff
+from motes.forces.of_pairs import BoundOfPairs
+from motes.forces.pair_function import PairFunction, Rows, checked_cutoff, kept_cutoff
 from motes.forces.parameters import OF_THE_PAIR
 from motes.formulas.bind import Names
 from motes.formulas.derive import PairCode, derive_values, evaluate
@@ -68,9 +69,9 @@ class BoundPairForce(BoundOfPairs):
             values["noise"] = draw_for_pairs(key, int(here["id"]), around["id"])
         return values
 
-    def between(self, ones: Rows, others: Rows, values: Mapping[str, Any]) -> Floats:
+    def force_between(self, ones: Rows, others: Rows, values: Mapping[str, Any]) -> Floats:
         """0 beyond the cutoff."""
-        known = self.pair.between(ones, others)
+        known = self.pair.parameters_between(ones, others)
         force = evaluate(self.pair.formula, {**known, **values})
         found: Floats = np.where(values["r"] < known["cutoff"], force, 0.0)
         return found

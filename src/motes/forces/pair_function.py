@@ -1,4 +1,4 @@
-"""A user's function of two particles: which names it takes, what they stand for in a run, and what is felt by it.
+"""A user's function of two particles: which names it takes, and what they stand for in a run.
 
 A name is a coordinate (r, and for forces also v, noise and t), a parameter that was given, the cutoff, or an attribute
 of one of the two particles, as charge_i and charge_j.
@@ -6,22 +6,18 @@ of one of the two particles, as charge_i and charge_j.
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from motes.core.checks import number
 from motes.core.frozen import kept
-from motes.core.state import Floats, Integers
 from motes.core.words import did_you_mean
 from motes.errors import InputError
 from motes.forces.cluster_kernel import Term
-from motes.forces.clusters import ClusterPlan, plan_clusters
-from motes.forces.law import BoundInteraction, Surroundings
 from motes.forces.parameters import RESERVED, SOME_MASSES, Mix, by_types
 from motes.forces.sides import in_order
 from motes.formulas.bind import MASS, Names, numbers_as_exponents
@@ -31,9 +27,6 @@ from motes.formulas.formula import Expression, symbol
 from motes.formulas.written import Written
 
 Array = NDArray[np.float64]
-
-AT_REST = {"t": 0.0, "dt": 1.0, "v": 0.0, "noise": 0.0}
-"""What a force between two may depend on, where only their distance is asked about."""
 
 Rows = tuple[Mapping[str, Any], Any]
 """Columns of particles by name, and the rows of them that are meant."""
@@ -91,7 +84,7 @@ class PairFormula:
             values |= {f"{name}_{side}": known[name] for name in self.attributes}
         return values
 
-    def between(self, ones: Rows, others: Rows) -> dict[str, Any]:
+    def parameters_between(self, ones: Rows, others: Rows) -> dict[str, Any]:
         """The same between particles in rows of columns, type and attributes among them."""
         ends = [{name: columns[name][rows] for name in self.attributes} for columns, rows in (ones, others)]
         return self.parameters((ones[0]["type"][ones[1]], others[0]["type"][others[1]]), (ends[0], ends[1]))
@@ -104,58 +97,6 @@ class PairFormula:
     def term(self, code: Callable[[], PairCode], **more: Any) -> Term:
         """What it is in a kernel."""
         return Term(self.formula.key, self.uniform, self.tables, self.attributes, self.cutoff, code, **more)
-
-
-@dataclass(frozen=True)
-class BoundOfPairs(BoundInteraction):
-    """What two particles feel of each other, with every name resolved.
-
-    Attributes:
-        name: of the function, for messages.
-        pair: its formula.
-    """
-
-    name: str
-    pair: PairFormula
-
-    @property
-    def reach(self) -> float:
-        """The largest cutoff of any two types."""
-        return self.pair.reach
-
-    @property
-    @abstractmethod
-    def term(self) -> Term:
-        """What it is in a kernel."""
-
-    @abstractmethod
-    def between(self, ones: Rows, others: Rows, values: Mapping[str, Any]) -> Floats:
-        """The force by NumPy, positive if two push each other away; values: of the coordinates."""
-
-    def seen(self, surroundings: Surroundings, distances: Floats) -> dict[str, Any]:
-        """The coordinates of a particle and its neighbours."""
-        return {"r": distances}
-
-    def force_on(self, surroundings: Surroundings) -> Floats:
-        """Of all neighbours together."""
-        apart, alone = surroundings.apart, {name: np.array([one]) for name, one in surroundings.particle.items()}
-        distances = np.sqrt((apart**2).sum(axis=0))
-        zero, every = np.zeros(len(distances), int), np.arange(len(distances))
-        with np.errstate(all="ignore"):
-            values = self.seen(surroundings, distances)
-            force = self.between((alone, zero), (surroundings.around, every), values)
-            total: Floats = -(force / distances * apart).sum(axis=1)
-        return total
-
-    def forces_between(self, rows: Mapping[str, Any], one: Integers, other: Integers, distances: Floats) -> Floats:
-        """Positive if the two push each other away; without friction and noise, at the beginning of time."""
-        with np.errstate(all="ignore"):
-            return self.between((rows, one), (rows, other), {**AT_REST, "r": distances})
-
-    @classmethod
-    def plan(cls, bound: Sequence[Self], names: Names) -> ClusterPlan:
-        """One kernel for all of them."""
-        return plan_clusters([one.term for one in bound], names)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ Algorithm: the list is cut into chunks of clusters, and neighbouring chunks go t
 covers its own slots and those that its lists reach; what two buffers share is handed on from thread to thread, and
 each particle then gathers what its slot has.
 
-Invariant: buffers hold whole numbers of quanta, so it does not matter which thread felt what, nor who is added first.
+Invariant: buffers hold whole numbers of quanta, so it does not matter which thread computed which, nor which is first.
 All kernels that walk over the list share them, so the way home is gone once.
 
 Disadvantage: each thread has memory for all slots, though it touches a stretch of them.

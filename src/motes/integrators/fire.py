@@ -11,7 +11,7 @@ No particle moves by more than a given length in a step, and none feels more for
 rest. So pairs that overlap part within a few steps, however strongly they push.
 
 Where a step leads to a place without a force, as beyond the longest that a bond may be, its push is taken back, and
-shorter ones follow, from rest.
+shorter ones follow, from rest. (Half a step back is not undone: it lies between two places that had forces.)
 
 At a reflecting wall particles stop, and what presses them onto it is no force to get rid of: the minimum is that of all
 places within the walls.

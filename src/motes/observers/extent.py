@@ -108,14 +108,14 @@ class Extent:
         held.cut(self.length)
         held.sync()
 
-    def told(self) -> dict[str, Any]:
+    def record(self) -> dict[str, Any]:
         """As JSON knows it, for :meth:`from_memory`."""
         texts = {name: text_of(getattr(self, name)) for name in ("last", "header", "names")}
         return {"length": self.length, "frames": self.frames, "used": self.used, **texts}
 
     @classmethod
     def from_memory(cls, memory: Mapping[str, Any]) -> Self:
-        """Raises InputError for what :meth:`told` cannot have written."""
+        """Raises InputError for what :meth:`record` cannot have written."""
         length, frames, used = (count_in(memory, name) for name in ("length", "frames", "used"))
         header = bytes_in(memory, "header", HEADER_SIZE)
         try:

@@ -131,7 +131,7 @@ class Thermo(Observer):
 
     def remember(self, beside: Path) -> dict[str, Any] | None:
         """Where the file ends, and the first and the last row. None for a table that goes to a device or a pipe."""
-        memory = {"kind": "thermo", "path": None, "first": _told(self.first), "last": _told(self.last)}
+        memory = {"kind": "thermo", "path": None, "first": _record(self.first), "last": _record(self.last)}
         if self.path is None:
             return memory
         length = self._length
@@ -153,7 +153,7 @@ class Thermo(Observer):
         """
         path = None if memory.get("path") is None else path_in(memory, beside)
         thermo = cls(path, overwrite=True)  # what is there was written by the run that is resumed
-        thermo.first, thermo.last = _recalled(memory, "first"), _recalled(memory, "last")
+        thermo.first, thermo.last = _row_of(memory, "first"), _row_of(memory, "last")
         if path is not None and memory.get("length") is not None:
             thermo._length = count_in(memory, "length")
         return thermo
@@ -184,17 +184,17 @@ def _line(row: Row) -> bytes:
     return (",".join([str(row.step), *(f"{value:.17g}" for value in row[1:])]) + "\n").encode()
 
 
-def _told(row: Row | None) -> list[int | str] | None:
+def _record(row: Row | None) -> list[int | str] | None:
     """A row for a checkpoint: numbers as text, as JSON has no word for NaN and infinity."""
     return None if row is None else [row.step, *(repr(float(value)) for value in row[1:])]
 
 
-def _recalled(memory: Mapping[str, Any], name: str) -> Row | None:
-    told = memory.get(name)
-    if told is None:
+def _row_of(memory: Mapping[str, Any], name: str) -> Row | None:
+    kept = memory.get(name)
+    if kept is None:
         return None
     try:
-        step, *values = told
+        step, *values = kept
         row = Row(int(step), *(float(value) for value in values))
     except (TypeError, ValueError) as error:
         raise InputError(f"the checkpoint's thermo table is damaged: '{name}' is no row; use another one") from error

@@ -132,9 +132,9 @@ class Trajectory(Observer):
                 held.sync()
                 sync_folder(self.path.parent)
                 extent = Extent.of(held)
-        told = None if extent is None else extent.told()
+        kept = None if extent is None else extent.record()
         path = path_from(beside, self.path)
-        return {"kind": "trajectory", "path": path, "precision": self.precision, "extent": told}
+        return {"kind": "trajectory", "path": path, "precision": self.precision, "extent": kept}
 
     @classmethod
     def from_memory(cls, memory: Mapping[str, Any], beside: Path) -> Self:

@@ -331,7 +331,7 @@ def _connect() -> Ranks:
         )
     from motes.decomposition.mpi import Channel, MpiLink, connect
 
-    communicator, masks, here = connect(expected, launch.bound_cores(), launch.told())
+    communicator, masks, here = connect(expected, launch.bound_cores(), launch.variables())
     cores = share_of(masks, here)
     if communicator.size == 1:
         return Ranks(None, SingleLink(), cores)

@@ -54,13 +54,13 @@ class Launch:
     Attributes:
         process: its number; a forked one has found nothing.
         ranks: how many there are for one program, as the launcher says, or as it was told.
-        told: the variables that say so.
+        variables: of the environment that say so.
         leads: whether it is known to be rank 0, while the others serve.
     """
 
     process: int
     ranks: int
-    told: str
+    variables: str
     leads: bool = False
 
 
@@ -126,9 +126,9 @@ def expected_ranks() -> int | None:
     return _found[0].ranks if _found and _found[0].process == os.getpid() else None
 
 
-def told() -> str:
+def variables() -> str:
     """The variables that say how many ranks there are, as in a shell."""
-    return _found[0].told if _found else ""
+    return _found[0].variables if _found else ""
 
 
 def leads() -> bool:
@@ -146,11 +146,11 @@ def join() -> None:
     ranks = int(asked) if asked.isdecimal() else launched[1] if launched else 1
     if ranks == 1 or _is_worker():
         return
-    told = " ".join(
+    said = " ".join(
         f"{name}={os.environ[name]}" for name in (EXPECTED, *(_names(os.environ) or ())) if os.environ.get(name)
     )
     if SERVING in os.environ:
-        _found.append(Launch(os.getpid(), ranks, told))
+        _found.append(Launch(os.getpid(), ranks, said))
         return
     own = "mpi4py" in sys.modules
     if launched and not own:
@@ -161,7 +161,7 @@ def join() -> None:
     os.environ.pop(EXPECTED, None)  # programs that this one starts are not meant
     if own:
         return
-    _found.append(Launch(os.getpid(), ranks, told, leads=launched is not None))
+    _found.append(Launch(os.getpid(), ranks, said, leads=launched is not None))
     if launched:
         atexit.register(_release)  # now, so that whatever the program registers comes before it
 

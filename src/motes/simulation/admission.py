@@ -102,10 +102,10 @@ def check_special(box: Box, cutoff: float) -> None:
         )
 
 
-def warn_of_unfelt(topology: Topology, interactions: Sequence[Interaction]) -> None:
+def warn_of_unused_topology(topology: Topology, interactions: Sequence[Interaction]) -> None:
     """A line about bonds and angles that no interaction is about."""
-    felt = {kind for one in interactions for kind in one.topology}
-    kinds = [f"{len(tuples)} {kind}" for kind, tuples in topology.items() if len(tuples) and kind not in felt]
+    used = {kind for one in interactions for kind in one.topology}
+    kinds = [f"{len(tuples)} {kind}" for kind, tuples in topology.items() if len(tuples) and kind not in used]
     if kinds and interactions:
         caution(f"the particles have {' and '.join(kinds)}, and no interaction is about them")
 
@@ -174,10 +174,10 @@ def warn_of_slow(extremes: Extremes, quantum: float) -> None:
         )
 
 
-def warn_of_faint(felt: Mapping[int, float], extremes: Extremes, quantum: float) -> None:
-    """A line about forces that are lost beside the largest one; felt: by id, the strongest on each of some
+def warn_of_faint(strongest: Mapping[int, float], extremes: Extremes, quantum: float) -> None:
+    """A line about forces that are lost beside the largest one; strongest: by id, that on each of some
     particles."""
-    weak = {number: force for number, force in felt.items() if 0.0 < force < FAINT * quantum}
+    weak = {number: force for number, force in strongest.items() if 0.0 < force < FAINT * quantum}
     if weak:
         some = ", ".join(map(str, sorted(weak)[:NAMED]))
         others = ", and others," if len(weak) > NAMED else ""

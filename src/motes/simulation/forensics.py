@@ -1,4 +1,4 @@
-"""What to tell a user whose run cannot go on: which particle, what it felt, who was near, and what is likely wrong.
+"""What to tell a user whose run cannot go on: which particle, the forces on it, who was near, and what is likely wrong.
 
 All is worked out again from the formulas, in ordinary floats: the compiled sums are out of range, and it is not speed
 that counts. The report is the same on any number of ranks.

@@ -56,7 +56,7 @@ from motes.simulation.admission import (
     warn_of_jumps,
     warn_of_rest,
     warn_of_slow,
-    warn_of_unfelt,
+    warn_of_unused_topology,
 )
 from motes.simulation.assignment import Attributes, checked_columns
 from motes.simulation.forensics import Reporter
@@ -118,7 +118,7 @@ class Simulation(Readings):
             begun = step * integrator.dt
         timeline, start, ranks = Timeline(integrator.dt, step, begun), start_of(particles), ranks_of(communicator)
         self._communicator = communicator
-        warn_of_unfelt(particles.topology, interactions)
+        warn_of_unused_topology(particles.topology, interactions)
         with compiling(integrator, interactions):
             self._set_up(
                 Summary.of(particles), integrator, interactions, threads, skin, start, step, timeline, {}, ranks
@@ -207,8 +207,8 @@ class Simulation(Readings):
         warn_of_slow(extremes, self._quanta.velocity)
         if self._interactions:
             ids = self._engine.ask(queries.faint, ASKED).tolist()
-            felt = {number: self._reporter.strongest_on(number) for number in ids}
-            warn_of_faint(felt, extremes, self._quanta.force)
+            strongest = {number: self._reporter.strongest_on(number) for number in ids}
+            warn_of_faint(strongest, extremes, self._quanta.force)
 
     @property
     def _length(self) -> float:
