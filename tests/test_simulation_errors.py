@@ -116,12 +116,32 @@ def test_bad_input_gets_one_clear_line(make, words):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("steps", [-1, 1.5, "10", None, True, math.inf])
+@pytest.mark.parametrize("steps", [-1, 1.5, "10", None, True, math.inf, 10**30])
 def test_a_bad_number_of_steps_is_refused(steps):
     simulation = two(1.5)
-    with pytest.raises(motes.InputError, match=r"steps is .*; it must be a whole number of at least 0"):
+    with pytest.raises(motes.InputError, match=r"^steps: expected a whole number of at (least 0|most 1\.4.*e\+14), got "):
         simulation.run(steps)
     assert simulation.step == 0
+
+
+@pytest.mark.parametrize("path", ["", None, 5, b"a", "a\0b"])
+@pytest.mark.parametrize(
+    "use",
+    [
+        motes.read, motes.resume, motes.Trajectory, motes.Thermo, motes.Checkpoint, lambda path: two(1.5).save(path),
+        lambda path: motes.sweep(two, {"apart": [1.5]}, path=path or ""),
+    ],
+)  # fmt: skip
+def test_what_is_no_path_is_refused(use, path):
+    if use is motes.Thermo and path is None:
+        pytest.skip("no file is one")
+    with pytest.raises(motes.InputError, match=r"^path: (expected the name of a file|the name of a file cannot hold)"):
+        use(path)
+
+
+def test_progress_must_be_a_function():
+    with pytest.raises(motes.InputError, match=r"^progress: expected a function of the number of steps done, got 3$"):
+        two(1.5).run(1, progress=3)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -88,6 +89,15 @@ def require_memory(name: str, count: int) -> None:
             f"{name}: {few:.6g}{' or more' * (few < count)} particles need about {few * BYTES_OF_A_PARTICLE / 1e9:.3g} "
             f"GB of memory, and there are {memory / 1e9:.3g} GB; give fewer"
         )
+
+
+def file_path(name: str, value: Any) -> Path:
+    """What is named by text or a path, with ~ as the home of the user; nothing is opened."""
+    if not isinstance(value, str | os.PathLike) or not (text := os.fspath(value)) or isinstance(text, bytes):
+        raise InputError(f"{name}: expected the name of a file or folder, got {_brief(value)}")
+    if "\0" in text:
+        raise InputError(f"{name}: the name of a file cannot hold a character of code 0, got {_brief(value)}")
+    return Path(os.path.expanduser(text))  # noqa: PTH111  # Path's own raises where there is no such user
 
 
 def random_generator(seed: Any) -> np.random.Generator:

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from motes.core.checks import file_path
 from motes.core.streams import warn
 from motes.errors import InputError, RunError
 
@@ -36,9 +37,7 @@ def output_path(path: str | Path) -> Path:
 
     A ~ is the home of the user. Nothing is opened yet.
     """
-    if not isinstance(path, str | os.PathLike):
-        raise InputError(f"path: expected the name of a file, got {path!r}")
-    place = Path(os.path.expanduser(path)).absolute()  # noqa: PTH111  # Path's own raises where there is no such user
+    place = file_path("path", path).absolute()
     if not place.parent.is_dir():
         raise InputError(f"cannot write {path}: the folder {place.parent} does not exist; make it, or choose another")
     return place
@@ -72,7 +71,7 @@ def spare_name(path: Path) -> Path:
 
 def refuse_other_format(path: str | Path, suffixes: tuple[str, ...], what: str) -> None:
     """Raise InputError if the path is called as files of another format are."""
-    found = Path(path).suffix.lower()
+    found = file_path("path", path).suffix.lower()
     if found in KNOWN_FORMATS and found not in suffixes:
         better = Path(path).name.split(".")[0] + suffixes[0]
         raise InputError(f"cannot write {path}: {what}, and {found} means another format; call it {better}")

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from motes.core.checks import file_path
 from motes.core.tuples import WIDTHS, Tuples
 from motes.core.words import known_keywords
 from motes.engine.starts import Saved, Summary
@@ -56,7 +57,7 @@ def resume(
         InputError: if the checkpoint is damaged (naming the file, and the one before it that is good) or of another
             version, or if interactions or integrator are not those of the checkpoint.
     """
-    place, manifest = open_checkpoint(Path(path).expanduser().absolute())
+    place, manifest = open_checkpoint(file_path("path", path).absolute())
     simulation = from_manifest(place, manifest, interactions, integrator, threads, skin, communicator)
     for memory in manifest.observers:
         if memory["kind"] != "function":

@@ -16,7 +16,7 @@ from typing import Any, Never
 import numpy as np
 from numpy.typing import ArrayLike
 
-from motes.core.checks import number, whole_number
+from motes.core.checks import file_path, number, whole_number
 from motes.core.cores import warn_of_more
 from motes.core.frozen import check_assignable
 from motes.core.interrupts import Interrupt, noted_interrupts
@@ -265,14 +265,15 @@ class Simulation(Readings):
     @known_keywords
     def run(self, steps: int, progress: Callable[[int], None] | None = None) -> None:
         """Take steps. On a terminal a bar shows how far it is; progress, if given, is called with the steps done."""
-        if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 0:
-            raise InputError(f"steps is {steps!r}; it must be a whole number of at least 0")
-        showing = progress_bar(int(steps)) if progress is None else nullcontext(progress)
+        steps = whole_number("steps", steps, minimum=0, maximum=MOST_STEPS)
+        if progress is not None and not callable(progress):
+            raise InputError(f"progress: expected a function of the number of steps done, got {progress!r}")
+        showing = progress_bar(steps) if progress is None else nullcontext(progress)
         with self._alone():
             _ = self._quanta  # overlaps are refused before a file is written
-            self._end = self.step + int(steps)
+            self._end = self.step + steps
             try:
-                with run_watcher.get()(self, int(steps)), compiling(self._integrator, self._interactions):
+                with run_watcher.get()(self, steps), compiling(self._integrator, self._interactions):
                     self._schedule.start(Frame(self))
                     with noted_interrupts() as interrupt, showing as show:
                         self._run(interrupt, show)
@@ -402,7 +403,7 @@ class Simulation(Readings):
         Raises:
             RunError: if the disk refuses; then there is no part of it, and those before it are as they were.
         """
-        folder = Path(path).expanduser().absolute()
+        folder = file_path("path", path).absolute()
         with new_checkpoint(folder, self.step) as place:
             answers = self._engine.ask(queries.save, place)
             for rank, (wrong, *_) in enumerate(answers):

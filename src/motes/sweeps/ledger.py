@@ -18,6 +18,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from motes.core.checks import file_path
 from motes.core.durable import sync
 from motes.errors import InputError, RunError
 from motes.observers.output import hold, opening
@@ -44,7 +45,7 @@ class Ledger:
     """
 
     def __init__(self, path: str | Path, subject: Subject, runs: Sequence[Run]) -> None:
-        self.path = Path(path).expanduser()
+        self.path = file_path("path", path)
         if self.path.suffix not in FORMS:
             raise InputError(f"{path}: rows are written to a file that ends in {' or '.join(FORMS)}")
         self._form = FORMS[self.path.suffix]

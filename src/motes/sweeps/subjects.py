@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import os
 from collections.abc import Callable, Sequence
 from inspect import Parameter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from motes.core.checks import file_path
 from motes.core.words import did_you_mean
 from motes.errors import InputError
 from motes.sweeps.code import code_digest
@@ -161,8 +163,8 @@ Subject = Function | InputFile
 
 def subject_of(function_or_file: Any) -> Subject:
     """The function or file that a sweep was given."""
-    if isinstance(function_or_file, str | Path):
-        return InputFile(Path(function_or_file).expanduser())
+    if isinstance(function_or_file, str | os.PathLike):
+        return InputFile(file_path("the file of a sweep", function_or_file))
     if callable(function_or_file):
         return Function(function_or_file)
     raise InputError(f"a sweep is over a function or a TOML file, not over {type(function_or_file).__name__}")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from motes.core.box import Box
+from motes.core.checks import file_path
 from motes.core.words import did_you_mean
 from motes.errors import InputError
 from motes.particles.particles import Particles
@@ -75,9 +76,7 @@ def read(path: str | PathLike[str], box: Box | None = None, *, format: str | Non
     Raises InputError with the file's name, and the line where there is one, for anything that is missing,
     damaged or not understood.
     """
-    file = Path(path).expanduser()
-    if "\0" in str(file):
-        raise InputError(f"{file}: a file's name cannot hold a character of code 0")
+    file = file_path("path", path)
     kind = _format_of(file, format)
     known = [*(name for name in _WISHES if name != "box"), *kind.options]
     for option in options:
