@@ -119,7 +119,8 @@ def test_bad_input_gets_one_clear_line(make, words):
 @pytest.mark.parametrize("steps", [-1, 1.5, "10", None, True, math.inf, 10**30])
 def test_a_bad_number_of_steps_is_refused(steps):
     simulation = two(1.5)
-    with pytest.raises(motes.InputError, match=r"^steps: expected a whole number of at (least 0|most 1\.4.*e\+14), got "):
+    words = r"^steps: expected a whole number of at (least 0|most 1\.4.*e\+14), got "
+    with pytest.raises(motes.InputError, match=words):
         simulation.run(steps)
     assert simulation.step == 0
 

@@ -10,6 +10,8 @@ import pytest
 from scipy.optimize import minimize as scipy_minimize
 
 import motes
+from motes.core.state import State
+from motes.core.threads import Team
 from motes.integrators.fire import Descent
 from motes.neighbors.brute import brute_pairs
 
@@ -259,6 +261,32 @@ def test_a_step_to_where_there_is_no_force_is_taken_back(threads):
     apart = np.ptp(sim.positions[:, 0])
     assert 30.0 * apart / (1 - (apart / 1.5) ** 2) == pytest.approx(1e5 * np.exp(-apart), rel=1e-6)
     sim.run(10)
+
+
+@pytest.mark.parametrize("gap", [0.1, 0.03, 0.001, None])
+def test_no_particle_moves_farther_than_it_may(gap, monkeypatch):
+    """Also where the largest force falls by many orders between a step and the one that leads back, as with a third
+    particle in the way of two that overlap."""
+    if gap is None:
+        sim = overlapping(200, threads=2)
+    else:
+        line = np.array([[5.0, 5, 5], [5.0 + gap, 5, 5], [4.6, 5, 5]])
+        sim = motes.Simulation(motes.Particles(line, motes.Box([20.0] * 3)), VERLET, [pair()], threads=1)
+    farthest, back = [], []
+    whole = Descent.move
+
+    def move(descent: Descent, state: State, team: Team) -> None:
+        before = state.positions[:, : state.owned].copy()
+        whole(descent, state, team)
+        ways = np.sqrt(((state.positions[:, : state.owned] - before) ** 2).sum(axis=0))
+        farthest.append(float(ways.max()) / descent._length)
+        back.append(descent._downhill == 0)
+
+    monkeypatch.setattr(Descent, "move", move)
+    assert sim.minimize(1e-3).converged
+    assert any(back)
+    assert max(farthest) <= 1.5 + 1e-6
+    assert (np.abs(sim.images) <= 1).all()
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -7,8 +7,8 @@ Phys. Rev. Lett. 97, 170201, 2006; the order of a step and the half step back: G
 comes down to where a step last led uphill, and rises slowly, so it finds the stiffness of the forces, whatever their
 units. Time is measured by the largest force of a pair, so steps grow as overlaps come apart.
 
-No particle moves by more than a given length in a step, and none feels more force than would take it that far from
-rest. So pairs that overlap part within a few steps, however strongly they push.
+No particle moves by more than a given length in a step, nor by more than half of that back before it, and no force is
+more than would take it that far from rest. So pairs that overlap part within a few steps, however strongly they push.
 
 Where a step leads to a place without a force, as beyond the longest that a bond may be, its push is taken back, and
 shorter ones follow, from rest. (Half a step back is not undone: it lies between two places that had forces.)
@@ -180,6 +180,7 @@ class Descent:
         self._maximum = maximum
         self._total = total
         self._unit = self._dt = 1.0
+        self._taken = 0.0  # the time of the last step, which the unit of the next one may not be a measure of
         self._ceiling = FASTEST
         self._turn = TURN
         self._downhill = 0
@@ -214,6 +215,7 @@ class Descent:
         """
         self._unit = math.sqrt(self._length / self.strongest)
         back, keep, push = self._decide(*self._products(state, team))
+        self._taken = self._time_step
         team.split(
             descend, state.owned, state.positions, state.velocities, state.forces, state.quanta.force, self._cap,
             back, keep, push, self._time_step, self._length, ROUND * state.spacing,
@@ -224,7 +226,7 @@ class Descent:
     def take_back(self, state: State, team: Team) -> bool:
         """Undo the push of the last step, but for what walls stopped; whether there are shorter ones to go on with."""
         magic = ROUND * state.spacing
-        team.split(take_back, state.owned, state.positions, state.velocities, self._time_step, magic)
+        team.split(take_back, state.owned, state.positions, state.velocities, self._taken, magic)
         shorter = self._dt > SLOWEST
         self._shorten()
         return shorter
@@ -250,7 +252,7 @@ class Descent:
     def _decide(self, power: int, ratio: float) -> tuple[float, float, float]:
         """How far to go back, in time, what to keep of the velocities, and what to add of the forces."""
         if power < 0:
-            back = self._time_step / 2
+            back = self._taken / 2
             self._shorten()
             return back, 0.0, self._time_step
         turn = self._turn
