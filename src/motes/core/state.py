@@ -220,23 +220,30 @@ class State:
         self.ghost_axes[self.owned : self.owned + count] = 0
         self.owned += count
 
-    def ghost_columns(self, indices: Integers, axis: int = 0, shift: float = 0.0) -> Integers:
+    def ghost_columns(self, indices: Integers, axis: int, shift: float) -> Integers:
         """What a ghost must know of its particle, no velocity or images; positions are shifted along axis."""
-        packed = _packed([*self._ghost_columns(), *self.positions], indices)
-        packed = np.vstack([packed, self.ghost_axes[indices].astype(np.int64)])
-        if shift:
-            row = packed[len(self._ghost_columns()) + axis].view(np.float64)
-            row += shift
+        packed = _packed(self._ghost_columns(), indices)
+        row = packed[len(packed) - 1 - self.dimensions + axis].view(np.float64)
+        row += shift
         return packed
 
-    def add_ghosts(self, arriving: Integers, axis: int, shift: float) -> None:
+    def add_ghosts(self, arriving: Integers, axis: int) -> None:
         """See particles of elsewhere, which lie beyond the upper side of axis."""
         begin, count = self.total, arriving.shape[-1]
         self.reserve(begin + count)
-        _unpack([*self._ghost_columns(), *self.positions], begin, arriving[:-1])
-        self.positions[axis, begin : begin + count] += shift
-        self.ghost_axes[begin : begin + count] = arriving[-1] | (1 << axis)
+        _unpack(self._ghost_columns(), begin, arriving)
+        self.ghost_axes[begin : begin + count] |= 1 << axis
         self.ghosts += count
+
+    def copy_ghosts(self, indices: Integers, axis: int, shift: float) -> None:
+        """See particles of one's own as ghosts beyond the upper side of axis, shifted along it."""
+        begin, end = self.total, self.total + len(indices)
+        self.reserve(end)
+        for values in self._ghost_columns():
+            np.take(values, indices, out=values[begin:end], mode="clip")  # "raise" would take a copy first
+        self.positions[axis, begin:end] += shift
+        self.ghost_axes[begin:end] |= 1 << axis
+        self.ghosts += len(indices)
 
     def column(self, name: str) -> Array:
         """What the particles have by this name: a scratch column, an attribute, or a column of every state."""
@@ -285,7 +292,7 @@ class State:
         ]
 
     def _ghost_columns(self) -> list[Array]:
-        return [self.ids, self.types, self.mass, *self.attributes.values()]
+        return [self.ids, self.types, self.mass, *self.attributes.values(), *self.positions, self.ghost_axes]
 
 
 FORCE_VELOCITY = "force_vx"

@@ -186,12 +186,10 @@ class Domain:
             shell.source = self._find_below(state, axis, first, last, limit)
         shell.begin = state.total
         if lower == rank:
-            state.add_ghosts(state.ghost_columns(shell.source), axis, shell.shift)
+            state.copy_ghosts(shell.source, axis, shell.shift)
         else:
-            arriving = self.link.exchange(
-                state.ghost_columns(shell.source, axis, shell.shift), lower, None, shell.origin
-            )
-            state.add_ghosts(arriving, axis, 0.0)
+            leaving = state.ghost_columns(shell.source, axis, shell.shift)
+            state.add_ghosts(self.link.exchange(leaving, lower, None, shell.origin), axis)
         shell.count = state.total - shell.begin
         self.shells.append(shell)
 

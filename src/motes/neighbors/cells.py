@@ -21,8 +21,11 @@ from motes.core.state import CLUSTER, Array, Counts, Floats, Integers
 
 BINS_PER_CLUSTER = 8
 CROWDED = 64
-SAMPLE = 4096
-"""Particles that tell how dense the matter is."""
+SAMPLE = 1024
+"""Particles that tell how dense the matter is, or up to twice as many."""
+IN_A_CELL = 8
+"""Of them would be in a coarse cell, were they everywhere."""
+TINY = np.finfo(float).tiny
 
 
 @dataclass
@@ -49,45 +52,70 @@ def bin_of(value: float, lower: float, upper: float, width: float, inner: int, o
     return inner + min(int((value - upper) / width), outer - 1)
 
 
-def local_density(points: Floats, lower: Floats, upper: Floats, step: int = 1) -> float:
-    """Particles per volume where there are any, from which of some coarse cells are occupied.
+@njit(cache=True, nogil=True)
+def local_density(points: Floats, owned: int, lower: Floats, upper: Floats) -> float:
+    """Particles per volume, area or length where there are any, from which of some coarse cells are occupied.
 
-    points is (axes, n), one of every so many particles. A droplet in a large box has the density of the droplet.
+    Axes along which all particles lie in one plane do not count. A droplet in a large box has the density of the
+    droplet. Cells are too many to mark where it is small, so those that are occupied are kept by a hash.
     """
-    axes, sampled = points.shape
-    extent = np.maximum(upper - lower, np.finfo(float).tiny)
-    edge = (extent.prod() * 8 / sampled) ** (1 / axes)
-    cells = np.maximum(extent // edge, 1)
-    if cells.prod() >= 2.0**62:
-        cells = np.minimum(cells, 2.0**20)
-    place = np.minimum((points - lower[:, None]) / extent[:, None] * cells[:, None], cells[:, None] - 1)
-    strides = np.concatenate(([1.0], np.cumprod(cells)[:-1]))
-    occupied = len(np.unique(strides @ np.floor(place)))
-    return float(step * sampled / (extent.prod() * occupied / cells.prod()))
+    step = max(1, owned // SAMPLE)
+    sampled = (owned + step - 1) // step
+    axes, volume = 0, 1.0
+    for a in range(3):
+        if upper[a] > lower[a]:
+            axes, volume = axes + 1, volume * (upper[a] - lower[a])
+    edge = (volume * IN_A_CELL / sampled) ** (1.0 / axes)
+    cells, number = np.ones(3), 1.0
+    for a in range(3):
+        if upper[a] > lower[a]:
+            cells[a] = min(max((upper[a] - lower[a]) // edge, 1.0), 2.0**20)
+            number *= cells[a]
+    held = np.full(4 * SAMPLE, -1.0)
+    occupied = 0.0
+    for i in range(0, owned, step):
+        cell = 0.0
+        for a in range(3):
+            if upper[a] > lower[a]:
+                place = (points[a, i] - lower[a]) / (upper[a] - lower[a]) * cells[a]
+                cell = cell * cells[a] + np.floor(min(max(place, 0.0), cells[a] - 1.0))
+        at = int(cell * 0.6180339887498949 % 1.0 * len(held))
+        while held[at] != cell and held[at] >= 0.0:
+            at = (at + 1) % len(held)
+        occupied += held[at] < 0.0
+        held[at] = cell
+    return step * sampled * number / (volume * occupied)
 
 
-def make_grid(points: Floats, lower: Floats, upper: Floats, halo: Floats, owned: int) -> Grid:
-    """Bins for points (3, n), whose first owned ones lie between lower and upper; halo is the width beyond, or 0."""
-    present = upper > lower
-    width = 1.0
-    if owned and present.any():
-        axes, step = np.flatnonzero(present), max(1, owned // SAMPLE)
-        density = local_density(points[axes, :owned:step], lower[axes], upper[axes], step)
-        width = float((CLUSTER / density) ** (1 / len(axes)))
-    extent = upper - lower
+@njit(cache=True, nogil=True)
+def lay_bins(
+    points: Floats, owned: int, total: int, lower: Floats, upper: Floats, halo: Floats, width: Floats,
+    inner: Integers, outer: Integers,
+) -> None:  # fmt: skip
+    """Write how wide bins are along each axis, and how many there are, for points (3, n), of which the first owned ones
+    lie between lower and upper; halo is the width beyond, or 0."""
+    axes = 0
+    for a in range(3):
+        axes += upper[a] > lower[a]
+    across = 1.0
+    if owned > 0 and axes > 0:
+        across = (CLUSTER / local_density(points, owned, lower, upper)) ** (1.0 / axes)
     # Columns and bins in number must not outgrow the particles, however empty the box is.
-    total = max(points.shape[1], CLUSTER)
-    across = extent[:2] + halo[:2]
-    while np.prod(across / width + 1.0) > total:
-        width *= 1.25
-    height = width / BINS_PER_CLUSTER
-    columns = np.prod(across / width + 1.0)
-    height = max(height, float((extent[2] + halo[2]) * columns / (8.0 * total)))
-    widths = np.array([width, width, max(height, np.finfo(float).tiny)])
-    inner = np.maximum(np.round(extent / widths), 1.0)
-    # Of particles that all lie just below upper, the extent is next to nothing: no measure for the bins of ghosts.
-    widths = np.where(inner > 1.0, extent / inner, np.maximum(widths, extent))
-    return Grid(lower, upper, widths, inner.astype(np.int64), np.ceil(halo / widths).astype(np.int64))
+    most = max(total, CLUSTER)
+    columns = np.inf
+    while columns > most:
+        columns = 1.0
+        for a in range(2):
+            columns *= (upper[a] - lower[a] + halo[a]) / across + 1.0
+        across *= 1.25 if columns > most else 1.0
+    width[0] = width[1] = across
+    width[2] = max(across / BINS_PER_CLUSTER, (upper[2] - lower[2] + halo[2]) * columns / (8.0 * most), TINY)
+    for a in range(3):
+        extent = upper[a] - lower[a]
+        inner[a] = max(int(np.rint(extent / width[a])), 1)
+        # Of particles that all lie just below upper, the extent is next to nothing: no measure for the bins of ghosts.
+        width[a] = extent / inner[a] if inner[a] > 1 else max(width[a], extent)
+        outer[a] = int(np.ceil(halo[a] / width[a]))
 
 
 @njit(cache=True, nogil=True)

@@ -22,7 +22,7 @@ from motes.core.compiled import njit
 from motes.core.state import CLUSTER, Array, Chunk, Counts, Floats, Integers, PairList, State
 from motes.core.threads import Team
 from motes.exact.arithmetic import fma, from_bits, to_bits, wide_vectors
-from motes.neighbors.cells import Grid, bin_of, bound_clusters, bound_columns, fill_slots, find_cells, make_grid
+from motes.neighbors.cells import Grid, bin_of, bound_clusters, bound_columns, fill_slots, find_cells, lay_bins
 from motes.neighbors.tuples import SpecialPairs
 
 CHUNKS_PER_THREAD = 16
@@ -217,7 +217,7 @@ class NeighborList:
         if state.dimensions == 2:
             points = np.zeros((3, state.capacity))
             points[[0, 2]] = state.positions
-        grid = self._grid(state, points[:, : state.total], region)
+        grid = self._grid(state, points, region)
         self._fill(state, points, grid)
         self.follow(state)
         self._search(grid)
@@ -238,17 +238,18 @@ class NeighborList:
 
     def _grid(self, state: State, points: Floats, region: tuple[Floats, Floats]) -> Grid:
         """Bins up to the side of the region where there are ghosts beyond it, else just around the particles."""
-        lower, upper, halo = np.zeros(3), np.zeros(3), np.zeros(3)
-        if state.total == 0:
-            return make_grid(points, lower, upper, halo, 0)
-        own = points[:, : state.owned] if state.owned else points
-        lower[:], upper[:] = own.min(axis=1), own.max(axis=1)
+        lower, upper, halo, width = np.zeros((4, 3))
+        inner, outer = np.zeros((2, 3), np.int64)
+        if state.total > 0:
+            own = points[:, : state.owned or state.total]
+            lower[:], upper[:] = own.min(axis=1), own.max(axis=1)
         for row, a in enumerate([0, 1, 2] if state.dimensions == 3 else [0, 2]):
             if (state.ghost_axes[state.owned : state.total] & (1 << row)).any():
                 upper[a] = region[1][row]
                 lower[a] = min(lower[a], upper[a])
-                halo[a] = max(points[a].max() - upper[a], state.box.spacing)
-        return make_grid(points, lower, upper, halo, state.owned)
+                halo[a] = max(points[a, : state.total].max() - upper[a], state.box.spacing)
+        lay_bins(points, state.owned, state.total, lower, upper, halo, width, inner, outer)
+        return Grid(lower, upper, width, inner, outer)
 
     def _fill(self, state: State, points: Floats, grid: Grid) -> None:
         total, pairs = state.total, self.pairs
