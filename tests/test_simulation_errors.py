@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -264,3 +265,41 @@ def test_a_crowd_is_refused_before_anything_is_built(cells, density):
 def test_a_box_with_too_many_images_is_refused():
     with pytest.raises(motes.InputError, match=r"cutoff and skin reach 3.2, through .* images .* larger box"):
         motes.Simulation(motes.fcc(3, 1e9), motes.VelocityVerlet(0.001), [pair()], threads=1)
+
+
+def test_an_assignment_whose_warning_is_an_error_leaves_all_as_it_was():
+    sim = motes.Simulation(motes.fcc(4, 0.8442, temperature=1.0, seed=1), VERLET, [pair()], threads=1)
+    sim.run(5)
+    fingerprint, velocities = sim.fingerprint, sim.velocities
+    slow = velocities * 1e-13
+    slow[0] = [400.0, 0.0, 0.0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(motes.MotesWarning, match="particles move so slowly"):
+            sim.velocities = slow
+    assert (sim.velocities == velocities).all()
+    assert sim.fingerprint == fingerprint
+
+
+def test_an_integrator_that_is_refused_is_not_in_force():
+    """Where particles overlap, another integrator is tried at once."""
+    sim = two(0.3, velocities=np.ones((2, 3)))
+    with pytest.raises(motes.InputError, match="use a smaller dt"):
+        sim.integrator = motes.VelocityVerlet(100.0)
+    assert (sim.integrator, sim.dt) == (VERLET, VERLET.dt)
+    assert sim.minimize(1e-3).converged
+    sim.run(3)
+    assert sim.time == pytest.approx(3 * VERLET.dt)
+
+
+def test_velocities_stay_where_a_minimization_cannot_begin():
+    """Particles so near that the grid of a minimization makes one place of their two."""
+    near = [[5.0, 5, 5], [5.0 + 2.0**-45, 5, 5]]
+    particles = motes.Particles(near, motes.Box([10.0] * 3, "open"), np.ones((2, 3)))
+    sim = motes.Simulation(particles, VERLET, [motes.Pair(lambda r: (1 - r) ** 2, 1.0)], threads=1)
+    with pytest.raises(motes.RunError, match="on the way downhill a particle is in a pair"):
+        sim.minimize(1e-3)
+    assert (sim.velocities == 1.0).all()
+    sim.positions = [[5.0, 5, 5], [5.5, 5, 5]]
+    assert sim.minimize(1e-3).converged
+    assert sim.velocities == pytest.approx(np.ones((2, 3)), abs=1e-9)

@@ -52,7 +52,7 @@ def positions_at_failure(integrator: Any, ranks: int) -> Any:
 
     def rank(number: int) -> tuple[Any, Any]:
         engine = Engine(plan, start if number == 0 else start.emptied(), town.TownLink(together, number))
-        engine.begin(True)
+        engine.begin(True, 0.25)
         with pytest.raises(StoppedError):
             engine.step_carefully(False)
         owned = engine.state.owned

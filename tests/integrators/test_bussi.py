@@ -154,3 +154,29 @@ def test_a_foreign_word_is_refused_with_ours() -> None:
     other: Any = {"dt": 0.01, "kT": 1.0, "tau": 0.1, "seed": 1}
     with pytest.raises(motes.InputError, match="unknown argument 'kT'; did you mean 'temperature'"):
         motes.Bussi(**other)
+
+
+def moving(speed: float, integrator: Any) -> motes.Simulation:
+    particles = motes.fcc(3, 0.8, temperature=1.0, seed=1)
+    particles = motes.Particles(particles.positions, particles.box, particles.velocities + np.array([speed, 0.0, 0.0]))
+    pair = motes.Pair(motes.potentials.lennard_jones, 2.0, epsilon=1.0, sigma=1.0)
+    return motes.Simulation(particles, integrator, [pair], threads=1)
+
+
+def test_a_drift_that_counts_as_heat_is_told_of() -> None:
+    bath, words = motes.Bussi(0.004, 1.0, 0.1, seed=1), r"the particles move together, with 57% of the kinetic energy"
+    with pytest.warns(motes.MotesWarning, match=words):
+        sim = moving(2.0, bath)
+    v = sim.velocities
+    sim.velocities = v - np.average(v, axis=0, weights=sim.mass)  # as the warning says
+    moving(0.02, bath)
+    sim = moving(2.0, motes.VelocityVerlet(0.004))
+    with pytest.warns(motes.MotesWarning, match=words):
+        sim.integrator = bath
+
+
+def test_where_momentum_is_not_conserved_a_drift_is_heat_like_any_other() -> None:
+    particles = motes.random(20, motes.Box([9.0] * 3, "reflecting"), 2, minimum_distance=1.0)
+    particles = motes.Particles(particles.positions, particles.box, np.full((20, 3), 1.0))
+    pair = motes.Pair(motes.potentials.lennard_jones, 2.0, epsilon=1.0, sigma=1.0)
+    motes.Simulation(particles, motes.Bussi(0.004, 1.0, 0.1, seed=1), [pair], threads=1)

@@ -318,6 +318,30 @@ def test_where_even_the_shortest_step_leads_to_no_force_the_bond_is_told(monkeyp
     assert sim.positions == pytest.approx(before, abs=1e-8)
 
 
+@pytest.mark.parametrize("seed", range(1, 7))
+def test_overlaps_leave_the_velocities_that_were_given(seed):
+    """The forces of a start that is minimized first are none of a run, so its velocities need not fit beside them."""
+    particles = motes.random(500, motes.Box([8.5] * 3), seed=seed)
+    particles.thermalize(1.2, seed=seed)
+    sim = motes.Simulation(particles, VERLET, [pair()], threads=1)
+    assert sim.velocities == pytest.approx(particles.velocities, abs=1e-12)
+    sim.velocities = 2 * particles.velocities
+    assert sim.minimize(5.0).converged
+    assert sim.velocities == pytest.approx(2 * particles.velocities, abs=1e-7)
+    assert sim.temperature == pytest.approx(4 * 1.2, rel=1e-7)
+
+
+def test_one_bad_pair_among_good_ones_leaves_the_velocities():
+    good = motes.fcc(5, 0.8442, temperature=1.0, seed=1)
+    positions = good.positions.copy()
+    positions[1] = positions[0] + [0.01, 0.0, 0.0]
+    sim = motes.Simulation(motes.Particles(positions, good.box, good.velocities), VERLET, [pair()], threads=1)
+    sim.positions = good.positions
+    assert sim.velocities == pytest.approx(good.velocities, abs=1e-7)
+    assert sim.temperature == pytest.approx(1.0, rel=1e-7)
+    sim.run(10)
+
+
 def test_an_interrupted_minimization_can_be_taken_up_again(monkeypatch):
     import motes.simulation.minimize
 

@@ -59,8 +59,16 @@ class Extremes:
     outside: float
     speed: float
     push: float
-    slow: int
-    stuck: int
+    slow: int = 0
+    stuck: int = 0
+
+    def overlapping(self, dt: float, longest: float) -> bool:
+        """Whether forces between particles move one from rest farther than this in a step, so that no run begins."""
+        return self.inside >= self.outside and self.first_move(dt) > longest
+
+    def first_move(self, dt: float) -> float:
+        """How far forces move a particle from rest in a step."""
+        return 0.5 * self.push * dt * dt
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,16 @@ def gather(engine: Engine, name: str) -> Array:
     return np.concatenate(parts, axis=-1) if parts else np.empty(0)
 
 
+def drift(engine: Engine) -> tuple[float, float]:
+    """The kinetic energy of the centre of mass, and that of all particles, for rank 0; rounded as it comes."""
+    owned = engine.state.owned
+    mass, velocities = engine.state.mass[:owned], engine.state.velocities[:, :owned]
+    here = np.array([[*(velocities @ mass), mass.sum(), (velocities**2 @ mass).sum()]]).T
+    parts = engine.link.gather(here)
+    *momentum, total, twice = np.sum(parts or [here], axis=0)[:, 0].tolist()
+    return 0.5 * sum(part * part for part in momentum) / total, 0.5 * twice
+
+
 def evaluate(engine: Engine, work: Work, names: Sequence[str]) -> Array:
     """Results (k, N) of a function of what the particles have; see gather for their order."""
     own = [_column(engine, name) for name in names]

@@ -317,9 +317,13 @@ class Engine:
 
     # What rank 0 asks for
 
-    def begin(self, anew: bool) -> Extremes:
+    def begin(self, anew: bool, longest: float) -> Extremes:
         """Lay the particles out, and compute the first forces, with quanta that fit: chosen anew, or as they are if
-        they still do."""
+        they still do.
+
+        Where forces would move a particle farther than longest in a step, none is taken before the particles have been
+        parted: the speeds that those forces would bring are none of this run, and must not coarsen velocities.
+        """
         state = self.state
         farthest = self.link.maximum(np.abs(state.positions[:, : state.owned]).max(axis=1, initial=0.0))
         position = tuple(np.maximum(state.box.spacing_for(farthest), 0.0 if anew else state.spacing).tolist())
@@ -338,17 +342,19 @@ class Engine:
         pushes = np.abs(state.forces[:, :owned]).max(axis=0) / state.mass[:owned] * state.quanta.force
         thermal = np.sqrt(self.integrator.temperature / state.mass[:owned]).max(initial=0.0)
         push, thermal = self.link.maximum(np.array([pushes.max(initial=0.0), thermal])).tolist()
-        self._follow_at_rest(speed=max(speed, push * self.integrator.dt, thermal))
+        extremes, dt = Extremes(inside, outside, speed, push), self.integrator.dt
+        pushed = 0.0 if extremes.overlapping(dt, longest) else push * dt
+        self._follow_at_rest(speed=max(speed, pushed, thermal))
         self._round_velocities()
         if anew:
             self._restart_clock()
         slow = (speeds > 0.0) & (speeds < FAINT * state.quanta.velocity)
         pushed = pushes * state.mass[:owned] >= FAINT * state.quanta.force  # where forces cancel, it is no wonder
-        kicks = 0.5 * pushes * self.integrator.dt
+        kicks = 0.5 * pushes * dt
         stuck = pushed & (kicks < STUCK * state.quanta.velocity) & (speeds < kicks * SLOWLY)
         stuck &= self.integrator.has_velocities
         counts = self.link.sum(np.array([np.count_nonzero(slow), np.count_nonzero(stuck)]))
-        return Extremes(inside, outside, speed, push, *counts.tolist())
+        return replace(extremes, slow=int(counts[0]), stuck=int(counts[1]))
 
     def measure_forces(self) -> tuple[float, float, float]:
         """The largest force between particles and that from outside, and the largest energy, of all ranks; whatever
@@ -402,7 +408,7 @@ class Engine:
         self.clock = Clock(self.link)
         self.balancer.restart(self.work)
 
-    def change_integrator(self, integrator: Integrator, freedom: int) -> None:
+    def change_integrator(self, integrator: Integrator, freedom: int, memory: Mapping[str, float]) -> None:
         """Go on with another integrator from this step; if it cannot start here, all stays as it is."""
         self.attempts.step = self.state.step
         self.attempts.run(integrator.start, self.state, self.team)
@@ -411,7 +417,7 @@ class Engine:
             self.rebuild()
             self.compute_forces(energy=False)
         self._change_time_step(integrator.dt)
-        self.state.memory = {}
+        self.state.memory = dict(memory)
         self.world.freedom = freedom
         self.state.fastest = 0.0  # it may be one that has no velocities
         self.integrator = integrator

@@ -43,6 +43,9 @@ NAMED = 3
 PRICE = "README, The price of the same bits"
 """Where it says why."""
 
+DRIFT = 0.01
+"""Part of the kinetic energy that the centre of mass may have under a bath for the whole."""
+
 FIRST_MOVE = 0.1
 """A particle that forces move from rest by more of the cutoff in the first step overlaps with others."""
 
@@ -89,6 +92,21 @@ def warn_of_rest(integrator: Integrator, speed: float) -> None:
         caution(
             f"all particles are at rest, and {integrator!r} only scales velocities: draw some, by "
             "particles.thermalize(temperature, seed), or by temperature and seed in [particles]"
+        )
+
+
+def warn_of_drift(integrator: Integrator, together: float, kinetic: float, count: int) -> None:
+    """A line about particles that move together, which a bath for the whole takes for heat.
+
+    Args:
+        together: the kinetic energy of the centre of mass.
+        kinetic: that of all particles, of which chance alone gives the centre about one part in count.
+    """
+    if together > max(DRIFT, 10.0 / count) * kinetic:
+        caution(
+            f"the particles move together, with {together / kinetic:.0%} of the kinetic energy, and {integrator!r} "
+            "takes that for heat, so they are colder than it says: take it off, v = simulation.velocities; "
+            "simulation.velocities = v - numpy.average(v, axis=0, weights=simulation.mass)"
         )
 
 
@@ -221,9 +239,9 @@ def check_speed(speed: float, integrator: Integrator, stride: float) -> None:
 def overlap(extremes: Extremes, dt: float, cutoff: float, length: float, downhill: bool) -> str | None:
     """Why no run can follow the forces between these particles, if that is so; downhill: whether forces have an energy,
     so that there is a way to part the particles; length: the cutoff, or without one the mean distance of particles."""
-    move = 0.5 * extremes.push * dt * dt
-    if extremes.inside < extremes.outside or move <= FIRST_MOVE * length:
+    if not extremes.overlapping(dt, FIRST_MOVE * length):
         return None
+    move = extremes.first_move(dt)
     part = f"{move / length:.0%} of the cutoff" if cutoff else f"{move / length:.0%} of their mean distance"
     far = f"the forces at the start would move a particle by {move:.3g} in the first step, {part}"
     if not downhill:

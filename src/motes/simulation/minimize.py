@@ -40,9 +40,9 @@ def minimize(engine: EngineOfAll, length: float, tolerance: float, steps: int) -
         tolerance: no component of a force may be larger.
         steps: at most.
     """
-    engine.call(begin_descent, STRIDE * length)
     with noted_interrupts() as interrupt, progress_bar(steps) as show:
         try:
+            engine.call(begin_descent, STRIDE * length)
             done = _descend(engine, tolerance, steps, show, interrupt)
         finally:
             engine.call(end_descent)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import cached_property
@@ -43,6 +43,7 @@ from motes.particles.particles import Particles
 from motes.ranks.conductor import Ranks, check_travels, ranks_of
 from motes.simulation.admission import (
     ASKED,
+    FIRST_MOVE,
     bound_to,
     check_crowd,
     check_plans,
@@ -52,6 +53,7 @@ from motes.simulation.admission import (
     chosen_skin,
     first_moment,
     overlap,
+    warn_of_drift,
     warn_of_faint,
     warn_of_jumps,
     warn_of_rest,
@@ -192,7 +194,7 @@ class Simulation(Readings):
         Overlaps are refused only when someone needs the forces.
         """
         try:
-            extremes = self._engine.call(Engine.begin, anew)
+            extremes = self._engine.call(Engine.begin, anew, FIRST_MOVE * self._length)
         except StoppedError as stopped:
             raise InputError(self._unfit(stopped.failure)) from None
         check_speed(extremes.speed, self._integrator, self._plan.stride)
@@ -201,6 +203,12 @@ class Simulation(Readings):
         self._refusal = overlap(extremes, self._integrator.dt, self._plan.cutoff, self._length, downhill)
         if self._refusal is None:  # else forces are far larger than those of a run
             self._warn_of_lost(extremes)
+            self._warn_of_drift()
+
+    def _warn_of_drift(self) -> None:
+        """Say that a bath which scales all velocities scales that of the whole as well."""
+        if self._integrator.coupled and self.degrees_of_freedom < self.box.dimensions * self._summary.count:
+            warn_of_drift(self._integrator, *self._engine.ask(queries.drift), self._summary.count)
 
     def _warn_of_lost(self, extremes: Extremes) -> None:
         """Say what the grids cannot tell beside what is far larger."""
@@ -492,9 +500,24 @@ class Simulation(Readings):
         bound = integrator.bind(self._summary.names)
         if self._ranks > 1:
             check_travels("integrator", bound)
+        before, memory = (self._integrator, self._plan), self._engine.here.state.memory
+        self._take_over_integrator(integrator, bound, {})
+        if self._refusal in (None, INTERRUPTED):
+            self._warn_of_drift()
+            return
+        fits = False
+        try:
+            self._begin(anew=False)  # perhaps dt was too long for these forces
+            fits = True
+        finally:
+            if not fits:
+                self._take_over_integrator(before[0], before[1].integrator, memory)
+
+    def _take_over_integrator(self, integrator: Integrator, bound: Integrator, memory: Mapping[str, float]) -> None:
+        """Go on with this one, and what it remembers; if it cannot start here, all stays as it is."""
         try:
             freedom = degrees_of_freedom(self._summary, integrator, self._interactions)
-            self._engine.call(Engine.change_integrator, bound, freedom)
+            self._engine.call(Engine.change_integrator, bound, freedom, memory)
         except StoppedError as stopped:
             raise InputError(self._reporter.complaint(stopped.failure)) from None
         self._integrator = integrator
@@ -502,8 +525,6 @@ class Simulation(Readings):
         self._noises |= noise_of(integrator)
         self.__dict__.pop("_records", None)
         self._forget_moments()
-        if self._refusal not in (None, INTERRUPTED):  # perhaps dt was too long for these forces
-            self._begin(anew=False)
 
     @property
     def positions(self) -> Floats:
@@ -549,12 +570,14 @@ class Simulation(Readings):
                 one.bind(summary.names)  # a rule may not like these values
         refusal = self._refusal
         before = {column: np.ascontiguousarray(self._sorted(column).T) for column in columns}
+        fits = False
         try:
             self._take_over(ids, columns)
-        except InputError:
-            self._engine.call(Engine.take_back, ids, before)
-            self._refusal = refusal
-            raise
+            fits = True
+        finally:
+            if not fits:  # an InputError, or a warning that someone has made an error
+                self._engine.call(Engine.take_back, ids, before)
+                self._refusal = refusal
         if refusal == INTERRUPTED and name != "positions":
             self._refusal = refusal
         self._summary = summary.brief()
