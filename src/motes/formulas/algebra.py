@@ -23,9 +23,11 @@ from motes.formulas.opaque import (
     STEPS,
     arctan2,
     cbrt,
+    expm1,
     hold,
     less,
     less_equal,
+    log1p,
     lookup,
     magnitude,
     power,
@@ -46,7 +48,8 @@ _and, _or, _not = (CONDITION_CLASSES[name] for name in ("logical_and", "logical_
 _FUNCTIONS = {
     name: getattr(sympy, name) for name in ("exp", "log", "sqrt", "sin", "cos", "tanh", "sinh", "cosh", "erf", "erfc")
 } | {"arcsin": sympy.asin, "arccos": sympy.acos, "arctan": sympy.atan, "absolute": magnitude, "hold": hold}
-_FUNCTIONS |= {"cbrt": cbrt, "arctan2": arctan2, "lookup": lookup, "remainder": remainder, **STEPS}
+_FUNCTIONS |= {"expm1": expm1, "log1p": log1p, "cbrt": cbrt, "arctan2": arctan2, "lookup": lookup}
+_FUNCTIONS |= {"remainder": remainder, **STEPS}
 
 
 def _where(condition: Expression, this: Expression | float, otherwise: Expression | float) -> Expression:
@@ -59,8 +62,6 @@ _EXPANSIONS: dict[str, Callable[..., Expression]] = {
     "hypot": lambda a, b: apply("sqrt", a * a + b * b),
     "tan": lambda a: apply("sin", a) / apply("cos", a),
     "exp2": lambda a: apply("exp", a * math.log(2.0)),
-    "expm1": lambda a: apply("exp", a) - 1.0,
-    "log1p": lambda a: apply("log", 1.0 + a),
     "log2": lambda a: apply("log", a) * (1.0 / math.log(2.0)),
     "log10": lambda a: apply("log", a) * (1.0 / math.log(10.0)),
     "sign": lambda a: _where(a > 0.0, 1.0, _where(a < 0.0, -1.0, 0.0)),
@@ -213,7 +214,7 @@ def where_defined(expression: Expr) -> Any:
 
     The slope of a logarithm is a number everywhere, so it does not tell where there is no energy.
     """
-    if not expression.has(sympy.log):
+    if not expression.has(sympy.log, log1p):
         return None
     if isinstance(expression, select):
         condition, this, otherwise = expression.args
@@ -221,9 +222,15 @@ def where_defined(expression: Expr) -> Any:
         branches = [] if this is None else [_or(_not(condition), this)]
         branches += [] if otherwise is None else [_or(condition, otherwise)]
         return _all([where_defined(condition), *branches])
-    needs = less(0, expression.args[0]) if isinstance(expression, sympy.log) else None
-    needs = None if needs is not None and expression.args[0].is_positive else needs
-    return _all([*map(where_defined, expression.args), needs])
+    return _all([*map(where_defined, expression.args), _has_logarithm(expression)])
+
+
+def _has_logarithm(expression: Expr) -> Any:
+    """The condition under which a logarithm is a number; None if it always is, or if this is none."""
+    if not isinstance(expression, sympy.log | log1p):
+        return None
+    least = 0 if isinstance(expression, sympy.log) else -1
+    return None if (expression.args[0] - least).is_positive else less(least, expression.args[0])
 
 
 def _all(conditions: Iterable[Any]) -> Any:

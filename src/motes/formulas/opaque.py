@@ -75,6 +75,22 @@ class cbrt(Opaque):  # noqa: N801 - named like the operation it stands for
         return Rational(1, 3) / self**2
 
 
+class expm1(Opaque):  # noqa: N801 - named like the operation it stands for
+    """exp(x) - 1, which as such would lose the digits of a small x."""
+
+    def fdiff(self, _argindex: int = 1) -> Any:
+        """That of exp."""
+        return sympy.exp(self.args[0])
+
+
+class log1p(Opaque):  # noqa: N801 - named like the operation it stands for
+    """log(1 + x), which as such would lose the digits of a small x."""
+
+    def fdiff(self, _argindex: int = 1) -> Any:
+        """Infinite at -1, and a number below, where the logarithm is none."""
+        return 1 / (1 + self.args[0])
+
+
 class arctan2(Opaque):  # noqa: N801 - named like the operation it stands for
     """The angle of the point (x, y), of which y comes first."""
 

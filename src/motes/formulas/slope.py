@@ -14,10 +14,10 @@ from typing import Any
 import sympy
 from sympy import Add, Dummy, Expr, Integer, Symbol
 
-from motes.formulas.opaque import Condition, arctan2, cbrt, equal, hold, less, magnitude, power, select
+from motes.formulas.opaque import Condition, arctan2, cbrt, equal, expm1, hold, less, log1p, magnitude, power, select
 
 _STEEP = (sympy.asin, sympy.acos, cbrt, arctan2)
-_FLAT_AT_INFINITY = (sympy.exp, sympy.tanh, sympy.erf, sympy.erfc)
+_FLAT_AT_INFINITY = (sympy.exp, expm1, sympy.tanh, sympy.erf, sympy.erfc)
 """Functions whose slope vanishes faster than that of any pole of their argument grows."""
 
 
@@ -50,6 +50,8 @@ def _is_steep(node: Any, variable: Symbol) -> bool:
     if node.is_Pow or isinstance(node, power):
         base, exponent = node.args
         return not (exponent.is_Rational and exponent >= 1) and _may_vanish(base, variable)
+    if isinstance(node, log1p):
+        return _may_vanish(1 + node.args[0], variable)
     return isinstance(node, _STEEP) or (isinstance(node, sympy.log) and _may_vanish(node.args[0], variable))
 
 
