@@ -31,10 +31,10 @@ def test_scripts(copy, name):
 
 @pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.glob("*.toml")))
 def test_input_files(copy, name):
-    assert "at the cutoff" in run(["-m", "motes.cli", "check", name], copy)
-    assert "fingerprint" in run(["-m", "motes.cli", "run", name, "--steps", "100"], copy)
+    assert "at the cutoff" in run(["-m", "motes", "check", name], copy)
+    assert "fingerprint" in run(["-m", "motes", "run", name, "--steps", "100"], copy)
 
 
 def test_the_file_and_the_script_are_the_same_run(copy):
-    printed = run(["-m", "motes.cli", "run", "melt.toml"], copy)
+    printed = run(["-m", "motes", "run", "melt.toml"], copy)
     assert run(["melt.py"], copy).split()[-1] in printed

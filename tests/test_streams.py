@@ -34,9 +34,7 @@ simulation.every(5, motes.Thermo())
 simulation.run(20)
 open("step", "w").write(str(simulation.step))
 """
-COMMANDS = pytest.mark.parametrize(
-    "words", [["-m", "motes.cli", "run", "fluid.toml"], ["script.py"]], ids=["TOML", "py"]
-)
+COMMANDS = pytest.mark.parametrize("words", [["-m", "motes", "run", "fluid.toml"], ["script.py"]], ids=["TOML", "py"])
 
 
 @pytest.fixture
@@ -76,7 +74,7 @@ def test_output_that_nobody_reads_any_more(words: list[str], folder: Path) -> No
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full, the disk that is always full")
 def test_output_to_a_full_disk(folder: Path) -> None:
     with Path("/dev/full").open("w") as full:
-        words = [sys.executable, "-m", "motes.cli", "run", "fluid.toml"]
+        words = [sys.executable, "-m", "motes", "run", "fluid.toml"]
         done = subprocess.run(
             words, check=False, cwd=folder, timeout=SECONDS, stdout=full, stderr=subprocess.PIPE, text=True
         )

@@ -286,7 +286,7 @@ def test_a_warning_is_one_line_of_the_command(write):
     """That a value is for a type which nothing has is noticed wherever the interaction is bound to particles."""
     table = '{"Na-1-Na-1" = 1, "B-Na-1" = 2, B-B = 3, B-C = 4}'
     path = write(READ + REST.replace("epsilon = 1.0", f"epsilon = {table}"))
-    command = [sys.executable, "-m", "motes.cli", "check", str(path)]
+    command = [sys.executable, "-m", "motes", "check", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
     assert len(done.stderr.splitlines()) == 1, done.stderr
     assert done.stderr.startswith("motes: warning: ")

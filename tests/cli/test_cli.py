@@ -13,7 +13,7 @@ import pytest
 
 from motes.errors import RunError
 
-MOTES = [sys.executable, "-m", "motes.cli"]
+MOTES = [sys.executable, "-m", "motes"]
 OUTPUTS = """
 [trajectory]
 path = "fluid.gsd"

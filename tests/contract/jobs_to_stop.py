@@ -58,7 +58,7 @@ path = "run.ckpt"
 
 def command(*arguments: Any) -> list[str]:
     """`motes` and its arguments."""
-    return [sys.executable, "-m", "motes.cli", *map(str, arguments)]
+    return [sys.executable, "-m", "motes", *map(str, arguments)]
 
 
 @contextmanager

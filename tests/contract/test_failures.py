@@ -163,7 +163,7 @@ def test_the_job_is_told_to_stop(on_ranks: Any, write: Any) -> None:
 )
 def test_bad_input(on_ranks: Any, write: Any, cutoff: str, complaint: str) -> None:
     path = write("fluid.toml", FLUID.format(cutoff=cutoff))
-    done = on_ranks.run(3, "-m", "motes.cli", "run", path, timeout=SECONDS)
+    done = on_ranks.run(3, "-m", "motes", "run", path, timeout=SECONDS)
     assert done.returncode == 2
     assert done.stdout == ""
     assert len(messages(done.stderr)) == 1, done.stderr
@@ -172,7 +172,7 @@ def test_bad_input(on_ranks: Any, write: Any, cutoff: str, complaint: str) -> No
 
 def test_more_ranks_than_regions_can_serve(on_ranks: Any, write: Any) -> None:
     path = write("fluid.toml", FLUID.format(cutoff=12.0).replace("cells = 4", "cells = 1"))
-    done = on_ranks.run(2, "-m", "motes.cli", "run", path, timeout=SECONDS)
+    done = on_ranks.run(2, "-m", "motes", "run", path, timeout=SECONDS)
     assert done.returncode == 2
     assert done.stdout == ""
     assert len(messages(done.stderr)) == 1, done.stderr
@@ -180,7 +180,7 @@ def test_more_ranks_than_regions_can_serve(on_ranks: Any, write: Any) -> None:
 
 
 def test_a_good_input_has_no_message(on_ranks: Any, write: Any) -> None:
-    done = on_ranks.run(2, "-m", "motes.cli", "run", write("fluid.toml", FLUID.format(cutoff=2.5)), timeout=SECONDS)
+    done = on_ranks.run(2, "-m", "motes", "run", write("fluid.toml", FLUID.format(cutoff=2.5)), timeout=SECONDS)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count("fingerprint") == 1
 
@@ -201,7 +201,7 @@ def test_without_mpi(on_ranks: Any, write: Any, tmp_path: Path, files: dict[str,
         write(f"mpi4py/{name}", text)
     search = os.pathsep.join([str(tmp_path), str(on_ranks.source), os.environ.get("PYTHONPATH", "")])
     done = on_ranks.run(
-        3, "-m", "motes.cli", "run", write("fluid.toml", FLUID.format(cutoff=2.5)),
+        3, "-m", "motes", "run", write("fluid.toml", FLUID.format(cutoff=2.5)),
         timeout=SECONDS, environment={"PYTHONPATH": search},
     )  # fmt: skip
     assert done.returncode == 2
@@ -217,7 +217,7 @@ def test_the_wrong_mpiexec(on_ranks: Any, write: Any) -> None:
     said = []
     for rank in range(3):
         told = {"OMPI_COMM_WORLD_RANK": str(rank), "OMPI_COMM_WORLD_SIZE": "3"}
-        done = on_ranks.run(None, "-m", "motes.cli", "run", path, timeout=SECONDS, environment=told)
+        done = on_ranks.run(None, "-m", "motes", "run", path, timeout=SECONDS, environment=told)
         assert done.returncode == 2
         assert done.stdout == ""
         said += messages(done.stderr)
@@ -240,7 +240,7 @@ def test_the_wrong_mpiexec(on_ranks: Any, write: Any) -> None:
 )
 def test_variables_that_are_left_of_another_job_are_named(on_ranks: Any, write: Any, left: dict[str, str]) -> None:
     path = write("fluid.toml", FLUID.format(cutoff=2.5))
-    done = on_ranks.run(None, "-m", "motes.cli", "run", path, timeout=SECONDS, environment=left)
+    done = on_ranks.run(None, "-m", "motes", "run", path, timeout=SECONDS, environment=left)
     assert (done.returncode, done.stdout) == (2, "")
     said = messages(done.stderr)
     assert len(said) == 1, done.stderr
@@ -250,7 +250,7 @@ def test_variables_that_are_left_of_another_job_are_named(on_ranks: Any, write: 
 def test_not_as_many_ranks_as_were_asked_for(on_ranks: Any, write: Any) -> None:
     """What `motes run --ranks 4` asks for, by an mpiexec that starts two."""
     path = write("fluid.toml", FLUID.format(cutoff=2.5))
-    done = on_ranks.run(2, "-m", "motes.cli", "run", path, timeout=SECONDS, environment={"MOTES_RANKS": "4"})
+    done = on_ranks.run(2, "-m", "motes", "run", path, timeout=SECONDS, environment={"MOTES_RANKS": "4"})
     assert done.returncode == 2
     assert done.stdout == ""
     assert len(messages(done.stderr)) == 1, done.stderr
@@ -260,7 +260,7 @@ def test_not_as_many_ranks_as_were_asked_for(on_ranks: Any, write: Any) -> None:
 def test_ranks_were_asked_for_but_no_launcher_speaks(on_ranks: Any, write: Any) -> None:
     """Every process would otherwise run the whole input by itself, and write over the others' files."""
     path = write("fluid.toml", FLUID.format(cutoff=2.5))
-    done = on_ranks.run(None, "-m", "motes.cli", "run", path, timeout=SECONDS, environment={"MOTES_RANKS": "3"})
+    done = on_ranks.run(None, "-m", "motes", "run", path, timeout=SECONDS, environment={"MOTES_RANKS": "3"})
     assert done.returncode == 2
     assert done.stdout == ""
     assert len(messages(done.stderr)) == 1, done.stderr

@@ -164,7 +164,7 @@ def test_one_rank_of_many_is_killed(on_ranks: Any, tmp_path: Path, monkeypatch: 
         for ranks, rank in ((4, 0), (4, 1), (2, 1), (4, 2), (4, 3)):
             before = jobs.newest(victim.saved)
             arguments = victim.arguments("--threads", 1, "--quiet")
-            with on_ranks.start(ranks, "-m", "motes.cli", *arguments) as job:
+            with on_ranks.start(ranks, "-m", "motes", *arguments) as job:
                 beyond(victim, 20 * generator.randrange(1, 3), generator.uniform(0, 0.05))(job)
                 alive = on_ranks.ranks_alive()
                 assert set(alive) == set(range(ranks))

@@ -95,7 +95,7 @@ def test_what_only_the_last_rank_can_see_at_the_start(on_ranks: Any, tmp_path: P
     same, arguments, words = STARTS[kind]
     path = tmp_path / "start.py"
     path.write_text(START.format(same=same, arguments=arguments), encoding="utf-8")
-    done = on_ranks.run(ranks, "-m", "motes.cli", "run", "--quiet", path, timeout=60)
+    done = on_ranks.run(ranks, "-m", "motes", "run", "--quiet", path, timeout=60)
     assert done.returncode == 2
     first, second = done.stdout.splitlines()
     assert words in first
@@ -108,7 +108,7 @@ def test_the_command_line_fails_with_one_message(on_ranks: Any, tmp_path: Path, 
     Path("failing.toml").write_text(FAILING, encoding="utf-8")
     said = []
     for ranks in (None, 2):
-        done = on_ranks.run(ranks, "-m", "motes.cli", "run", "failing.toml", "--quiet", "--overwrite", timeout=60)
+        done = on_ranks.run(ranks, "-m", "motes", "run", "failing.toml", "--quiet", "--overwrite", timeout=60)
         assert (done.returncode, done.stdout) == (1, "")
         said.append(done.stderr)
     assert said[0] == said[1]

@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 
 import motes
-from motes.engine.march import March
+from motes.core.compiled import njit
+from motes.core.state import Floats, State
+from motes.core.threads import Team
+from motes.engine.march import March, Sharing
 from motes.engine.step import Engine
 
 REACH = 1.8
@@ -236,13 +239,55 @@ def test_threads_share_the_work_and_end_with_the_simulation() -> None:
     simulation = melt(threads=3)
     simulation.run(20)
     shares = len(simulation._engine.here.slots.parts)  # an assertion would hold on to what it looked at
-    marchers = [one for one in threading.enumerate() if one not in before and one.name == "motes-march"]
+    marchers = [one for one in threading.enumerate() if one not in before and one.name.startswith("motes-")]
     assert (shares, len(marchers)) == (3, 2)
     del simulation
     gc.collect()
     for one in marchers:
         one.join(10.0)
     assert not any(one.is_alive() for one in marchers)
+
+
+@njit(nogil=True)
+def largest_place(begin: int, end: int, positions: Floats) -> float:
+    """A number that means nothing to a march."""
+    largest = 0.0
+    for i in range(begin, end):
+        largest = max(largest, positions[0, i])
+    return largest
+
+
+class Looking(motes.VelocityVerlet):
+    """It says that it marches, and has a loop of its own."""
+
+    marches = True
+
+    def second_half(self, state: State, team: Team) -> None:
+        super().second_half(state, team)
+        team.split(largest_place, state.owned, state.positions)
+
+
+def test_loops_of_unknown_meaning_are_left_to_the_ordinary_step(marched: list[int]) -> None:
+    simulation, usual = melt(Looking(0.005), threads=2), melt(threads=2)
+    simulation.run(50)
+    assert sum(marched) == 0
+    usual.run(50)
+    assert sum(marched) > 40
+    assert simulation.fingerprint == usual.fingerprint
+
+
+def test_threads_are_alone_for_so_many_lists_however_many_marches_a_list_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("motes.engine.march.BUSY", 0.4)
+    sharing = Sharing(4)
+    for _ in range(100):
+        sharing.note(waited=9, spent=10)
+    assert sharing.threads == 4
+    seen = []
+    for _ in range(12):
+        sharing.note(waited=9, spent=10)
+        sharing.end_list()
+        seen.append(sharing.threads)
+    assert seen == [4, 4, 1, 1, 1, 1, 4, 4, 4, 1, 1, 1]
 
 
 def test_where_cores_are_busy_one_thread_goes_on_alone_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -270,10 +315,10 @@ def test_without_threads_to_be_had_it_is_the_ordinary_step(monkeypatch: pytest.M
         patch.setattr(threading.Thread, "start", refused)
         simulation.run(30)
     assert sum(marched) == 0
-    simulation.run(30)
-    alone.run(60)
+    simulation.run(120)  # it tries again after a while
+    assert sum(marched) > 30
+    alone.run(150)
     assert simulation.fingerprint == alone.fingerprint
-    assert sum(marched) > 60
 
 
 def test_where_lists_last_for_a_step_it_is_hardly_tried(marched: list[int], monkeypatch: pytest.MonkeyPatch) -> None:

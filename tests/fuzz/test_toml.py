@@ -116,7 +116,7 @@ def check(folder, name, text, data):
     (folder / name).mkdir()
     (folder / name / "a.toml").write_text(text)
     (folder / name / "a.xyz").write_text(data)
-    command = [sys.executable, "-m", "motes.cli", "check", "a.toml"]
+    command = [sys.executable, "-m", "motes", "check", "a.toml"]
     return subprocess.run(command, cwd=folder / name, capture_output=True, text=True, timeout=60, check=False)
 
 

@@ -52,7 +52,7 @@ def test_a_full_disk_stops_a_run_cleanly_and_it_can_go_on(tmp_path, monkeypatch,
     room = {"ROOM": str(limit), "FILLED": name}
     environment = {**os.environ, **room, "PYTHONPATH": str(Path(motes.__file__).parents[1])}
     done = subprocess.run(
-        [sys.executable, "-m", "motes.cli", "run", "--quiet", "script.py"],
+        [sys.executable, "-m", "motes", "run", "--quiet", "script.py"],
         capture_output=True, text=True, env=environment, timeout=120, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (1, "finished\n")

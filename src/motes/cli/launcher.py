@@ -7,8 +7,12 @@ import shutil
 import sys
 from pathlib import Path
 
+from motes.core.cores import available_cores
 from motes.errors import InputError
 from motes.ranks.launch import EXPECTED, launched_ranks
+
+RANKS_OF_A_CORE = 16
+"""At most: of hundreds mpiexec itself may never see all of them begin."""
 
 
 def relaunch(ranks: int | None, arguments: list[str]) -> None:
@@ -24,8 +28,14 @@ def relaunch(ranks: int | None, arguments: list[str]) -> None:
         if launched[1] != ranks:
             raise InputError(f"--ranks {ranks}, but the launcher started {launched[1]}; leave --ranks away")
         return
+    most = RANKS_OF_A_CORE * available_cores()
+    if ranks > most:
+        raise InputError(
+            f"--ranks {ranks} on {available_cores()} cores: each rank is a process of its own, and more than {most} of "
+            "them hardly come to do any work here; for other machines start them by mpiexec or the batch system"
+        )
     environment = {**os.environ, EXPECTED: str(ranks)}
-    command = [find_mpiexec(), "-n", str(ranks), sys.executable, "-m", "motes.cli", *arguments]
+    command = [find_mpiexec(), "-n", str(ranks), sys.executable, "-m", "motes", *arguments]
     sys.stdout.flush()
     os.execve(command[0], command, environment)  # noqa: S606  # the launcher, by its full path
 

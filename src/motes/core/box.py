@@ -27,6 +27,7 @@ from motes.core.words import known_keywords
 from motes.errors import InputError
 
 BOUNDARIES = ("periodic", "open", "reflecting")
+_KNOWN = ", ".join(BOUNDARIES)
 AXES = "xyz"
 
 Boundary = str | tuple[str, str]
@@ -183,7 +184,10 @@ def sides_of(boundary: Sequence[Boundary]) -> tuple[tuple[str, str], ...]:
 def _checked_lengths(lengths: ArrayLike) -> NDArray[np.float64]:
     edges = numbers("box lengths", lengths)
     if edges.shape not in {(2,), (3,)}:
-        raise InputError(f"box lengths: expected two or three edges, got an array of shape {edges.shape}")
+        raise InputError(
+            f"box lengths: expected two or three edges, got an array of shape {edges.shape}; boxes are rectangular, "
+            "and where one begins is its origin=..."
+        )
     if not (edges > 0).all() or not np.isfinite(edges).all():
         raise InputError(f"box lengths: expected positive finite edges, got {edges.tolist()}")
     if edges.min() < _SHORTEST_EDGE or edges.max() > _LONGEST_EDGE:
@@ -206,7 +210,7 @@ def _checked_origin(origin: ArrayLike | None, dimensions: int) -> NDArray[np.flo
 
 def _checked_boundary(boundary: str | Sequence[Any], dimensions: int) -> tuple[Boundary, ...]:
     if not isinstance(boundary, Iterable):
-        raise InputError(f"box boundary: expected one of {', '.join(BOUNDARIES)}, got {boundary!r}")
+        raise InputError(f"box boundary: expected {_KNOWN}, or one of them for each axis, got {boundary!r}")
     words = (boundary,) * dimensions if isinstance(boundary, str) else tuple(boundary)
     if len(words) != dimensions:
         raise InputError(f"box boundary: expected one word, or {dimensions} (one per axis), got {len(words)}")
@@ -218,7 +222,10 @@ def _checked_sides(word: Any) -> Boundary:
     sides = (word, word) if isinstance(word, str) else tuple(word) if isinstance(word, (list, tuple)) else (word,)
     for side in sides:
         if side not in BOUNDARIES:
-            raise InputError(f"box boundary: expected one of {', '.join(BOUNDARIES)}, got {side!r}")
+            raise InputError(
+                f"box boundary: expected {_KNOWN}, or one of them for each axis, as in "
+                f"['periodic', 'periodic', 'open'], got {side!r}"
+            )
     if len(sides) != 2:
         raise InputError(f"box boundary: expected one word for an axis, or two for its sides, got {list(sides)}")
     lower, upper = map(str, sides)

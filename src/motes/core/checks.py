@@ -39,6 +39,8 @@ _RANKS = ("MOTES_RANKS", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZ
 
 def numbers(name: str, values: Any) -> NDArray[np.float64]:
     """A float64 copy of an array of real numbers of any shape; NaN and infinity pass."""
+    if np.ma.is_masked(values):
+        raise InputError(f"{name}: some of the numbers are masked; fill them in, or leave them out")
     array = rectangular(name, values)
     if array.dtype.kind not in "iuf":
         raise InputError(f"{name}: expected real numbers, got {_brief(values)}")

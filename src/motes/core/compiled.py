@@ -37,11 +37,27 @@ _dumps: Any = dumps
 VERSIONS = (platform.python_version(), numba.__version__, llvmlite.__version__, np.__version__)
 
 
-def njit(*, cache: bool = False, **options: Any) -> Callable[[Any], Any]:
-    """As Numba's, but with cache=True compiled code is kept in the code cache of Motes (motes.core.cache)."""
+SPEED, FORCE, MOVE, BEYOND = "speed", "force", "move", "beyond"
+"""What the number is that a loop returns: the largest component of a velocity, the square of a bound of the largest
+force, the square of the farthest move since lists were built, how many particles are beyond a side."""
+
+
+def njit(
+    *, cache: bool = False, returns: str | None = None, apart: bool = False, **options: Any
+) -> Callable[[Any], Any]:
+    """As Numba's, but with cache=True compiled code is kept in the code cache of Motes (motes.core.cache).
+
+    Args:
+        cache: whether it is kept.
+        returns: what a loop's result means to those who play it without Python (engine/march.py); one that returns a
+            number of which they do not know the meaning is left to the ordinary step.
+        apart: whether a loop works on one particle after the other, and reads and writes nothing of others.
+        **options: Numba's.
+    """
 
     def decorate(function: Callable[..., Any]) -> Any:
         dispatcher: Any = numba.njit(**options)(function)
+        dispatcher.returns, dispatcher.apart = returns, apart
         if cache and hasattr(dispatcher, "_cache"):  # not where Numba is told to compile nothing
             dispatcher._cache = LoopCache(dispatcher)  # as its own enable_caching() does
         return dispatcher

@@ -2,18 +2,22 @@
 
 The loops release the interpreter's lock, so ordinary threads suffice: nothing global is set, a team works inside
 other threads and processes, and a loop needs to be compiled only once, not once more for parallel use. The
-disadvantage: handing out work costs about 20 microseconds a stage, so small systems run on one thread.
+disadvantage: handing out work costs about 20 microseconds a stage, so a loop over few particles runs on one thread,
+unless many steps are handed out as one (engine/march.py).
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from functools import partial
 from itertools import pairwise
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any, Protocol
+from weakref import finalize
 
 from motes.core import cores as machine
 from motes.errors import InputError
@@ -67,6 +71,61 @@ class Recorder(Protocol):
         """See Team."""
 
 
+class Helpers:
+    """Threads that stay, and work at the same time as whoever calls them.
+
+    A pool of concurrent.futures takes 80 to 120 microseconds to hand out work and to hear that it is done, these 15.
+    """
+
+    def __init__(self) -> None:
+        self._works: SimpleQueue[tuple[Callable[[], None], SimpleQueue[BaseException | None]] | None] = SimpleQueue()
+        self._count = 0
+        self.process = os.getpid()
+        """A forked one has none of its parent's threads."""
+
+    def muster(self, count: int) -> int:
+        """Have so many, or as many as there can be: a system may have a limit, and a program that ends has none."""
+        with suppress(RuntimeError):
+            while self._count < count:
+                Thread(target=_serve, args=(self._works,), name=f"motes-{self._count + 1}", daemon=True).start()
+                self._count += 1
+        return min(self._count, count)
+
+    def run(self, works: Sequence[Callable[[], None]]) -> None:
+        """Do all of these at the same time, the first one here; there must be helpers for the others.
+
+        Nothing runs on when this returns, and what one of them raised is raised here.
+        """
+        ended: SimpleQueue[BaseException | None] = SimpleQueue()
+        for work in works[1:]:
+            self._works.put((work, ended))
+        try:
+            works[0]()
+        finally:
+            errors = [ended.get() for _ in works[1:]]
+        for error in errors:
+            if error is not None:
+                raise error
+
+    def dismiss(self) -> None:
+        """Let them end."""
+        for _ in range(self._count):
+            self._works.put(None)
+        self._count = 0
+
+
+def _serve(works: SimpleQueue[Any]) -> None:
+    while (given := works.get()) is not None:
+        work, ended = given
+        error: BaseException | None = None
+        try:
+            work()
+        except BaseException as raised:  # noqa: BLE001  # whoever gave the work raises it
+            error = raised
+        ended.put(error)
+        del given, work, ended, error  # a thread that waits holds nothing
+
+
 class Team:
     """threads threads, or as many as there are cores; the calling thread is one of them."""
 
@@ -78,8 +137,7 @@ class Team:
         if threads > MOST_THREADS:
             raise InputError(f"threads is {threads:.3g}; it must be at most {MOST_THREADS}")
         self.threads = threads
-        self._pool: ThreadPoolExecutor | None = None
-        self._process = -1  # the one whose threads are in the pool
+        self._helpers: Helpers | None = None
         self.recorder: Recorder | None = None
         """Who notes down what would be done, instead of its being done."""
 
@@ -97,14 +155,26 @@ class Team:
             for index in waiting:
                 results[index] = kernel(*calls[index])
 
-        helpers = self._submit(work, min(self.threads, len(calls)) - 1)
-        try:
-            work()
-        finally:
-            wait(helpers)
-        for helper in helpers:
-            helper.result()
+        self._with_helpers.run([work] * (1 + self.muster(min(self.threads, len(calls)) - 1)))
         return results
+
+    def together(self, kernel: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> Any:
+        """Call kernel for all of these at the same time, and return the first result: there must be threads for all."""
+        first: list[Any] = []
+        works: list[Callable[[], None]] = [partial(kernel, *arguments) for arguments in calls[1:]]
+        self._with_helpers.run([lambda: first.append(kernel(*calls[0])), *works])
+        return first[0]
+
+    def muster(self, helpers: int) -> int:
+        """Have so many threads besides the calling one, or as many as there can be; return how many there are."""
+        return self._with_helpers.muster(helpers)
+
+    @property
+    def _with_helpers(self) -> Helpers:
+        if self._helpers is None or self._helpers.process != os.getpid():
+            self._helpers = Helpers()
+            finalize(self, self._helpers.dismiss)
+        return self._helpers
 
     def each(self, lists: Sequence[Sequence[Work]], apart: bool = True) -> list[Any]:
         """Let a thread do all of a list, for each list, or this one all of them if it is not worth it; return what the
@@ -113,15 +183,6 @@ class Team:
             return self.recorder.each(lists)
         results = self.call(_do_all, [(one,) for one in lists]) if apart else list(map(_do_all, lists))
         return [result for some in results for result in some if result is not None]
-
-    def _submit(self, work: Callable[[], None], times: int) -> list[Future[None]]:
-        """Let so many helpers work as well, or as many as there can be: the caller does what they leave."""
-        if self._pool is None or self._process != os.getpid():  # a forked process has none of its parent's threads
-            self._pool, self._process = ThreadPoolExecutor(self.threads - 1, "motes"), os.getpid()
-        helpers: list[Future[None]] = []
-        with suppress(RuntimeError):  # there are no more threads at the end of a program, and beyond a system's limit
-            helpers.extend(self._pool.submit(work) for _ in range(times))
-        return helpers
 
     def useful(self, count: int) -> int:
         """How many threads are worth waking for so many items."""

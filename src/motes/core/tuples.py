@@ -53,7 +53,10 @@ def require_tuples(kind: str, members: Integers, ids: Integers) -> None:
     known = np.isin(members, ids)
     if not known.all():
         row, column = np.argwhere(~known)[0]
-        raise InputError(f"{kind}: {one} {row} has the id {members[row, column]}, which no particle has")
+        raise InputError(
+            f"{kind}: {one} {row} has the id {members[row, column]}, which no particle has (it is "
+            "ids that are named, not rows)"
+        )
     rising = np.sort(members, axis=1)
     again = (rising[:, 1:] == rising[:, :-1]).any(axis=1)
     if again.any():

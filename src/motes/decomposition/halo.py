@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from motes.core.compiled import njit
+from motes.core.compiled import BEYOND, njit
 from motes.core.state import Floats, Integers
 
 
@@ -24,7 +24,7 @@ def find_below(positions: Floats, axis: int, first: int, last: int, limit: float
     return found
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, returns=BEYOND, apart=True)
 def count_beyond(begin: int, end: int, positions: Floats, axis: int, lower: float, upper: float) -> int:
     """How many coordinates along axis do not lie between lower and upper."""
     x, beyond = positions[axis, begin:end], 0

@@ -14,24 +14,21 @@ between pairs, without forces that depend on velocities or time, and without wha
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
-from queue import SimpleQueue
-from threading import Thread
 from time import perf_counter
 from typing import Any
-from weakref import finalize
 
 import numpy as np
 
+from motes.core.compiled import BEYOND, FORCE, MOVE, SPEED
 from motes.core.state import Integers
 from motes.core.tape import LINE, Block, Tape, play
 from motes.core.threads import Work
 from motes.exact.quanta import AMPLE, FORCES, LOOSE, SPEEDS
 from motes.forces.clusters import SPREAD
+from motes.integrators.motion import Integrator
 
 HALF, FORCED, DONE = 1, 2, 3
 """Where a step was left: with its first half done, with its forces computed, with all done but what a guard saw."""
@@ -45,14 +42,9 @@ BUSY = 0.4
 ALONE, LONGEST_ALONE = 4, 64
 """Lists after which more threads are tried again: twice as many each time, until that lasts for so many marches."""
 
-SPEED = ("kick", "exchange_heat")
-"""Loops that return the largest component of a velocity; of several, the last one tells."""
 
-FORCE = "force"
-"""The loop that returns the square of a bound of the largest force."""
-
-ONE_BY_ONE = {"kick", "drift", "reflect", "exchange_heat", "farthest_move", "count_beyond"}
-"""Loops that work on one particle after the other, so that threads need not wait for each other between them."""
+class UnmarchableError(Exception):
+    """A loop returns a number of which nobody knows here within which bounds there is nothing to decide."""
 
 
 class Noted:
@@ -63,19 +55,18 @@ class Noted:
         self.results: dict[int, list[int]] = {}
         """For the code of each guard, the numbers of the results before it that the engine must see."""
         self._seen: dict[str, list[int]] = {}
-        self._before = ("", 0)  # the last loop, and over how many it went
+        self._before = 0  # over how many particles, one after the other, the last loop went, or 0
         self._shared = False  # whether several threads have worked since they last waited for each other
 
     def split(self, kernel: Any, count: int, arguments: tuple[Any, ...]) -> list[Any]:
         """A range, shared among the threads."""
-        name = kernel.py_func.__name__
         threads = max(1, min(self.tape.threads, count // SMALLEST_PART))
-        if name not in ONE_BY_ONE or self._before[0] not in ONE_BY_ONE or self._before[1] != count:
+        if not kernel.apart or self._before != count:  # else each thread goes on with its own particles
             self._meet(threads)
-        self._before = name, count
+        self._before = count if kernel.apart else 0
         edges = [count * part // threads for part in range(threads + 1)]
         block = self.tape.block(kernel, arguments)
-        number = self._result(name, block)
+        number = self._result(kernel, block)
         for thread, (begin, end) in enumerate(pairwise(edges)):
             self.tape.call(thread, block, begin, end, number, more=False)
         return [] if block.known.nothing is None else [block.known.nothing]
@@ -86,7 +77,7 @@ class Noted:
         Of the forces of several kernels the largest counts: none of them needs to be large by itself.
         """
         self._meet(len(lists))
-        self._before = ("", 0)
+        self._before = 0
         several = self._seen.get(FORCE, [])
         number, nothing = several[0] if several else -1, []
         for thread, works in enumerate(lists):
@@ -94,7 +85,7 @@ class Noted:
             for loop, (begin, end, *arguments) in works:
                 block = self.tape.block(loop, arguments)
                 if block.known.nothing is not None:
-                    number = self._result(loop.py_func.__name__, block) if number < 0 else number
+                    number = self._result(loop, block) if number < 0 else number
                     nothing.append(block.known.nothing)
                     self.tape.call(thread, block, begin, end, number, more)
                     more = True
@@ -113,64 +104,26 @@ class Noted:
             self.tape.barrier()
         self._shared = threads > 1
 
-    def _result(self, name: str, block: Block) -> int:
+    def _result(self, loop: Any, block: Block) -> int:
         """A number for what a loop returns, or -1."""
         if block.known.nothing is None:
             return -1
+        if loop.returns is None:
+            raise UnmarchableError
         number = self.tape.result()
-        self._seen.setdefault(name, []).append(number)
+        self._seen.setdefault(loop.returns, []).append(number)
         return number
 
     def guard(self, code: int, bounds: Mapping[str, tuple[int, int]]) -> None:
-        """Leave the step here where one of the results since the last guard is beyond the bounds of its loop.
-
-        Raises KeyError for a loop of which no bounds are known.
-        """
+        """Leave the step here where one of the results since the last guard is beyond the bounds of what it means."""
         self._meet(self.tape.threads)
-        speeds = sorted(number for name in SPEED for number in self._seen.get(name, []))
-        self.results[code] = speeds[-1:] or self._seen.get(FORCE, [])
-        for name, numbers in self._seen.items():
+        self.results[code] = self._seen.get(SPEED, [])[-1:] or self._seen.get(FORCE, [])  # the last speed counts
+        for meaning, numbers in self._seen.items():
+            if meaning not in bounds:
+                raise UnmarchableError
             for number in numbers:
-                self.tape.guard(number, *bounds[name], code)
+                self.tape.guard(number, *bounds[meaning], code)
         self._seen = {}
-
-
-class Marchers:
-    """Threads that stay, and take part in playing a tape when they are called."""
-
-    def __init__(self) -> None:
-        self._calls: list[SimpleQueue[Any]] = []
-        self._ended: SimpleQueue[None] = SimpleQueue()
-        self.process = os.getpid()
-        """A forked one has none of its parent's threads."""
-
-    def muster(self, threads: int) -> bool:
-        """Have so many threads, with that which calls; whether there are: a system may have a limit."""
-        with suppress(RuntimeError):
-            while len(self._calls) < threads - 1:
-                calls: SimpleQueue[Any] = SimpleQueue()
-                Thread(target=self._serve, args=(calls,), name="motes-march", daemon=True).start()
-                self._calls.append(calls)
-        return len(self._calls) >= threads - 1
-
-    def _serve(self, calls: SimpleQueue[Any]) -> None:
-        while (arguments := calls.get()) is not None:
-            play(*arguments)
-            self._ended.put(None)
-
-    def dismiss(self) -> None:
-        """Let them end."""
-        for calls in self._calls:
-            calls.put(None)
-
-    def play(self, calls: Sequence[tuple[Any, ...]]) -> tuple[int, int]:
-        """Play the tapes of all, the first of them here."""
-        for queue, arguments in zip(self._calls, calls[1:], strict=False):
-            queue.put(arguments)
-        found: tuple[int, int] = play(*calls[0])
-        for _ in calls[1:]:
-            self._ended.get()
-        return found
 
 
 class Sharing:
@@ -182,29 +135,34 @@ class Sharing:
 
     def __init__(self, threads: int) -> None:
         self._all = threads
-        self._waiting = 0.0  # the part of the time for which threads waited, over the last marches
+        self._waited = self._spent = 0  # cycles with this list
+        self._waiting = 0.0  # the part of the time for which threads waited, over the last lists
         self._alone = 0  # lists that are left to one thread
         self._next_alone = ALONE
-        self._shared = 0  # marches of several threads since one was alone
+        self._shared = 0  # lists that several threads shared since one was alone
 
     @property
     def threads(self) -> int:
-        """For the next list."""
+        """For this list."""
         return 1 if self._alone > 0 else self._all
 
-    def end_list(self) -> None:
-        """Another list is marched with."""
-        self._alone = max(0, self._alone - 1)
+    def note(self, waited: int, spent: int) -> None:
+        """Several threads have marched for so many cycles, and one of them waited for so many."""
+        self._waited, self._spent = self._waited + waited, self._spent + spent
 
-    def end_march(self, waited: float) -> None:
-        """Several threads have marched, and one of them waited for this part of the time."""
-        self._waiting = 0.75 * self._waiting + 0.25 * min(waited, 1.0)
-        self._shared += 1
-        if self._shared == LONGEST_ALONE:
-            self._next_alone = ALONE
-        if self._waiting > BUSY:
-            self._alone, self._next_alone = self._next_alone, min(2 * self._next_alone, LONGEST_ALONE)
-            self._waiting, self._shared = 0.0, 0
+    def end_list(self) -> None:
+        """Another list comes."""
+        if self._alone > 0:
+            self._alone -= 1
+        elif self._spent > 0:
+            self._shared += 1
+            if self._shared == LONGEST_ALONE:
+                self._next_alone = ALONE
+            self._waiting = 0.75 * self._waiting + 0.25 * min(self._waited / self._spent, 1.0)
+            if self._waiting > BUSY:
+                self._alone, self._next_alone = self._next_alone, min(2 * self._next_alone, LONGEST_ALONE)
+                self._waiting, self._shared = 0.0, 0
+        self._waited = self._spent = 0
 
 
 class March:
@@ -212,8 +170,6 @@ class March:
 
     def __init__(self, engine: Any) -> None:
         self._engine = engine
-        self._marchers = Marchers()
-        finalize(self, self._marchers.dismiss)
         self._known: Any = None  # of what the tape is
         self._tape = Tape(1)
         self._seen: dict[int, list[int]] = {}
@@ -223,6 +179,7 @@ class March:
         self._sync: Integers = np.zeros(2 * LINE, np.int64)
         self._waits: Integers = np.zeros(0, np.int64)
         self._sharing = Sharing(engine.team.threads)
+        self._unfit: Integrator | None = None  # one whose steps could not be put on a tape
 
     @property
     def possible(self) -> bool:
@@ -237,16 +194,13 @@ class March:
             and not engine.searches
             and len(engine.state.force_velocities) == 0
             and engine.neighbors.cutoff > 0
-            and self._mustered
+            and engine.integrator is not self._unfit
         )
 
-    @property
-    def _mustered(self) -> bool:
-        """Whether there are as many threads as share the list of pairs."""
-        if self._marchers.process != os.getpid():
-            self._marchers = Marchers()
-            finalize(self, self._marchers.dismiss)
-        return self._marchers.muster(len(self._engine.slots.parts))
+    def share(self) -> int:
+        """How many threads should share the list that comes; 0 where steps do not march."""
+        self._sharing.end_list()
+        return self._sharing.threads if self.possible else 0
 
     def go(self, most: int, step: int, half_done: bool) -> tuple[int, int]:
         """Take up to so many steps from this one on, of which the first may be half done, with the lists of its
@@ -254,10 +208,16 @@ class March:
         engine = self._engine
         known = engine.neighbors.pairs.builds, engine.state.quanta, engine.integrator
         if known != self._known:
-            self._put_on_tape(step)
-            self._sharing.end_list()
+            try:
+                self._put_on_tape(step)
+            except UnmarchableError:
+                self._known, self._unfit = None, engine.integrator
+                return 0, 0
             self._known = known
             engine.clock.lap("neighbors")  # as all that comes with new lists
+        helpers = len(self._players) - 1
+        if engine.team.muster(helpers) < helpers:  # a system may have a limit
+            return 0, 0
         begun = perf_counter()
         self._cycles[:] = self._sync[:] = self._waits[:] = 0
         shared = self._sync, self._results, self._cycles, self._waits
@@ -265,14 +225,13 @@ class March:
             (t, len(self._players), most, half_done * middle, *player.at(step), *shared)
             for t, (player, middle) in enumerate(zip(self._players, self._tape.middles, strict=True))
         ]
-        rounds, code = self._marchers.play(calls)
+        rounds, code = engine.team.together(play, calls)
         spent, cycles = perf_counter() - begun, self._cycles / max(int(self._cycles.sum()), 1)
         for phase, part in zip(self._tape.phases, cycles.tolist(), strict=True):
             engine.clock.seconds[phase] += spent * part
         engine.clock.start()
         if len(self._players) > 1:
-            self._sharing.end_march(int(self._waits.max()) / max(int(self._cycles.sum()), 1))
-        engine.slots.marching = self._sharing.threads
+            self._sharing.note(int(self._waits.max()), int(self._cycles.sum()))
         return rounds, code
 
     def largest(self, code: int) -> float:
@@ -303,7 +262,7 @@ class March:
             engine.integrator.first_half(state, team)
             engine.domain.check_reach(state)
             engine.neighbors.moved_too_far(state)
-            noted.guard(HALF, {**self._speeds(), "farthest_move": self._moves(), "count_beyond": (0, 0)})
+            noted.guard(HALF, {SPEED: self._speeds(), MOVE: self._moves(), BEYOND: (0, 0)})
             noted.tape.lap("integrate")
             engine.domain.refresh(state, ("positions",))
             noted.tape.lap("halo")
@@ -318,7 +277,7 @@ class March:
             engine.domain.fold(state)
             noted.tape.lap("halo")
             engine.integrator.second_half(state, team)
-            noted.guard(DONE, self._speeds())
+            noted.guard(DONE, {SPEED: self._speeds()})
             noted.tape.lap("integrate")
         finally:
             team.recorder = None
@@ -328,11 +287,10 @@ class March:
 
     # Within which bounds there is nothing to decide, not even at a step of a look
 
-    def _speeds(self) -> dict[str, tuple[int, int]]:
+    def _speeds(self) -> tuple[int, int]:
         state, dt = self._engine.state, self._engine.integrator.dt
         limit = SPEEDS.limit(state.quanta.velocity)
-        bounds = _bits(limit / LOOSE), _bits(min(limit / AMPLE, 0.99 * state.stride / dt))
-        return dict.fromkeys(SPEED, bounds)
+        return _bits(limit / LOOSE), _bits(min(limit / AMPLE, 0.99 * state.stride / dt))
 
     def _moves(self) -> tuple[int, int]:
         return 0, _bits(0.25 * self._engine.neighbors.skin**2)

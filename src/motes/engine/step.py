@@ -89,7 +89,6 @@ class Engine:
         self.march = March(self)
         self._fruitless = 0  # marches, one after the other
         self._resting_until = 0  # this step
-        self.slots.marching = self.team.threads if self.march.possible else 0
         self.state.stride = plan.stride
         self.sums = NOT_ASKED
         self._energy_quantum = 1.0
@@ -137,7 +136,7 @@ class Engine:
             bound = self.march.largest(FORCED) ** 0.5
             self.sums = Sums(None, None, bound / SPREAD, bound)
         if code == 0:
-            return rounds, False
+            return rounds, half_done and rounds == 0
         self.attempts.step = state.step + 1
         if code == HALF:
             self._follow(self._half(self.march.largest(HALF)))
@@ -206,6 +205,7 @@ class Engine:
         lap("halo")
         begun = process_time()
         self.neighbors.build(state, domain.region())
+        self.slots.marching = self.march.share()
         for stage in self.stages:
             self.attempts.run(stage.follow, state, self.neighbors.pairs)
         self.work += process_time() - begun

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from motes.core.compiled import FORCE
 from motes.core.state import CLUSTER, Floats
 from motes.exact.sums import SUM_LIMB
 from motes.forces.parameters import OF_THE_PAIR
@@ -198,7 +199,8 @@ class _Writer:
 
     def function(self, name: str) -> Iterator[str]:
         """The whole of it."""
-        yield '@njit(cache=True, nogil=True, error_model="numpy")'
+        returns = f", returns={FORCE!r}" if name == FORCE else ""
+        yield f'@njit(cache=True, nogil=True, error_model="numpy"{returns})'
         needed = {*self.reads, *(["bonds"] if self.special else [])}
         optional = [words for need, words in OPTIONAL.items() if need in needed]
         yield f"def {name}({', '.join([ARGUMENTS, *optional, 'forces'])}):"

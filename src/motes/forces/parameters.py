@@ -88,7 +88,10 @@ def mix(attribute: str, rule: str | Callable[[Any, Any], Any]) -> Mix:
     if not isinstance(attribute, str) or not attribute.isidentifier():
         raise InputError(f"mix: the attribute must be a name, not {attribute!r}")
     if isinstance(rule, str) and rule not in ("arithmetic", "geometric"):
-        raise InputError(f"mix({attribute!r}): unknown rule {rule!r}; known are 'arithmetic' and 'geometric'")
+        raise InputError(
+            f"mix({attribute!r}): unknown rule {rule!r}; known are 'arithmetic' and 'geometric', "
+            "and any function of two values"
+        )
     if not isinstance(rule, str) and not callable(rule):
         raise InputError(f"mix({attribute!r}): the rule must be 'arithmetic', 'geometric' or a function, not {rule!r}")
     return Mix(attribute, rule)

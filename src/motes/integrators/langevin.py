@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from motes.core.compiled import njit
+from motes.core.compiled import SPEED, njit
 from motes.core.state import ROUND, Floats, Integers, State
 from motes.core.threads import Team
 from motes.exact.arithmetic import round_with
@@ -20,7 +20,7 @@ from motes.exact.noise import LANGEVIN, normals
 from motes.integrators.bath import HeatBath
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, returns=SPEED, apart=True)
 def exchange_heat(
     begin: int, end: int, velocities: Floats, mass: Floats, ids: Integers, seed: int, step: int, kept_of: Floats,
     temperature: float, magic: float,

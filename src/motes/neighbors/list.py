@@ -18,7 +18,7 @@ from itertools import pairwise
 import numpy as np
 
 from motes.core.box import REACH
-from motes.core.compiled import njit
+from motes.core.compiled import MOVE, njit
 from motes.core.state import CLUSTER, Array, Chunk, Counts, Floats, Integers, PairList, State
 from motes.core.threads import Team
 from motes.exact.arithmetic import fma, from_bits, to_bits, wide_vectors
@@ -157,7 +157,7 @@ def copy_to_slots(begin: int, end: int, points: Floats, rows: Integers, particle
             x[k] = far + step * (begin + k) if i < 0 else here * source[np.uint64(max(i, 0))]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, returns=MOVE, apart=True)
 def farthest_move(begin: int, end: int, positions: Floats, reference: Floats) -> float:
     """The square of the longest way from reference to positions."""
     longest = 0  # as bits: the maximum of integers vectorises

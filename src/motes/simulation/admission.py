@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -108,6 +109,17 @@ def warn_of_drift(integrator: Integrator, together: float, kinetic: float, count
             "takes that for heat, so they are colder than it says: take it off, v = simulation.velocities; "
             "simulation.velocities = v - numpy.average(v, axis=0, weights=simulation.mass)"
         )
+
+
+def warn_of_twins(given: Sequence[Interaction], bound: Sequence[BoundInteraction]) -> None:
+    """A line about an interaction that is there twice, as when a cell of a notebook that adds it has run again."""
+    seen: list[Any] = []
+    for one, what in zip(given, bound, strict=True):
+        record = what.record()
+        if record in seen:
+            caution(f"{one!r} is there more than once, and counts as often; if that is not meant, give it once")
+            return
+        seen.append(record)
 
 
 def check_special(box: Box, cutoff: float) -> None:
@@ -242,7 +254,7 @@ def overlap(extremes: Extremes, dt: float, cutoff: float, length: float, downhil
     if not extremes.overlapping(dt, FIRST_MOVE * length):
         return None
     move = extremes.first_move(dt)
-    part = f"{move / length:.0%} of the cutoff" if cutoff else f"{move / length:.0%} of their mean distance"
+    part = f"{move / length:.3g} {'cutoffs' if cutoff else 'of their mean distances'}"
     far = f"the forces at the start would move a particle by {move:.3g} in the first step, {part}"
     if not downhill:
         return f"{far}: use a smaller dt, or weaker forces"

@@ -87,7 +87,8 @@ def check_interactions(kept: Sequence[InteractionRecord], given: Sequence[Intera
     for number, (one, other) in enumerate(zip(kept, given, strict=True), 1):
         if one.key != other.key:
             alike = one.shown == other.shown
-            what = "its formula differs" if alike else f"that was {one.shown}, and this is {other.shown}"
+            what = f"that was {one.shown}, and this is {other.shown}"
+            what = "its formula differs" if alike else f"formula or numbers differ (names do not count): {what}"
             raise InputError(f"interaction {number}, {other.name}, is not that of the checkpoint, {one.name}: {what}")
 
 

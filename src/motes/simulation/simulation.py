@@ -58,6 +58,7 @@ from motes.simulation.admission import (
     warn_of_jumps,
     warn_of_rest,
     warn_of_slow,
+    warn_of_twins,
     warn_of_unused_topology,
 )
 from motes.simulation.assignment import Attributes, checked_columns
@@ -125,6 +126,7 @@ class Simulation(Readings):
             self._set_up(
                 Summary.of(particles), integrator, interactions, threads, skin, start, step, timeline, {}, ranks
             )
+            warn_of_twins(interactions, self._reporter.interactions)
             warn_of_jumps(self._reporter.interactions, self.box, self._reporter.summary.attributes)
             self._begin()
 

@@ -113,4 +113,8 @@ def _format_of(file: Path, word: str | None) -> _Format:
             return kind
     patterns = ", ".join(pattern for kind in _FORMATS.values() for pattern in kind.names)
     words = ", ".join(map(repr, _FORMATS))
+    if file.is_dir():
+        raise InputError(f"{file}: this is a folder; give the file in it")
+    if file.name.lower().removesuffix(".gz").endswith((".lammpstrj", ".dump")):
+        raise InputError(f"{file}: dumps of LAMMPS are not read; write a data file, with write_data")
     raise InputError(f"{file}: unknown format; expected a name like {patterns}, or say format=... (one of {words})")

@@ -1,0 +1,5 @@
+"""`python -m motes`, the same as `motes`."""
+
+from motes.cli import main
+
+main()
