@@ -91,7 +91,7 @@ def small_parts() -> Iterator[None]:
     """Let threads share out what is far too small to be worth it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(motes.core.threads, "SMALLEST_PART", 8)
-        patch.setattr(motes.neighbors.list, "SMALLEST_CHUNK", 8)
+        patch.setattr(motes.neighbors.list, "SMALLEST_SEARCH", 8)
         patch.setattr(motes.forces.slots, "LEAST_CLUSTERS", 4)
         patch.setattr(motes.engine.march, "SMALLEST_PART", 8)
         patch.setattr(motes.engine.march, "BUSY", 2.0)

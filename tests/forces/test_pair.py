@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 import motes
 import motes.forces.slots
-from motes.core.state import Chunk
-from motes.forces.slots import share
+from motes.core.state import PairList
+from motes.forces.slots import even_edges
 from motes.formulas.derive import evaluate
 from motes.neighbors.brute import brute_pairs
 from naming import named
@@ -201,11 +201,10 @@ def test_beyond_the_cutoff_nothing_is_felt_and_at_it_neither() -> None:
 def test_overlaps_are_handed_on_through_threads_that_meet_no_one(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a thin box most clusters are ghosts, which meet no one: their threads only pass on what others felt."""
 
-    def one_part_each(chunks: list[Chunk], threads: int) -> list[list[Chunk]]:
-        edges = np.linspace(0, len(chunks), threads + 1).astype(int)
-        return [chunks[begin:end] for begin, end in pairwise(edges) if end > begin]
+    def as_many_clusters_each(pairs: PairList, threads: int) -> list[int]:
+        return np.unique(np.linspace(0, pairs.clusters, threads + 1).astype(int)).tolist()
 
-    monkeypatch.setattr(motes.forces.slots, "share", one_part_each)
+    monkeypatch.setattr(motes.forces.slots, "even_edges", as_many_clusters_each)
     box = motes.Box([0.25, 2.0], ["periodic", "open"])
     positions = box.snap(np.random.default_rng(4).random((150, 2)) * box.lengths)
     types = np.zeros(150, np.int64)
@@ -215,15 +214,14 @@ def test_overlaps_are_handed_on_through_threads_that_meet_no_one(threads: int, m
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 7])
-def test_shares_follow_each_other_and_none_is_empty(threads: int) -> None:
-    lengths = np.random.default_rng(threads).integers(0, 400, 23).tolist()
-    chunks = [Chunk(8 * k, 8 * k + 8, length) for k, length in enumerate(lengths)]
-    shares = share(chunks, threads)
-    assert [chunk for part in shares for chunk in part] == chunks
-    assert all(shares)
-    assert len(shares) <= threads
-    costs = [sum(chunk.length + 64 for chunk in part) for part in shares]
-    assert max(costs) <= sum(costs) / threads + 2 * max(lengths) + 128
+def test_shares_are_even_and_none_is_empty(threads: int) -> None:
+    count = np.random.default_rng(threads).integers(0, 400, 99)
+    edges = even_edges(PairList(clusters=99, count=count), threads)
+    assert (edges[0], edges[-1], len(edges)) == (0, 99, threads + 1)
+    costs = [int(count[a:b].sum()) + 8 * (b - a) for a, b in pairwise(edges)]
+    assert max(costs) <= sum(costs) / threads + 800
+    assert even_edges(PairList(), threads) == []
+    assert even_edges(PairList(clusters=2, count=np.array([8, 8])), 7) == [0, 1, 2]
 
 
 @pytest.mark.parametrize("threads", [1, 2])

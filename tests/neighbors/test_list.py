@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import motes
-from motes.core.state import CLUSTER, Chunk, Quanta, State
+from motes.core.state import CLUSTER, Quanta, State
 from motes.core.threads import Team
 from motes.decomposition.domain import Domain
 from motes.decomposition.grid import Regions
@@ -81,14 +82,13 @@ class Listed:
 
     def _lists(self) -> Iterator[tuple[Any, Any]]:
         pairs = self.neighbors.pairs
-        for chunk in pairs.chunks:
-            for cluster in range(chunk.first, chunk.last):
-                members = np.arange(CLUSTER * cluster, CLUSTER * (cluster + 1))
-                begin, count = chunk.begin[cluster - chunk.first], chunk.count[cluster - chunk.first]
-                yield members, chunk.partners[begin : begin + count]
-                if pairs.axes[cluster] == 0:
-                    for m in range(CLUSTER):
-                        yield members[m : m + 1], members[m + 1 :]
+        for cluster in range(pairs.clusters):
+            members = np.arange(CLUSTER * cluster, CLUSTER * (cluster + 1))
+            begin, count = pairs.begin[cluster], pairs.count[cluster]
+            yield members, pairs.partners[begin : begin + count]
+            if pairs.axes[cluster] == 0:
+                for m in range(CLUSTER):
+                    yield members[m : m + 1], members[m + 1 :]
 
     def _near(self, members: Any, partners: Any, cutoff: float) -> Iterator[Key]:
         pairs, rows = self.neighbors.pairs, [0, 1, 2] if self.state.dimensions == 3 else [0, 2]
@@ -156,12 +156,10 @@ def test_a_particle_that_moved_half_the_skin_calls_for_a_new_list() -> None:
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
 @pytest.mark.parametrize("boundary", ["periodic", "open", ["periodic", "open", "reflecting"]])
-def test_many_particles_in_many_chunks(boundary: Any, threads: int) -> None:
+def test_many_particles_in_many_parts(boundary: Any, threads: int) -> None:
     box = motes.Box([9.0, 7.0, 8.0], boundary)
     positions = np.random.default_rng(3).random((500, 3)) * box.lengths
     listed = Listed(box, positions, 0.9, 0.2, threads)
-    chunks = listed.neighbors.pairs.chunks
-    assert len(chunks) == 1 if threads == 1 else len(chunks) > 2 * threads
     assert listed.pairs(1.1) == expected_pairs(positions, box, 1.1)
 
 
@@ -209,11 +207,27 @@ def test_a_cloud_in_a_vast_empty_box_takes_little_memory() -> None:
     assert listed.neighbors.pairs.slots < 50 * 300
 
 
-def test_a_chunk_grows_when_it_must_and_uses_its_room_again_otherwise():
-    chunk = Chunk(0, 2)
-    chunk.reserve(10)
-    room = chunk.partners
-    chunk.reserve(5)
-    assert chunk.partners is room
-    chunk.reserve(20)
-    assert len(chunk.partners) == 20
+def test_room_grows_where_it_must_and_is_used_again_otherwise() -> None:
+    box = motes.Box([9.0, 7.0, 8.0])
+    positions = np.random.default_rng(3).random((500, 3)) * box.lengths
+    listed = Listed(box, positions, 0.9, 0.2, threads=2)
+    neighbors, expected = listed.neighbors, listed.pairs(1.1)
+    room = neighbors.pairs.partners
+    neighbors.build(listed.state, listed.domain.region())
+    assert neighbors.pairs.partners is room
+    neighbors.pairs.partners, neighbors._per_cluster = room[:0], 0.5
+    neighbors.build(listed.state, listed.domain.region())
+    assert neighbors._per_cluster > 1.0
+    assert listed.pairs(1.1) == expected
+
+
+@pytest.mark.parametrize("parts", [1, 2, 5])
+def test_a_run_of_clusters_has_their_lists_and_reaches_as_far(parts: int) -> None:
+    box = motes.Box([9.0, 7.0, 8.0])
+    pairs = Listed(box, np.random.default_rng(3).random((500, 3)) * box.lengths, 0.9, 0.2, threads=2).neighbors.pairs
+    edges = np.linspace(0, pairs.clusters, parts + 1).astype(int).tolist()
+    for first, last in pairwise(edges):
+        chunk = pairs.chunk(first, last)
+        lists = [chunk.partners[b : b + n] for b, n in zip(chunk.begin, chunk.count, strict=True)]
+        assert chunk.reach == max(CLUSTER * last, *(int(some.max()) + 1 for some in lists if len(some)))
+        assert all((np.diff(some) > 0).all() for some in lists)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from motes.core.box import Box, sphere
-from motes.core.state import CLUSTER, Chunk, Floats, Integers, PairList, State
+from motes.core.state import CLUSTER, Floats, Integers, PairList, State
 from motes.core.threads import Team
 from motes.decomposition.domain import Domain
 from motes.decomposition.grid import Regions
@@ -23,6 +23,7 @@ from motes.neighbors.list import NeighborList
 from motes.particles.particles import Particles
 
 MOST_PAIRS = 1e9  # that can be listed: more would take gigabytes, and minutes
+CLUSTERS_AT_ONCE = 2**14
 AT_ONCE = 2**14  # listed partners whose distances to a cluster are worked out in one go
 
 
@@ -52,8 +53,8 @@ def near_pairs(positions: Floats, box: Box, reach: float) -> Iterator[tuple[Inte
     state, pairs = _listed(positions, box, reach)
     particle = pairs.particle[: pairs.slots]
     row = state.ids[np.maximum(particle, 0)]
-    for chunk in pairs.chunks:
-        for one, other in _candidates(chunk, pairs):
+    for first in range(0, pairs.clusters, CLUSTERS_AT_ONCE):
+        for one, other in _candidates(pairs, first, min(first + CLUSTERS_AT_ONCE, pairs.clusters)):
             squared = ((pairs.positions[:, one] - pairs.positions[:, other]) ** 2).sum(axis=0)
             near = (squared < reach**2) & (particle[one] >= 0) & (particle[other] >= 0)
             yield row[one[near]], row[other[near]], squared[near]
@@ -72,17 +73,16 @@ def _listed(positions: Floats, box: Box, reach: float) -> tuple[State, PairList]
     return state, neighbors.pairs
 
 
-def _candidates(chunk: Chunk, pairs: PairList) -> Iterator[tuple[Integers, Integers]]:
-    """Slots of the pairs that a chunk lists, with those within its clusters, in parts."""
-    members = np.arange(CLUSTER)
-    own = np.arange(chunk.first, chunk.last)[pairs.axes[chunk.first : chunk.last] == 0]
+def _candidates(pairs: PairList, first: int, last: int) -> Iterator[tuple[Integers, Integers]]:
+    """Slots of the pairs that a run of clusters lists, with those within them, in parts."""
+    members, begins, counts = np.arange(CLUSTER), pairs.begin[first:last], pairs.count[first:last]
+    own = np.arange(first, last)[pairs.axes[first:last] == 0]
     within = np.argwhere(members[:, None] < members)
     inside = CLUSTER * own[:, None, None] + within
     yield inside[..., 0].ravel(), inside[..., 1].ravel()
-    clusters = np.repeat(np.arange(chunk.first, chunk.last), chunk.count)
-    ends = np.cumsum(chunk.count)
-    listed = np.arange(len(clusters)) + np.repeat(chunk.begin - (ends - chunk.count), chunk.count)
+    clusters = np.repeat(np.arange(first, last), counts)
+    listed = np.arange(len(clusters)) + np.repeat(begins - (np.cumsum(counts) - counts), counts)
     for begin in range(0, len(clusters), AT_ONCE):
         part = slice(begin, begin + AT_ONCE)
         one = (CLUSTER * clusters[part, None] + members).ravel()
-        yield one, np.repeat(chunk.partners[listed[part]].astype(np.int64), CLUSTER)
+        yield one, np.repeat(pairs.partners[listed[part]].astype(np.int64), CLUSTER)

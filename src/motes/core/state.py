@@ -336,34 +336,26 @@ def _unpack(columns: Sequence[Array], begin: int, packed: Integers) -> None:
         values[begin : begin + len(row)] = row.view(values.dtype) if values.itemsize == row.itemsize else row
 
 
-@dataclass
+@dataclass(frozen=True)
 class Chunk:
     """The lists of one run of clusters: cluster first + c meets partners[begin[c] : begin[c] + count[c]].
 
-    Every list is filled up to whole clusters; reach is the end of the slots that the run and its partners touch.
-    classes say of each partner how many bonds it is apart from each member, two bits for one, if that matters.
+    reach is the end of the slots that the run and its partners touch. classes say of each partner how many bonds it is
+    apart from each member, two bits for one, if that matters.
     """
 
     first: int
     last: int
-    length: int = -1
-    reach: int = 0
-    begin: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
-    count: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
-    partners: Counts = field(default_factory=lambda: np.zeros(0, np.int32))
-    classes: Counts = field(default_factory=lambda: np.zeros(0, np.int32))
+    reach: int
+    begin: Integers
+    count: Integers
+    partners: Counts
+    classes: Counts
 
     @property
     def arrays(self) -> tuple[Integers, Integers, Counts]:
         """begin, count, partners."""
         return self.begin, self.count, self.partners
-
-    def reserve(self, length: int) -> None:
-        """Make room for lists of this length together; fresh memory is slow, so what is there is used again."""
-        self.begin = np.empty(self.last - self.first, np.int64)
-        self.count = np.empty(self.last - self.first, np.int64)
-        if len(self.partners) < length:
-            self.partners = np.empty(length, np.int32)
 
 
 @dataclass
@@ -372,22 +364,30 @@ class PairList:
 
     Particles lie in slots, CLUSTER to a cluster; an empty slot lies far from everything. particle[slot] is the index
     in the state, -1 for an empty slot. A cluster of ghosts meets no pair within itself; axes holds its ghost bits.
-    classes are those of the pairs within a cluster, at the later one of the two.
+    Cluster c meets partners[begin[c] : begin[c] + count[c]], which rise, and are followed by empty slots up to a whole
+    cluster; pairs is how many there are with these. classes say how many bonds apart two particles of a cluster are, at
+    the later one of the two, and partner_classes the same of a partner and the members, if that matters.
     """
 
     clusters: int = 0
     slots: int = 0
+    pairs: int = 0
     particle: Counts = field(default_factory=lambda: np.zeros(0, np.int32))
     positions: Floats = field(default_factory=lambda: np.zeros((3, 0)))
     axes: npt.NDArray[np.int8] = field(default_factory=lambda: np.zeros(0, np.int8))
-    chunks: list[Chunk] = field(default_factory=list)
+    begin: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
+    count: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
+    partners: Counts = field(default_factory=lambda: np.zeros(0, np.int32))
     classes: Counts = field(default_factory=lambda: np.zeros(0, np.int32))
+    partner_classes: Counts = field(default_factory=lambda: np.zeros(0, np.int32))
     builds: int = 0
 
-    @property
-    def pairs(self) -> int:
-        """How many partners are listed over all clusters."""
-        return sum(chunk.length for chunk in self.chunks)
+    def chunk(self, first: int, last: int) -> Chunk:
+        """The lists of a run of clusters."""
+        begin, count = self.begin[first:last], self.count[first:last]
+        farthest = self.partners[(begin + count - 1)[count > 0]].max(initial=-1)
+        reach = max(CLUSTER * last, int(farthest) + 1)
+        return Chunk(first, last, reach, begin, count, self.partners, self.partner_classes)
 
 
 @dataclass

@@ -94,7 +94,7 @@ class ClusterKernel(Stage):
         needed = {*plan.reads, *(["bonds"] if plan.special else [])}
         self._more = [need for need in OPTIONAL if need in needed]
         for kernel in self._kernels:  # compiled (or loaded) before the clock runs
-            self._call(kernel, Chunk(0, 0), PairList(), (1.0, 1.0), NOWHERE)
+            self._call(kernel, PairList().chunk(0, 0), PairList(), (1.0, 1.0), NOWHERE)
 
     @property
     @abstractmethod
@@ -114,23 +114,19 @@ class ClusterKernel(Stage):
         """
         column = 1 if energy else 0
         nowhere = np.zeros_like(pairs.positions, np.int64)
-        work = [(chunk, chunk.first, chunk.last) for chunk in pairs.chunks]
-        while work:
-            bits = [self._largest(chunk, first, last, pairs, nowhere)[column] for chunk, first, last in work]
-            chunk, first, last = work[int(np.argmax(bits))]
-            if last == first:
-                return []
-            if last - first == 1:
-                return self._worst_of(within_cutoff(pairs, chunk, first, self._plan.cutoff), pairs, column)
+        first, last = 0, pairs.clusters
+        while last - first > 1:
             middle = (first + last) // 2
-            work = [(chunk, first, middle), (chunk, middle, last)]
-        return []
+            halves = (first, middle), (middle, last)
+            bits = [self._largest(half, pairs, nowhere)[column] for half in halves]
+            first, last = halves[int(np.argmax(bits))]
+        if last == first:
+            return []
+        return self._worst_of(within_cutoff(pairs, first, self._plan.cutoff), pairs, column)
 
-    def _largest(self, chunk: Chunk, first: int, last: int, pairs: PairList, nowhere: Integers) -> tuple[int, ...]:
-        """What the kernel says of some clusters of a chunk."""
-        begin, count = chunk.begin[first - chunk.first :], chunk.count[first - chunk.first :]
-        part = Chunk(first, last, begin=begin, count=count, partners=chunk.partners, classes=chunk.classes)
-        return self._call(self._kernels[-1], part, pairs, (ROUND, ROUND), nowhere)
+    def _largest(self, clusters: tuple[int, int], pairs: PairList, nowhere: Integers) -> tuple[int, ...]:
+        """What the kernel says of a run of clusters."""
+        return self._call(self._kernels[-1], pairs.chunk(*clusters), pairs, (ROUND, ROUND), nowhere)
 
     def _worst_of(self, slots: Sequence[tuple[int, int, int]], pairs: PairList, column: int) -> list[tuple[int, int]]:
         """Of pairs of slots that for which the kernel, called for two particles alone, says the most."""
@@ -274,13 +270,13 @@ class ClusterSums(ClusterKernel):
         return Sums.none(energy is not None)._replace(largest_sum=_from_bits(largest))
 
 
-def within_cutoff(pairs: PairList, chunk: Chunk, cluster: int, cutoff: float) -> list[tuple[int, int, int]]:
+def within_cutoff(pairs: PairList, cluster: int, cutoff: float) -> list[tuple[int, int, int]]:
     """Slots and classes of the pairs of one cluster, with its own members and those it lists, that are within the
     cutoff."""
     members = np.arange(CLUSTER * cluster, CLUSTER * (cluster + 1))
-    begin, count = chunk.begin[cluster - chunk.first], chunk.count[cluster - chunk.first]
-    partners = chunk.partners[begin : begin + count].astype(np.int64)
-    listed = chunk.classes[begin : begin + count] if len(chunk.classes) else np.zeros(count, np.int32)
+    begin, count = pairs.begin[cluster], pairs.count[cluster]
+    partners = pairs.partners[begin : begin + count].astype(np.int64)
+    listed = pairs.partner_classes[begin : begin + count] if len(pairs.partner_classes) else np.zeros(count, np.int32)
     if pairs.axes[cluster] == 0:
         partners = np.concatenate([members, partners])
         listed = np.concatenate([pairs.classes[members] if len(pairs.classes) else np.zeros(CLUSTER, np.int32), listed])

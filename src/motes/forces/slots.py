@@ -12,9 +12,8 @@ Disadvantage: each thread has memory for all slots, though it touches a stretch 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -92,14 +91,14 @@ class Shares:
     """Who works on what of a list.
 
     Attributes:
-        parts: the chunks of each thread.
+        parts: the clusters of each thread.
         starts: where a thread's own slots begin; they end where the next one's begin.
         reach: how far it meets others' slots. An overlap is handed on from thread to thread, so none reaches less far
             than the one before.
         homes: for each particle and ghost, where its forces are in all buffers read as one.
     """
 
-    parts: list[list[Chunk]]
+    parts: list[Chunk]
     starts: list[int]
     reach: list[int]
     homes: Integers
@@ -127,8 +126,8 @@ class SlotForces(Stage):
         self._shares = Shares([], [], [], np.zeros(0, np.int64))
 
     @property
-    def parts(self) -> list[list[Chunk]]:
-        """The chunks of each thread that works on the list."""
+    def parts(self) -> list[Chunk]:
+        """The clusters of each thread that works on the list."""
         return self._shares.parts
 
     def begin(self) -> None:
@@ -136,7 +135,7 @@ class SlotForces(Stage):
         self._filled = [False] * self.team.threads
 
     def run(self, state: State, pairs: PairList, work: Callable[[Chunk, Integers], Work]) -> list[Any]:
-        """Do work(chunk, buffer) for all chunks of the list, each thread with its own buffer; return the results."""
+        """Do work(chunk, buffer) for the list, each thread with its own chunk and buffer; return the results."""
         if self._built != pairs.builds:
             raise RuntimeError("forces are asked for by a list that was not followed: this is a fault of Motes")
         apart = self.team.useful(WORK_PER_PARTNER * pairs.pairs) > 1
@@ -145,9 +144,7 @@ class SlotForces(Stage):
     def try_out(self, work: Callable[[Chunk, Integers], Work]) -> list[Any]:
         """The same without a trace in the slots, after run; this takes memory for all of them once more."""
         aside = np.empty_like(self._buffers)
-        return self.team.each(
-            [[work(chunk, aside[t]) for chunk in chunks] for t, chunks in enumerate(self._shares.parts)]
-        )
+        return self.team.each([[work(chunk, aside[t])] for t, chunk in enumerate(self._shares.parts)])
 
     def _works(self, thread: int, pairs: PairList, work: Callable[[Chunk, Integers], Work]) -> list[Work]:
         buffer, shares = self._buffers[thread], self._shares
@@ -155,7 +152,7 @@ class SlotForces(Stage):
         if not self._filled[thread]:  # by the first kernel of this step
             works.append((clear, (shares.starts[thread], shares.reach[thread], pairs.slots, buffer)))
             self._filled[thread] = True
-        return [*works, *(work(chunk, buffer) for chunk in shares.parts[thread])]
+        return [*works, work(shares.parts[thread], buffer)]
 
     def compute(self, state: State, pairs: PairList, energy: float | None) -> Sums:
         """Bring home what is in the slots."""
@@ -182,13 +179,11 @@ class SlotForces(Stage):
 
     def _share_out(self, state: State, pairs: PairList) -> Shares:
         threads = self.team.useful(WORK_PER_PARTNER * pairs.pairs)
-        chunks = pairs.chunks
         if self.marching:
             threads = max(1, min(self.marching, pairs.clusters // LEAST_CLUSTERS))
-            chunks = cut(chunks, threads) if threads > 1 else chunks
-        parts = share(chunks, threads)
-        starts = [CLUSTER * chunks[0].first for chunks in parts]
-        reach = list(accumulate((max(chunk.reach for chunk in chunks) for chunks in parts), max))
+        parts = [pairs.chunk(first, last) for first, last in pairwise(even_edges(pairs, threads))]
+        starts = [CLUSTER * chunk.first for chunk in parts]
+        reach = list(accumulate((chunk.reach for chunk in parts), max))
         homes = self._shares.homes if len(self._shares.homes) >= state.total else np.empty(state.capacity, np.int64)
         stride = 3 * self._buffers.shape[2]
         self.team.split(find_homes, pairs.slots, pairs.particle, np.array(starts, np.int64), stride, homes)
@@ -196,13 +191,11 @@ class SlotForces(Stage):
 
     def follow(self, state: State, pairs: PairList) -> None:
         """Share the work of a new list out."""
-        if not pairs.chunks:
-            return
         if self._buffers.shape[2] < len(pairs.particle):
             self._buffers = np.empty((self.team.threads, 3, len(pairs.particle)), np.int64)
         self.begin()
         self._shares = self._share_out(state, pairs)
-        longest = max((int(chunk.count.max()) for chunk in pairs.chunks if len(chunk.count)), default=0)
+        longest = int(pairs.count[: pairs.clusters].max(initial=0))
         self.room = longest + 2 * CLUSTER
         if longest > MOST_PARTNERS:
             raise ParticleError(CROWDED, _crowded(pairs))
@@ -211,38 +204,14 @@ class SlotForces(Stage):
 
 def _crowded(pairs: PairList) -> int:
     """The index of a particle in the cluster with the longest list."""
-    chunk = max((chunk for chunk in pairs.chunks if len(chunk.count)), key=lambda chunk: int(chunk.count.max()))
-    cluster = chunk.first + int(np.argmax(chunk.count))
-    return int(pairs.particle[CLUSTER * cluster])
+    return int(pairs.particle[CLUSTER * int(np.argmax(pairs.count[: pairs.clusters]))])
 
 
-def cut(chunks: Sequence[Chunk], pieces: int) -> list[Chunk]:
-    """Cut chunks into so many pieces, or a few more, of about equally many pairs; lists stay where they are."""
-    total = sum(chunk.length + 8 * (chunk.last - chunk.first) for chunk in chunks)
-    found = []
-    for chunk in chunks:
-        costs = np.cumsum(chunk.count + 8)
-        share = math.ceil(pieces * costs[-1] / max(total, 1)) if len(costs) else 1
-        edges = np.unique([0, *np.searchsorted(costs, costs[-1] * np.arange(1, share) / share), len(costs)])
-        for begin, end in pairwise(edges.tolist()):
-            part = slice(begin, end)
-            found.append(
-                replace(
-                    chunk,
-                    first=chunk.first + begin,
-                    last=chunk.first + end,
-                    length=int(chunk.count[part].sum()),
-                    begin=chunk.begin[part],
-                    count=chunk.count[part],
-                )
-            )
-    return found
-
-
-def share(chunks: Sequence[Chunk], threads: int) -> list[list[Chunk]]:
-    """Give neighbouring chunks to the same thread, such that all have about equally many pairs; none is empty."""
-    costs = np.array([chunk.length + 8 * (chunk.last - chunk.first) for chunk in chunks], float)
-    middle = np.cumsum(costs) - costs / 2
-    owner = np.minimum((middle / max(costs.sum(), 1.0) * threads).astype(int), threads - 1)
-    parts = [[chunk for chunk, mine in zip(chunks, owner, strict=True) if mine == t] for t in range(threads)]
-    return [part for part in parts if part]
+def even_edges(pairs: PairList, threads: int) -> list[int]:
+    """The clusters at which the next thread begins, with 0 and the end, such that all have about equally many pairs."""
+    costs = np.cumsum(pairs.count[: pairs.clusters] + CLUSTER)
+    if len(costs) == 0:
+        return []
+    shares = costs[-1] * np.arange(1, threads) / threads
+    edges: list[int] = np.unique([0, *np.searchsorted(costs, shares), len(costs)]).tolist()
+    return edges

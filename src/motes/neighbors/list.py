@@ -13,24 +13,28 @@ the cutoff. That is the price of straight vector loops.
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import numpy as np
 
 from motes.core.box import REACH
 from motes.core.compiled import MOVE, njit
-from motes.core.state import CLUSTER, Array, Chunk, Counts, Floats, Integers, PairList, State
+from motes.core.state import CLUSTER, Array, Counts, Floats, Integers, PairList, State
 from motes.core.threads import Team
 from motes.exact.arithmetic import fma, from_bits, to_bits, wide_vectors
 from motes.neighbors.cells import Grid, bin_of, bound_clusters, bound_columns, fill_slots, find_cells, lay_bins
 from motes.neighbors.tuples import SpecialPairs
 
-CHUNKS_PER_THREAD = 16
-SMALLEST_CHUNK = 96
-"""Clusters below which a chunk costs more calls than its evenness brings."""
+PARTS_PER_THREAD = 4
+"""Of the search: whoever is done takes the next one."""
+
+SMALLEST_SEARCH = 96
+"""Clusters below which a part costs more calls than its evenness brings."""
+
+LINE = 16
+"""Partners in a line of the cache: where another thread's begin."""
 
 REORDER_EVERY = 8
-NOTHING = np.zeros(0, np.int32)
 FAR = 2.0 * REACH
 """Empty slots lie this many (lengths + cutoffs) away, farther than any particle, and a cutoff and more from one
 another."""
@@ -56,10 +60,11 @@ def gap_squared(column: Floats, cluster: Floats) -> float:
 def search(
     first_cluster: int, last_cluster: int, positions: Floats, bounds: Floats, axes: Array, column_of: Integers,
     column_box: Floats, first: Integers, lower: Floats, upper: Floats, width: Floats, inner: Integers,
-    outer: Integers, radius: float, longest: int, filler: int, begin: Integers, count: Integers, partners: Array,
-) -> tuple[int, int]:  # fmt: skip
-    """Write the lists of a run of clusters; return their length, or -1 where partners is too short, and the end
-    of the slots they reach."""
+    outer: Integers, radius: float, longest: int, filler: int, room: int, end: int, begin: Integers, count: Integers,
+    partners: Array,
+) -> int:  # fmt: skip
+    """Write the lists of a run of clusters between room and end of partners; return their length, or -1 where that is
+    too short."""
     wide_vectors()
     near = np.empty(CLUSTER * longest)
     # Clusters of a column rise, so what lies below one's reach lies below the next one's: at[part] remembers where
@@ -68,11 +73,9 @@ def search(
     holder = np.full(len(first), -1)
     across = inner[1] + outer[1]
     reach = radius * radius
-    found = 0
-    end = CLUSTER * last_cluster
+    found = room
     for c in range(first_cluster, last_cluster):
-        here = c - first_cluster
-        begin[here] = found
+        begin[c] = found
         m = CLUSTER * c
         x0, x1, x2, x3 = positions[0, m], positions[0, m + 1], positions[0, m + 2], positions[0, m + 3]
         x4, x5, x6, x7 = positions[0, m + 4], positions[0, m + 5], positions[0, m + 6], positions[0, m + 7]
@@ -106,8 +109,8 @@ def search(
                     b = a
                     while b < last and bounds[b, 2] <= bounds[c, 5] + stretch:
                         b += 1
-                    if found + CLUSTER * (b - a + 1) > len(partners):
-                        return -1, end
+                    if found + CLUSTER * (b - a + 1) > end:
+                        return -1
                     # Unsigned indices cannot count from the end, and only such a loop becomes vector code.
                     begin_slot, end_slot = np.uint64(CLUSTER * a), np.uint64(CLUSTER * b)
                     for k in range(begin_slot, end_slot):
@@ -134,13 +137,11 @@ def search(
                         chosen[n] = np.int32(k)
                         n += near[k - begin_slot] <= reach
                     found += n
-        count[here] = found - begin[here]
-        if found > begin[here]:
-            end = max(end, partners[found - 1] + 1)
-        while found % CLUSTER != 0:
+        count[c] = found - begin[c]
+        while (found - room) % CLUSTER != 0:
             partners[found] = filler
             found += 1
-    return found, end
+    return found - room
 
 
 @njit(cache=True, nogil=True)
@@ -284,20 +285,24 @@ class NeighborList:
             grid.width, grid.inner, grid.outer, self.radius, longest, pairs.slots,
         )  # fmt: skip
         threads = self.team.useful(int(self._per_cluster) * pairs.clusters)
-        parts = 1 if threads == 1 else CHUNKS_PER_THREAD * threads
-        parts = max(1, min(parts, pairs.clusters // SMALLEST_CHUNK))
+        parts = 1 if threads == 1 else PARTS_PER_THREAD * threads
+        parts = max(1, min(parts, pairs.clusters // SMALLEST_SEARCH))
         edges = [pairs.clusters * part // parts for part in range(parts + 1)]
-        before = [chunk.partners for chunk in pairs.chunks] + [NOTHING] * parts
-        pairs.chunks = [
-            Chunk(first, last, partners=room) for (first, last), room in zip(pairwise(edges), before, strict=False)
-        ]
-        waiting = pairs.chunks
-        while waiting:
-            for chunk in waiting:
-                chunk.reserve(int(self._per_cluster * (chunk.last - chunk.first)) + 2 * CLUSTER * longest)
-            results = self.team.call(search, [(c.first, c.last, *surroundings, *c.arrays) for c in waiting])
-            for chunk, (length, reach) in zip(waiting, results, strict=True):
-                chunk.length, chunk.reach = length, reach
-            waiting = [chunk for chunk in waiting if chunk.length < 0]
-            if waiting:
-                self._per_cluster *= 1.5
+        if len(pairs.begin) < pairs.clusters:
+            pairs.begin, pairs.count = np.empty((2, pairs.clusters + pairs.clusters // 16), np.int64)
+        lengths = [-1]
+        while min(lengths) < 0:
+            most = [int(self._per_cluster * (last - first)) + 2 * CLUSTER * longest for first, last in pairwise(edges)]
+            rooms = [LINE * (length // LINE + 1) for length in most]
+            bounds_of_rooms = [0, *accumulate(rooms)]
+            if len(pairs.partners) < bounds_of_rooms[-1]:  # fresh memory is slow, so what is there is used again
+                pairs.partners = np.empty(bounds_of_rooms[-1], np.int32)
+            lengths = self.team.call(
+                search,
+                [
+                    (*run, *surroundings, *room, pairs.begin, pairs.count, pairs.partners)
+                    for run, room in zip(pairwise(edges), pairwise(bounds_of_rooms), strict=True)
+                ],
+            )
+            self._per_cluster *= 1.5 if min(lengths) < 0 else 1.0
+        pairs.pairs = sum(lengths)

@@ -159,9 +159,9 @@ def find_specials(
 
 @njit(cache=True, nogil=True)
 def mark_specials(
-    pairs: Integers, first: int, begin: Integers, count: Integers, partners: Array, own: Array, classes: Array
+    pairs: Integers, begin: Integers, count: Integers, partners: Array, own: Array, classes: Array
 ) -> None:  # fmt: skip
-    """Note the classes of pairs (lower slot, higher slot, class) of one chunk: two bits for each member of the cluster
+    """Note the classes of pairs (lower slot, higher slot, class): two bits for each member of the cluster
     that lists them, at the higher slot within a cluster, else where it is listed. Lists rise."""
     for p in range(len(pairs)):
         low, high = pairs[p, 0], pairs[p, 1]
@@ -169,7 +169,7 @@ def mark_specials(
         if low // CLUSTER == high // CLUSTER:
             own[high] |= bits
             continue
-        here = low // CLUSTER - first
+        here = low // CLUSTER
         a, b = begin[here], begin[here] + count[here]
         end = b
         while a < b:
@@ -205,7 +205,5 @@ class SpecialPairs:
         rows = rows[:found]
         rows = rows[np.argsort(rows[:, 0], kind="stable")]
         pairs.classes = np.zeros(pairs.slots + CLUSTER, np.int32)
-        for chunk in pairs.chunks:
-            chunk.classes = np.zeros(len(chunk.partners), np.int32)
-            a, b = np.searchsorted(rows[:, 0], [CLUSTER * chunk.first, CLUSTER * chunk.last])
-            mark_specials(rows[a:b], chunk.first, *chunk.arrays, pairs.classes, chunk.classes)
+        pairs.partner_classes = np.zeros(len(pairs.partners), np.int32)
+        mark_specials(rows, pairs.begin, pairs.count, pairs.partners, pairs.classes, pairs.partner_classes)
