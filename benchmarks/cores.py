@@ -157,7 +157,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--cells", type=int, nargs="+", default=[5, 10, 20], choices=sorted(STEPS))
     asked = parser.parse_args()
-    print(table([figure for cells in asked.cells for figure in measure(cells, asked.rounds)]))
+    for cells in asked.cells:
+        print(table(measure(cells, asked.rounds)), flush=True)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ def job(script: str, case: str, ranks: int | None, **options: object) -> Result:
     if done.returncode != 0:
         raise RuntimeError(f"{case} on {ranks} ranks failed:\n{done.stderr[-2000:]}")
     answers = [text for text in done.stdout.splitlines() if text.startswith("{")]
-    result: Result = json.loads(answers[0])
+    result: Result = json.JSONDecoder().raw_decode(answers[0])[0]  # another rank's may follow on the same line
     return result
 
 

@@ -34,8 +34,8 @@ WORK_PER_PARTNER = 2
 """A listed partner is as much work as so many items of other loops, at least."""
 
 
-LEAST_CLUSTERS = 256
-"""Of a thread that marches: to call it, for some steps, takes as long as a thousand clusters."""
+LEAST_CLUSTERS = 64
+"""Of a thread that marches, below which waiting for each other in every step costs more than another thread brings."""
 
 
 @njit(cache=True, nogil=True)
