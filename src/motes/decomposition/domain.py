@@ -23,7 +23,7 @@ import numpy as np
 from motes.core.box import REACH
 from motes.core.state import FAR_AROUND, MOST_IMAGES, Array, Floats, Integers, State
 from motes.core.threads import Team
-from motes.decomposition.grid import Regions
+from motes.decomposition.grid import Face, Regions
 from motes.decomposition.halo import copy_shell, count_beyond, find_below, fold_shell, pack, unpack_add, wrap
 from motes.errors import OutgrownError, ParticleError, RunError
 
@@ -156,10 +156,10 @@ class Domain:
     def build_halo(self, state: State) -> None:
         """Make the ghosts anew."""
         self.shells = []
-        for axis in range(state.dimensions):
+        for face in self.regions.faces(self.link.rank, self.halo):
             first, last = 0, state.total
-            for _ in range(self.regions.hops(axis, self.halo)):
-                self._add_shell(state, axis, first, last)
+            for _ in range(face.hops):
+                self._add_shell(state, face, first, last)
                 first, last = self.shells[-1].begin, state.total
 
     def widen_halo(self, state: State) -> None:
@@ -174,22 +174,16 @@ class Domain:
         state.ghosts = 0
         self.build_halo(state)
 
-    def _add_shell(self, state: State, axis: int, first: int, last: int) -> None:
+    def _add_shell(self, state: State, face: Face, first: int, last: int) -> None:
         """Give the lower neighbour what it must see of indices first .. last, and take what comes from the upper."""
-        rank, regions = self.link.rank, self.regions
-        lower = regions.neighbor(rank, axis, -1)
-        shell = Shell(axis, 0.0, lower, regions.neighbor(rank, axis, 1), np.empty(0, np.int64))
-        if lower is not None:
-            if regions.coordinates(rank)[axis] == 0:
-                shell.shift = float(state.box.lengths[axis])
-            limit = regions.corners(lower)[1][axis] + self.halo - shell.shift
-            shell.source = self._find_below(state, axis, first, last, limit)
-        shell.begin = state.total
-        if lower == rank:
-            state.copy_ghosts(shell.source, axis, shell.shift)
+        shell = Shell(face.axis, face.shift, face.lower, face.upper, np.empty(0, np.int64), state.total)
+        if face.lower is not None:
+            shell.source = self._find_below(state, face.axis, first, last, face.limit)
+        if face.lower == self.link.rank:
+            state.copy_ghosts(shell.source, face.axis, face.shift)
         else:
-            leaving = state.ghost_columns(shell.source, axis, shell.shift)
-            state.add_ghosts(self.link.exchange(leaving, lower, None, shell.origin), axis)
+            leaving = state.ghost_columns(shell.source, face.axis, face.shift)
+            state.add_ghosts(self.link.exchange(leaving, face.lower, None, face.upper), face.axis)
         shell.count = state.total - shell.begin
         self.shells.append(shell)
 

@@ -71,6 +71,27 @@ def check_images(box: Box, reach: float, count: int) -> None:
 
 
 @dataclass(frozen=True)
+class Face:
+    """What a region has to do with its two neighbours along an axis.
+
+    Attributes:
+        axis: the number of it.
+        hops: through how many regions the halo reaches.
+        lower: the rank below, or None beyond the side of a box that is not periodic.
+        upper: that above.
+        shift: what is added to positions that go down around the box.
+        limit: up to which coordinate the one below sees what is here.
+    """
+
+    axis: int
+    hops: int
+    lower: int | None
+    upper: int | None
+    shift: float
+    limit: float
+
+
+@dataclass(frozen=True)
 class Regions:
     """The planes: borders[a] holds the lower side of each region along axis a, and the upper side of the last."""
 
@@ -128,6 +149,23 @@ class Regions:
         if not self.box.periodic[axis] and not 0 <= coordinates[axis] < self.shape[axis]:
             return None
         return self.rank(coordinates)
+
+    @cached_property
+    def _faces(self) -> dict[tuple[int, float], list[Face]]:
+        return {}
+
+    def faces(self, rank: int, halo: float) -> list[Face]:
+        """One for each axis, of a region that sees so far; worked out once."""
+        if (rank, halo) not in self._faces:
+            self._faces[rank, halo] = [self._face(rank, axis, halo) for axis in range(len(self.shape))]
+        return self._faces[rank, halo]
+
+    def _face(self, rank: int, axis: int, halo: float) -> Face:
+        lower, shift, limit = self.neighbor(rank, axis, -1), 0.0, 0.0
+        if lower is not None:
+            shift = float(self.box.lengths[axis]) if self.coordinates(rank)[axis] == 0 else 0.0
+            limit = float(self.corners(lower)[1][axis]) + halo - shift
+        return Face(axis, self.hops(axis, halo), lower, self.neighbor(rank, axis, 1), shift, limit)
 
     def hops(self, axis: int, halo: float) -> int:
         """Through how many regions a halo reaches, for the region from which it reaches through most."""

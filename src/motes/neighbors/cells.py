@@ -52,6 +52,35 @@ def bin_of(value: float, lower: float, upper: float, width: float, inner: int, o
     return inner + min(int((value - upper) / width), outer - 1)
 
 
+@njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})  # least and largest of numbers are the same in any order
+def find_extents(
+    points: Floats, owned: int, total: int, ghost_axes: Array, region: Floats, least: float, lower: Floats,
+    upper: Floats, halo: Floats,
+) -> None:  # fmt: skip
+    """Write lower and upper corner of the owned points, up to the upper side of the region along axes with ghosts
+    beyond it, and how wide the halo is there; region is infinite along an axis that is none."""
+    count = owned if owned > 0 else total
+    beyond = 0
+    for i in range(owned, total):
+        beyond |= ghost_axes[i]
+    row = 0
+    for a in range(3):
+        x = points[a, :total]
+        low = high = x[0] if total > 0 else 0.0
+        for i in range(count):
+            low, high = min(low, x[i]), max(high, x[i])
+        if region[a] < np.inf:
+            if beyond >> row & 1:
+                farthest = x[0]
+                for i in range(total):
+                    farthest = max(farthest, x[i])
+                high = region[a]
+                low = min(low, high)
+                halo[a] = max(farthest - high, least)
+            row += 1
+        lower[a], upper[a] = low, high
+
+
 @njit(cache=True, nogil=True)
 def local_density(points: Floats, owned: int, lower: Floats, upper: Floats) -> float:
     """Particles per volume, area or length where there are any, from which of some coarse cells are occupied.

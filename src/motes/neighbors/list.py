@@ -22,7 +22,16 @@ from motes.core.compiled import MOVE, njit
 from motes.core.state import CLUSTER, Array, Counts, Floats, Integers, PairList, State
 from motes.core.threads import Team
 from motes.exact.arithmetic import fma, from_bits, to_bits, wide_vectors
-from motes.neighbors.cells import Grid, bin_of, bound_clusters, bound_columns, fill_slots, find_cells, lay_bins
+from motes.neighbors.cells import (
+    Grid,
+    bin_of,
+    bound_clusters,
+    bound_columns,
+    fill_slots,
+    find_cells,
+    find_extents,
+    lay_bins,
+)
 from motes.neighbors.tuples import SpecialPairs
 
 PARTS_PER_THREAD = 4
@@ -241,14 +250,8 @@ class NeighborList:
         """Bins up to the side of the region where there are ghosts beyond it, else just around the particles."""
         lower, upper, halo, width = np.zeros((4, 3))
         inner, outer = np.zeros((2, 3), np.int64)
-        if state.total > 0:
-            own = points[:, : state.owned or state.total]
-            lower[:], upper[:] = own.min(axis=1), own.max(axis=1)
-        for row, a in enumerate([0, 1, 2] if state.dimensions == 3 else [0, 2]):
-            if (state.ghost_axes[state.owned : state.total] & (1 << row)).any():
-                upper[a] = region[1][row]
-                lower[a] = min(lower[a], upper[a])
-                halo[a] = max(points[a, : state.total].max() - upper[a], state.box.spacing)
+        side = region[1] if state.dimensions == 3 else np.array([region[1][0], np.inf, region[1][1]])
+        find_extents(points, state.owned, state.total, state.ghost_axes, side, state.box.spacing, lower, upper, halo)
         lay_bins(points, state.owned, state.total, lower, upper, halo, width, inner, outer)
         return Grid(lower, upper, width, inner, outer)
 

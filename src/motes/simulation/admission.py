@@ -25,9 +25,9 @@ from motes.simulation.noise_trail import ROWS, marked, noise_of
 KINDS = ", ".join(f"motes.{kind.__name__}" for kind in LAWS)
 
 SKIN = 0.14
-"""The skin in cutoffs, unless it is given, for so many particles of a rank as MANY. Of fewer the forces are less work,
-and new lists hardly are, so it is wider: by the cubic root of how many fewer, which is what comes out best for the melt
-of the benchmarks, from 500 particles to 32,000."""
+"""The skin in cutoffs, unless it is given, for so many particles of a thread as MANY. Of fewer the forces are less
+work, and new lists hardly are, so it is wider: by the cubic root of how many fewer, which is what comes out best for
+the melt of the benchmarks, from 500 particles to 32,000 on one and two threads."""
 
 MANY = 4000
 
@@ -270,7 +270,7 @@ def overlap(extremes: Extremes, dt: float, cutoff: float, length: float, downhil
 
 
 def chosen_skin(skin: float | None, cutoff: float, box: Box, count: float) -> float:
-    """The skin that was given, or one that suits the cutoff and so many particles of a rank."""
+    """The skin that was given, or one that suits the cutoff and so many particles of a thread."""
     if skin is None:
         wider = min(max((MANY / count) ** (1 / 3), 1.0), WIDEST)
         return wider * SKIN * cutoff if cutoff else float(box.lengths.min()) / 2

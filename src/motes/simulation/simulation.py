@@ -165,7 +165,8 @@ class Simulation(Readings):
         velocities = any(one.needs_velocities for one in interactions)
         check_plans(laws, velocities)
         cutoff = max((one.cutoff for one in laws), default=0.0)
-        width = chosen_skin(skin, cutoff, summary.box, summary.count / ranks.size)
+        threads = Team(threads, ranks.cores).threads
+        width = chosen_skin(skin, cutoff, summary.box, summary.count / (ranks.size * threads))
         check_images(summary.box, cutoff + width if cutoff else 0.0, summary.count)
         check_crowd(summary.box, cutoff + width if cutoff else 0.0, summary.count)
         bonds = summary.topology["bonds"].members
@@ -173,7 +174,6 @@ class Simulation(Readings):
         if any(law.special for law in laws):
             check_special(summary.box, cutoff)
             specials = special_pairs(bonds)
-        threads = Team(threads, ranks.cores).threads
         if threads > ranks.cores:
             warn_of_more(f"{threads} threads of a rank", ranks.cores, "fewer threads are faster")
         plan = Plan(
