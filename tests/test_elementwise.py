@@ -175,7 +175,7 @@ def test_bad_input_gets_one_clear_message(function: Any, arrays: Any, message: s
 
 
 def test_threads_must_be_a_number():
-    with pytest.raises(motes.InputError, match="threads is 0"):
+    with pytest.raises(motes.InputError, match="threads: expected a whole number of at least 1, got 0"):
         motes.elementwise(norm, LONG, LONG, threads=0)
 
 

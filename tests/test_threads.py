@@ -75,7 +75,7 @@ def test_an_exception_in_any_part_reaches_the_caller(threads, bad):
 
 @pytest.mark.parametrize("threads", [0, -1, 1.0, 2.5, "2", True, [2]])
 def test_a_bad_number_of_threads_is_refused(threads):
-    with pytest.raises(motes.InputError, match=r"threads is .*; it must be a whole number of at least 1"):
+    with pytest.raises(motes.InputError, match=r"threads: expected a whole number of at least 1, got "):
         Team(threads)
 
 
@@ -151,5 +151,5 @@ print(team.call(lambda n: n, [(0,), (1,)]))
 
 @pytest.mark.parametrize("threads", [1025, 10**30])
 def test_more_threads_than_any_machine_has_are_refused(threads):
-    with pytest.raises(motes.InputError, match=r"threads is 1\.?.*; it must be at most 1024"):
+    with pytest.raises(motes.InputError, match=r"threads: expected a whole number of at most 1024, got 1"):
         Team(threads)

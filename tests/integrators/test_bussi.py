@@ -139,8 +139,8 @@ def test_what_rests_stays_at_rest_and_a_cold_bath_takes_all() -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"dt": 0.0}, "dt is 0.0; it must be finite and above zero"),
-        ({"tau": 0}, "tau is 0; it must be finite and above zero"),
+        ({"dt": 0.0}, "dt: expected more than 0, got 0.0"),
+        ({"tau": 0}, "tau: expected more than 0, got 0"),
         ({"temperature": -1.0}, "temperature"),
         ({"seed": 1.5}, "seed"),
     ],

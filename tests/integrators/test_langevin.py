@@ -159,8 +159,8 @@ def test_axes_particles_and_steps_are_independent(integrator, dimensions):
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ({"dt": 0.0}, "dt is 0.0; it must be finite and above zero"),
-        ({"dt": "0.1"}, "dt is '0.1'; it must be a number"),
+        ({"dt": 0.0}, "dt: expected more than 0, got 0.0"),
+        ({"dt": "0.1"}, "dt: expected a finite number, got '0.1'"),
         ({"temperature": -1.0}, "temperature: expected at least 0, got -1.0"),
         ({"temperature": math.nan}, "temperature: expected a finite number"),
         ({"friction": -1}, "friction: expected .* 0, got -1"),

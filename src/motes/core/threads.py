@@ -20,7 +20,7 @@ from typing import Any, Protocol
 from weakref import finalize
 
 from motes.core import cores as machine
-from motes.errors import InputError
+from motes.core.checks import whole_number
 
 Work = tuple[Any, tuple[Any, ...]]
 """A loop, and what it is called with."""
@@ -132,11 +132,7 @@ class Team:
     def __init__(self, threads: int | None = None, cores: int | None = None) -> None:
         if threads is None:
             threads = usual_threads(cores)
-        if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
-            raise InputError(f"threads is {threads!r}; it must be a whole number of at least 1")
-        if threads > MOST_THREADS:
-            raise InputError(f"threads is {threads:.3g}; it must be at most {MOST_THREADS}")
-        self.threads = threads
+        self.threads = whole_number("threads", threads, minimum=1, maximum=MOST_THREADS)
         self._helpers: Helpers | None = None
         self.recorder: Recorder | None = None
         """Who notes down what would be done, instead of its being done."""

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,9 +26,13 @@ from motes.core.compiled import BEYOND, FORCE, MOVE, SPEED
 from motes.core.state import Integers
 from motes.core.tape import LINE, Block, Tape, play
 from motes.core.threads import Work
+from motes.exact.arithmetic import bits_of, number_of
 from motes.exact.quanta import AMPLE, FORCES, LOOSE, SPEEDS
 from motes.forces.clusters import SPREAD
 from motes.integrators.motion import Integrator
+
+if TYPE_CHECKING:
+    from motes.engine.step import Engine
 
 HALF, FORCED, DONE = 1, 2, 3
 """Where a step was left: with its first half done, with its forces computed, with all done but what a guard saw."""
@@ -168,7 +172,7 @@ class Sharing:
 class March:
     """The steps of an engine about which nothing must be decided."""
 
-    def __init__(self, engine: Any) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._known: Any = None  # of what the tape is
         self._tape = Tape(1)
@@ -238,7 +242,7 @@ class March:
         """The largest component of a velocity, or the square of a bound of the largest force, of which the guard with
         this code saw last."""
         values = self._results.reshape(-1, len(self._players), LINE)[self._seen[code], :, 0]
-        return float(np.int64(values.max(initial=0)).view(np.float64))
+        return number_of(values.max(initial=0))
 
     def _put_on_tape(self, step: int) -> None:
         noted = self._note(step)
@@ -290,19 +294,15 @@ class March:
     def _speeds(self) -> tuple[int, int]:
         state, dt = self._engine.state, self._engine.integrator.dt
         limit = SPEEDS.limit(state.quanta.velocity)
-        return _bits(limit / LOOSE), _bits(min(limit / AMPLE, 0.99 * state.stride / dt))
+        return bits_of(limit / LOOSE), bits_of(min(limit / AMPLE, 0.99 * state.stride / dt))
 
     def _moves(self) -> tuple[int, int]:
-        return 0, _bits(0.25 * self._engine.neighbors.skin**2)
+        return 0, bits_of(0.25 * self._engine.neighbors.skin**2)
 
     def _forces(self) -> tuple[int, int]:
         """Of the square of a bound of the largest one."""
         limit = FORCES.limit(self._engine.state.quanta.force)
-        return _bits((SPREAD * limit / LOOSE) ** 2), _bits((limit / AMPLE) ** 2)
-
-
-def _bits(number: float) -> int:
-    return int(np.float64(number).view(np.int64))
+        return bits_of((SPREAD * limit / LOOSE) ** 2), bits_of((limit / AMPLE) ** 2)
 
 
 @dataclass(frozen=True)

@@ -123,7 +123,7 @@ def _collect(engine: Engine, rows: Integers) -> Integers:
 
 def kinetic_energy(engine: Engine) -> float:
     """Kinetic energy of this moment."""
-    return engine.world.measure()
+    return engine.world.kinetic()
 
 
 def timings(engine: Engine) -> list[dict[str, float]]:

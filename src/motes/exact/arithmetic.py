@@ -13,11 +13,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
 from motes.core.compiled import njit
+
+
+def number_of(bits: Any) -> float:
+    """The float64 with these bits, outside of compiled code."""
+    return float(np.int64(bits).view(np.float64))
+
+
+def bits_of(number: float) -> int:
+    """The bits of a float64, outside of compiled code."""
+    return int(np.float64(number).view(np.int64))
 
 
 def _fused(typing_context: Any, a: Any, b: Any, c: Any) -> Any:

@@ -16,6 +16,7 @@ import numpy as np
 from motes.core.state import CLUSTER, ROUND, Array, Chunk, Floats, Integers, PairList, State
 from motes.core.threads import Team, Work
 from motes.errors import ParticleError
+from motes.exact.arithmetic import number_of
 from motes.exact.noise import PAIRS, key_of_step
 from motes.exact.quanta import FORCES, looked_at
 from motes.exact.sums import whole
@@ -267,7 +268,7 @@ class ClusterSums(ClusterKernel):
 
         largest = max((row[0] for row in self._slots.run(state, pairs, work)), default=0)
         self._slots.gather(state, state.column(self.fold or ""), np.arange(3))
-        return Sums.none(energy is not None)._replace(largest_sum=_from_bits(largest))
+        return Sums.none(energy is not None)._replace(largest_sum=number_of(largest))
 
 
 def within_cutoff(pairs: PairList, cluster: int, cutoff: float) -> list[tuple[int, int, int]]:
@@ -292,7 +293,7 @@ SPREAD = math.sqrt(CLUSTER) * (1.0 + 1e-9)
 
 
 def _total(results: Sequence[tuple[int, ...]], energy: bool) -> Sums:
-    force = math.sqrt(_from_bits(max([row[0] for row in results], default=0)))
+    force = math.sqrt(number_of(max([row[0] for row in results], default=0)))
     if not energy:
         return Sums(None, None, force / SPREAD, force)
     _, energy_bits, *limbs = zip(*results, strict=True) if results else [[0]] * 8
@@ -301,9 +302,5 @@ def _total(results: Sequence[tuple[int, ...]], energy: bool) -> Sums:
         whole(*map(sum, limbs[3:])),
         force,
         force,
-        _from_bits(max(energy_bits)),
+        number_of(max(energy_bits)),
     )
-
-
-def _from_bits(bits: int) -> float:
-    return float(np.int64(bits).view(np.float64))

@@ -17,6 +17,7 @@ either. Where they may cancel it stays, and ends the run.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -29,6 +30,7 @@ from motes.core.state import ROUND, Floats, PairList, State
 from motes.core.threads import Team
 from motes.core.words import did_you_mean, known_keywords
 from motes.errors import InputError, ParticleError
+from motes.exact.arithmetic import number_of
 from motes.exact.sums import SUM_LIMB, whole
 from motes.forces.cluster_kernel import Term
 from motes.forces.clusters import ClusterForces, ClusterPlan, ClusterSums, plan_clusters
@@ -264,7 +266,7 @@ class Embedding(Stage):
     def compute(self, state: State, pairs: PairList, energy: float | None) -> Sums:
         """Write the slopes; the virial is that of the pairs."""
         results = self.team.split(self._module.embed, state.owned, *self._arguments(state, energy or 1.0))
-        largest = max((float(np.int64(row[0]).view(np.float64)) for row in results), default=0.0)
+        largest = max((number_of(row[0]) for row in results), default=0.0)
         if energy is None:
             # Nobody has asked for an energy, but one that is no number says that the slope is none as well.
             return Sums(None, None, largest_energy=0.0 if np.isfinite(largest) else largest)
@@ -284,7 +286,7 @@ class Embedding(Stage):
         found = [
             int(state.ids[i])
             for i in range(state.owned)
-            if not np.isfinite(np.int64(self._module.embed(i, i + 1, *arguments)[0]).view(np.float64))
+            if not math.isfinite(number_of(self._module.embed(i, i + 1, *arguments)[0]))
         ]
         place = int(np.flatnonzero(state.ids[: state.owned] == min(found))[0])
         return ParticleError(f"has a density at which the energy {self._plan.name} is not finite", place, size=np.inf)

@@ -18,6 +18,7 @@ from motes.core.state import ROUND, Floats, Integers, PairList, State
 from motes.core.threads import Team
 from motes.core.words import known_keywords
 from motes.errors import ParticleError
+from motes.exact.arithmetic import number_of
 from motes.exact.sums import whole
 from motes.forces.field_kernel import field_key, field_source
 from motes.forces.law import BoundInteraction, Interaction, Plan, Stage, Sums, Surroundings
@@ -211,5 +212,5 @@ def _arranged(state: State, order: Integers) -> State:
 
 def _largest(results: Sequence[tuple[int, ...]]) -> tuple[float, float]:
     """Of the force along an axis, and of the energy."""
-    force, energy = (np.int64(max(row[column] for row in results)).view(np.float64) for column in (0, 1))
+    force, energy = (number_of(max(row[column] for row in results)) for column in (0, 1))
     return float(force), float(energy)

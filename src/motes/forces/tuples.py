@@ -6,6 +6,7 @@ the total zero, so that momentum is conserved to the last bit.
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from motes.core.threads import Team
 from motes.core.tuples import Tuples
 from motes.core.words import did_you_mean, known_keywords
 from motes.errors import InputError, ParticleError
+from motes.exact.arithmetic import number_of
 from motes.exact.sums import whole
 from motes.forces.law import BoundInteraction, Interaction, Plan, Stage, Sums, Surroundings
 from motes.forces.tuple_kernel import LONGEST, TOO_LONG, Body, tuple_source
@@ -79,7 +81,7 @@ class TupleForces(Stage):
             self._module.gather, state.total, tuples.starts, tuples.uses, max(1, count), self._parts, state.forces
         )
         table = list(zip(*rows, strict=True))
-        force, height = (float(np.int64(max(column)).view(np.float64)) for column in table[:2])
+        force, height = (number_of(max(column)) for column in table[:2])
         if energy is None:  # which is worked out all the same: of a bond that is torn, the force may be finite
             return Sums(None, None, force, force, height)
         energies, virials = (whole(*map(sum, limbs)) for limbs in (table[2:5], table[5:8]))
@@ -101,7 +103,7 @@ class TupleForces(Stage):
         """The first tuple, by its number, that is not finite."""
 
         def bad(row: tuple[Any, ...]) -> bool:
-            return not np.isfinite(np.array(row[:2], np.int64).view(np.float64)).all()
+            return not all(math.isfinite(number_of(bits)) for bits in row[:2])
 
         return self._first(state, bad, "whose force or energy is not finite")
 

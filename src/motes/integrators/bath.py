@@ -19,7 +19,7 @@ from motes.core.words import did_you_mean, known_keywords
 from motes.errors import InputError, ParticleError
 from motes.exact.noise import check_seed
 from motes.formulas.bind import Names, by_type
-from motes.integrators.motion import Integrator, positive
+from motes.integrators.motion import Integrator
 
 
 class HeatBath(Integrator):
@@ -31,7 +31,7 @@ class HeatBath(Integrator):
 
     @known_keywords
     def __init__(self, dt: Positive, temperature: NotNegative, friction: ByParticle, seed: Seed) -> None:
-        self.dt = positive("dt", dt)
+        self.dt = number("dt", dt, above=0.0)
         self.temperature = number("temperature", temperature, minimum=0.0, maximum=LARGEST)
         self.friction = self._checked(friction)
         self.seed = check_seed(seed)

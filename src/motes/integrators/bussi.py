@@ -14,6 +14,7 @@ over all particles at each step, for which ranks wait; and a bath that acts on t
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from motes.core.checks import LARGEST, NotNegative, Positive, Seed, number
 from motes.core.compiled import njit
@@ -23,7 +24,6 @@ from motes.core.words import known_keywords
 from motes.exact.arithmetic import from_bits, round_with, to_bits
 from motes.exact.functions import exp
 from motes.exact.noise import BUSSI, check_seed, normal_and_squares
-from motes.integrators.motion import positive
 from motes.integrators.verlet import VelocityVerlet
 from motes.integrators.world import World
 
@@ -80,16 +80,20 @@ class Bussi(VelocityVerlet):
     def __init__(self, dt: Positive, temperature: NotNegative, tau: Positive, seed: Seed) -> None:
         super().__init__(dt)
         self.temperature = number("temperature", temperature, minimum=0.0, maximum=LARGEST)
-        self.tau = positive("tau", tau)
+        self.tau = number("tau", tau, above=0.0)
         self.seed = check_seed(seed)
 
     def __repr__(self) -> str:
         return shown(self, dt=self.dt, temperature=self.temperature, tau=self.tau, seed=self.seed)
 
+    def exchanged(self, memory: Mapping[str, float]) -> float:
+        """The heat from the bath."""
+        return memory.get(HEAT, 0.0)
+
     def couple(self, world: World) -> None:
         """The bath."""
         state, kinetic = world.state, world.kinetic_energy
-        heat = state.memory.get(HEAT, 0.0)
+        heat = self.exchanged(state.memory)
         if world.freedom > 0 and 0.0 < kinetic < math.inf:  # what is at rest cannot be scaled
             factor = scale_factor(kinetic, self.temperature, world.freedom, self.dt / self.tau, self.seed, state.step)
             magic = ROUND * state.quanta.velocity

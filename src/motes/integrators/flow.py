@@ -22,6 +22,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from motes.core.box import REACH, Boundary
+from motes.core.checks import number
 from motes.core.frozen import FrozenMapping, shown
 from motes.core.state import FAR_AROUND, MOST_IMAGES, ROUND, State
 from motes.core.threads import SMALLEST_PART, Team
@@ -31,7 +32,7 @@ from motes.formulas.bind import Bound, Names, bind, check_given, names_of, trace
 from motes.formulas.kernel import Kernel
 from motes.formulas.trace import describe
 from motes.integrators.flow_source import LANES, METHODS, flow_source_of
-from motes.integrators.motion import Integrator, positive
+from motes.integrators.motion import Integrator
 
 PARTS_PER_THREAD = 4
 """So that a thread that is held up has others do some of its work."""
@@ -64,7 +65,7 @@ class Flow(Integrator):
     def __init__(self, function: Callable[..., Any], dt: float, method: str = "euler", **parameters: Any) -> None:
         self._needed = names_of(function)
         self.name = describe(function)
-        self.dt = positive("dt", dt)
+        self.dt = number("dt", dt, above=0.0)
         if method not in METHODS:
             raise InputError(f"{self.name}: method is {method!r}; it must be {' or '.join(map(repr, METHODS))}")
         check_given(self.name, self._needed, parameters)

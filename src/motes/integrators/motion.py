@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import ClassVar
 
@@ -21,7 +22,7 @@ from motes.core.compiled import SPEED, njit
 from motes.core.frozen import Frozen
 from motes.core.state import ROUND, Floats, Integers, State
 from motes.core.threads import Team
-from motes.errors import InputError, OutgrownError, ParticleError
+from motes.errors import OutgrownError, ParticleError
 from motes.exact.arithmetic import fma, from_bits, to_bits
 from motes.exact.quanta import SPEEDS
 from motes.formulas.bind import Names
@@ -68,19 +69,6 @@ def reflect(
         positions[axis, i] = x
 
 
-def positive(name: str, value: object) -> float:
-    """A number above zero, or an InputError that says so."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise InputError(f"{name} is {value!r}; it must be a number")
-    try:
-        number = float(value)
-    except OverflowError:  # of a whole number
-        number = math.inf
-    if not 0.0 < number < math.inf:
-        raise InputError(f"{name} is {value!r}; it must be finite and above zero")
-    return number
-
-
 TOO_FAST = "moves by {:.3g} in one step, where {:.3g} is the most that makes sense"
 
 
@@ -123,6 +111,10 @@ class Integrator(Frozen, ABC):
     def bind(self, names: Names) -> Integrator:  # noqa: ARG002  # only a flow has names to bind
         """A copy for the engine of a rank, without any of the user's code, so that it can travel to other ranks."""
         return deepcopy(self)
+
+    def exchanged(self, memory: Mapping[str, float]) -> float:  # noqa: ARG002  # most exchange nothing that is counted
+        """The energy that it has given to the particles since it took over, by what the state remembers."""
+        return 0.0
 
     def start(self, state: State, team: Team) -> None:  # most have nothing to look at
         """Look at the particles before the first step."""

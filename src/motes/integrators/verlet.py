@@ -5,12 +5,12 @@ The error of the energy stays bounded and grows with dt**2; the map is exactly r
 
 from __future__ import annotations
 
-from motes.core.checks import Positive
+from motes.core.checks import Positive, number
 from motes.core.frozen import shown
 from motes.core.state import State
 from motes.core.threads import Team
 from motes.core.words import known_keywords
-from motes.integrators.motion import Integrator, positive
+from motes.integrators.motion import Integrator
 
 
 class VelocityVerlet(Integrator):
@@ -29,7 +29,7 @@ class VelocityVerlet(Integrator):
 
     @known_keywords
     def __init__(self, dt: Positive) -> None:
-        self.dt = positive("dt", dt)
+        self.dt = number("dt", dt, above=0.0)
 
     def __repr__(self) -> str:
         return shown(self, dt=self.dt)

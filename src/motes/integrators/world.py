@@ -95,7 +95,10 @@ class World:
         self._maximum = maximum
         self._add = add
 
-    def measure(self) -> float:
-        """The kinetic energy of this moment, which is kept; all ranks must call this at the same time."""
-        self.kinetic_energy = total_kinetic(self.state, self.team, self._maximum, self._add)
-        return self.kinetic_energy
+    def measure(self) -> None:
+        """Keep the kinetic energy of this moment; all ranks must call this at the same time."""
+        self.kinetic_energy = self.kinetic()
+
+    def kinetic(self) -> float:
+        """The kinetic energy of this moment; all ranks must call this at the same time."""
+        return total_kinetic(self.state, self.team, self._maximum, self._add)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from motes.core.box import Box, sphere
+from motes.core.checks import number
 from motes.core.state import Floats
 from motes.core.tuples import Topology
 from motes.core.words import caution
@@ -274,6 +274,4 @@ def chosen_skin(skin: float | None, cutoff: float, box: Box, count: float) -> fl
     if skin is None:
         wider = min(max((MANY / count) ** (1 / 3), 1.0), WIDEST)
         return wider * SKIN * cutoff if cutoff else float(box.lengths.min()) / 2
-    if isinstance(skin, bool) or not isinstance(skin, (int, float)) or not 0 <= skin <= sys.float_info.max:
-        raise InputError(f"skin is {skin!r}; it must be a number of at least 0")
-    return float(skin)
+    return number("skin", skin, minimum=0.0)

@@ -23,7 +23,6 @@ from motes.errors import InputError, RunError
 from motes.forces import Interaction
 from motes.formulas.elementwise import record_named
 from motes.integrators import Integrator
-from motes.integrators.bussi import HEAT
 from motes.ranks.conductor import Answer, EngineOfAll
 from motes.simulation.forensics import Reporter
 from motes.simulation.noise_trail import leave_mark, noise_of
@@ -262,7 +261,8 @@ class Readings:
         """
         if not (self._integrator.conserves_energy and all(one.has_energy for one in self._interactions)):
             return math.nan
-        return self.potential_energy + self.kinetic_energy - self._engine.here.state.memory.get(HEAT, 0.0)
+        heat = self._integrator.exchanged(self._engine.here.state.memory)
+        return self.potential_energy + self.kinetic_energy - heat
 
     @property
     def temperature(self) -> float:
