@@ -82,11 +82,12 @@ def find_extents(
 
 
 @njit(cache=True, nogil=True)
-def local_density(points: Floats, owned: int, lower: Floats, upper: Floats) -> float:
+def local_density(points: Floats, owned: int, lower: Floats, upper: Floats, cells: Floats, held: Floats) -> float:
     """Particles per volume, area or length where there are any, from which of some coarse cells are occupied.
 
     Axes along which all particles lie in one plane do not count. A droplet in a large box has the density of the
-    droplet. Cells are too many to mark where it is small, so those that are occupied are kept by a hash.
+    droplet. Cells are too many to mark where it is small, so those that are occupied are kept by a hash, in held, which
+    is -1 at first and has room for four times SAMPLE. cells has room for how many there are along each axis.
     """
     step = max(1, owned // SAMPLE)
     sampled = (owned + step - 1) // step
@@ -95,12 +96,11 @@ def local_density(points: Floats, owned: int, lower: Floats, upper: Floats) -> f
         if upper[a] > lower[a]:
             axes, volume = axes + 1, volume * (upper[a] - lower[a])
     edge = (volume * IN_A_CELL / sampled) ** (1.0 / axes)
-    cells, number = np.ones(3), 1.0
+    number = 1.0
     for a in range(3):
         if upper[a] > lower[a]:
             cells[a] = min(max((upper[a] - lower[a]) // edge, 1.0), 2.0**20)
             number *= cells[a]
-    held = np.full(4 * SAMPLE, -1.0)
     occupied = 0.0
     for i in range(0, owned, step):
         cell = 0.0
@@ -119,16 +119,16 @@ def local_density(points: Floats, owned: int, lower: Floats, upper: Floats) -> f
 @njit(cache=True, nogil=True)
 def lay_bins(
     points: Floats, owned: int, total: int, lower: Floats, upper: Floats, halo: Floats, width: Floats,
-    inner: Integers, outer: Integers,
+    inner: Integers, outer: Integers, held: Floats,
 ) -> None:  # fmt: skip
     """Write how wide bins are along each axis, and how many there are, for points (3, n), of which the first owned ones
-    lie between lower and upper; halo is the width beyond, or 0."""
+    lie between lower and upper; halo is the width beyond, or 0. held: see local_density."""
     axes = 0
     for a in range(3):
         axes += upper[a] > lower[a]
     across = 1.0
     if owned > 0 and axes > 0:
-        across = (CLUSTER / local_density(points, owned, lower, upper)) ** (1.0 / axes)
+        across = (CLUSTER / local_density(points, owned, lower, upper, width, held)) ** (1.0 / axes)
     # Columns and bins in number must not outgrow the particles, however empty the box is.
     most = max(total, CLUSTER)
     columns = np.inf

@@ -23,6 +23,7 @@ from motes.core.state import CLUSTER, Array, Counts, Floats, Integers, PairList,
 from motes.core.threads import Team
 from motes.exact.arithmetic import fma, from_bits, to_bits, wide_vectors
 from motes.neighbors.cells import (
+    SAMPLE,
     Grid,
     bin_of,
     bound_clusters,
@@ -252,7 +253,8 @@ class NeighborList:
         inner, outer = np.zeros((2, 3), np.int64)
         side = region[1] if state.dimensions == 3 else np.array([region[1][0], np.inf, region[1][1]])
         find_extents(points, state.owned, state.total, state.ghost_axes, side, state.box.spacing, lower, upper, halo)
-        lay_bins(points, state.owned, state.total, lower, upper, halo, width, inner, outer)
+        held = np.full(4 * SAMPLE, -1.0)
+        lay_bins(points, state.owned, state.total, lower, upper, halo, width, inner, outer, held)
         return Grid(lower, upper, width, inner, outer)
 
     def _fill(self, state: State, points: Floats, grid: Grid) -> None:
