@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -232,6 +233,15 @@ def test_time_is_booked_to_the_phases() -> None:
     assert spent["pair"] > spent["integrate"] > 0
     assert spent["halo"] > 0
     assert spent["neighbors"] > 0
+
+
+def test_how_even_threads_were_is_told() -> None:
+    simulation, alone = melt(threads=2), melt(threads=1)
+    assert math.isnan(simulation.idleness)
+    simulation.run(50)
+    alone.run(50)
+    assert 0.0 < simulation.idleness < 1.0
+    assert math.isnan(alone.idleness)
 
 
 def test_threads_share_the_work_and_end_with_the_simulation() -> None:

@@ -164,6 +164,8 @@ def footer(simulation: motes.Simulation, first: Energy | None, spent: Spent) -> 
     rows |= {
         f"  {phase}": share(seconds, max(spent.running, 1e-9)) for phase, seconds in by_size(simulation.timings).items()
     }
+    if not math.isnan(simulation.idleness):
+        rows["threads"] = f"{simulation.threads}, waiting for each other for {simulation.idleness:.0%} of their time"
     rows |= rank_rows(simulation, spent)
     if first is not None:
         rows["energy"] = energy_change(first, Energy.of(simulation))

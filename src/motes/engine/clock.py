@@ -14,6 +14,8 @@ class Clock:
 
     def __init__(self, link: Link) -> None:
         self.seconds = dict.fromkeys(PHASES, 0.0)
+        self.marched = self.idle = 0.0
+        """Seconds of all threads in marches that several shared, and those of them spent waiting for one another."""
         self._link = link
         self._last = perf_counter()
         self._waited = link.waited

@@ -236,6 +236,12 @@ class March:
         engine.clock.start()
         if len(self._players) > 1:
             self._sharing.note(int(self._waits.max()), int(self._cycles.sum()))
+            threads = len(self._players)
+            waited = float(self._waits.sum()) / max(
+                int(self._cycles.sum()), 1
+            )  # of a march that ends at once, no measure
+            engine.clock.marched += spent * threads
+            engine.clock.idle += spent * min(waited, threads)
         return rounds, code
 
     def largest(self, code: int) -> float:

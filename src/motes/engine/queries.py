@@ -6,6 +6,7 @@ All engines are asked at the same time; the answer is that of rank 0, to which t
 from __future__ import annotations
 
 import errno
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -131,6 +132,11 @@ def timings(engine: Engine) -> list[dict[str, float]]:
     mine = {**engine.clock.seconds, "messages": float(engine.link.messages), "bytes": float(engine.link.bytes)}
     parts = engine.link.gather(np.array([list(mine.values())]).T)
     return [dict(zip(mine, part[:, 0].tolist(), strict=True)) for part in parts]
+
+
+def idleness(engine: Engine) -> float:
+    """The part of the time of marches for which threads of this rank waited for each other; NaN without any."""
+    return engine.clock.idle / engine.clock.marched if engine.clock.marched > 0 else math.nan
 
 
 def imbalance(engine: Engine) -> list[float]:

@@ -308,6 +308,12 @@ class Readings:
         return self._engine.ask(queries.timings)
 
     @property
+    def idleness(self) -> float:
+        """The part of their time for which threads waited for each other, in steps that they share without Python; NaN
+        where they share none."""
+        return self._engine.ask(queries.idleness)
+
+    @property
     def imbalance(self) -> list[float]:
         """Largest over mean work of the ranks, each time it was measured; empty on one rank."""
         return list(self._engine.ask(queries.imbalance))
