@@ -11,6 +11,7 @@ import pytest
 
 import motes
 from motes.observers import Observer
+from motes.simulation.admission import warn_of_twins
 
 
 def lennard_jones(r, epsilon, sigma):
@@ -281,15 +282,104 @@ def test_an_assignment_whose_warning_is_an_error_leaves_all_as_it_was():
     assert sim.fingerprint == fingerprint
 
 
-def test_an_integrator_that_is_refused_is_not_in_force():
+@pytest.mark.parametrize(
+    "other",
+    [
+        motes.VelocityVerlet(100.0),
+        motes.Langevin(100.0, 1e38, 1.0, seed=1),
+        motes.Langevin(100.0, 1e6, 1.0, seed=1),
+    ],
+)
+def test_an_integrator_that_is_refused_is_not_in_force(other):
     """Where particles overlap, another integrator is tried at once."""
     sim = two(0.3, velocities=np.ones((2, 3)))
+    before = sim.describe()["quanta"]
     with pytest.raises(motes.InputError, match="use a smaller dt"):
-        sim.integrator = motes.VelocityVerlet(100.0)
+        sim.integrator = other
     assert (sim.integrator, sim.dt) == (VERLET, VERLET.dt)
+    assert (sim.velocities == 1.0).all()
+    assert sim.describe()["quanta"] == before
+    with pytest.raises(motes.InputError, match="particles overlap"):
+        sim.run(1)
     assert sim.minimize(1e-3).converged
     sim.run(3)
-    assert sim.time == pytest.approx(3 * VERLET.dt)
+    assert sim.time == 3 * VERLET.dt
+
+
+@pytest.mark.parametrize("apart", [0.6, 1.5], ids=["overlapping", "apart"])
+def test_an_integrator_whose_warning_is_an_error_is_not_in_force(apart):
+    sim, usual = (two(apart, velocities=np.ones((2, 3))) for _ in range(2))
+    if apart > 1:
+        sim.run(7)
+        usual.run(7)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(motes.MotesWarning, match="the particles move together, with 100%"):
+            sim.integrator = motes.Bussi(1e-4, 1.0, 0.1, seed=1)
+    assert (sim.integrator, sim.time) == (VERLET, usual.time)
+    if apart < 1:
+        with pytest.raises(motes.InputError, match="particles overlap"):
+            sim.run(1)
+    else:
+        sim.run(500)
+        usual.run(500)
+        assert (sim.fingerprint, sim.time) == (usual.fingerprint, usual.time)
+
+
+@pytest.mark.parametrize("name", ["positions", "velocities"])
+def test_after_a_refused_assignment_forces_that_depend_on_velocities_go_on_as_before(name):
+    """They depend on velocities of the middle of a step, which nobody can read or assign."""
+
+    def melt() -> motes.Simulation:
+        drag = motes.PairForce(lambda v, r, gamma: -gamma * (2 - r) * v, 2.0, gamma=4.5)
+        particles = motes.fcc(3, 0.8, temperature=1.0, seed=1)
+        return motes.Simulation(particles, motes.VelocityVerlet(0.004), [pair(), drag], threads=1)
+
+    sim, usual = melt(), melt()
+    sim.run(7)
+    usual.run(7)
+    wrong = {"velocities": usual.velocities * 0 + 1e9, "positions": usual.positions * 0 + 1.0}[name]
+    with pytest.raises(motes.InputError):
+        setattr(sim, name, wrong)
+    assert (sim.forces == usual.forces).all()
+    sim.run(20)
+    usual.run(20)
+    assert sim.fingerprint == usual.fingerprint
+
+
+def test_particles_at_rest_are_told_of_when_a_bath_takes_over():
+    sim = two(1.5)
+    with pytest.warns(motes.MotesWarning, match="all particles are at rest"):
+        sim.integrator = motes.Bussi(1e-3, 1.0, 0.1, seed=1)
+
+
+def test_laws_whose_records_are_arrays_can_be_compared(recwarn):
+    """As those of a law of one's own may be."""
+    warn_of_twins([pair(), pair(shift="energy")], [BoundOfArrays(1.0), BoundOfArrays(2.0)])
+    assert not recwarn.list
+    with pytest.warns(motes.MotesWarning, match="is there more than once, and counts as often"):
+        two(1.5, [pair(), pair()])
+
+
+class BoundOfArrays:
+    def __init__(self, number):
+        self.number = number
+
+    def record(self):
+        return "mine", np.full(3, self.number)
+
+
+@pytest.mark.parametrize("name", ["positions", "velocities", "mass", "charge", "ids", "types", "images", "bonds"])
+@pytest.mark.parametrize("rows", [False, True])
+def test_masked_arrays_are_refused(name, rows):
+    given = {"positions": np.ones((2, 3)), "velocities": np.ones((2, 3)), "mass": np.ones(2), "charge": np.ones(2),
+             "ids": np.arange(2), "types": np.array(["A", "B"]), "images": np.zeros((2, 3), int),
+             "bonds": np.array([[0, 1]])}  # fmt: skip
+    masked = np.ma.array(given[name], mask=np.zeros_like(given[name], bool))
+    masked[-1] = np.ma.masked
+    given[name] = list(masked) if rows else masked
+    with pytest.raises(motes.InputError, match=f"^{name}: some of it is masked; fill it in, or leave it out$"):
+        motes.Particles(given.pop("positions"), BOX, **given)
 
 
 def test_velocities_stay_where_a_minimization_cannot_begin():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -153,3 +154,26 @@ print(team.call(lambda n: n, [(0,), (1,)]))
 def test_more_threads_than_any_machine_has_are_refused(threads):
     with pytest.raises(motes.InputError, match=r"threads: expected a whole number of at most 1024, got 1"):
         Team(threads)
+
+
+def test_a_signal_amid_the_work_is_raised_when_nobody_works_any_more():
+    """Whoever catches it must find the arrays at rest."""
+    ended = []
+
+    def work(n: int) -> None:
+        time.sleep(0.6 if threading.current_thread() is not threading.main_thread() else 0.0)
+        ended.append(n)
+
+    def interrupt(*_: object) -> None:
+        raise motes.RunError("a signal")
+
+    team = Team(2)
+    assert team.muster(1) == 1
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        with pytest.raises(motes.RunError, match="a signal"):
+            team.together(work, [(0,), (1,)])
+        assert sorted(ended) == [0, 1]
+    finally:
+        signal.signal(signal.SIGALRM, before)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import math
 import threading
 from collections.abc import Callable
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 
 import motes
-from motes.core.compiled import njit
 from motes.core.state import Floats, State
 from motes.core.threads import Team
 from motes.engine.march import March, Sharing
@@ -258,7 +259,7 @@ def test_threads_share_the_work_and_end_with_the_simulation() -> None:
     assert not any(one.is_alive() for one in marchers)
 
 
-@njit(nogil=True)
+@numba.njit(nogil=True)  # not Motes' own, which says nothing of what it returns
 def largest_place(begin: int, end: int, positions: Floats) -> float:
     """A number that means nothing to a march."""
     largest = 0.0
@@ -329,6 +330,18 @@ def test_without_threads_to_be_had_it_is_the_ordinary_step(monkeypatch: pytest.M
     assert sum(marched) > 30
     alone.run(150)
     assert simulation.fingerprint == alone.fingerprint
+
+
+def test_where_threads_come_and_go_no_step_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Marches that end in the middle of a step, and others that cannot begin there, for want of a thread."""
+    simulation, alone = langevin(threads=2), langevin(threads=1)
+    muster, calls = Team.muster, itertools.count()
+    monkeypatch.setattr(Team, "muster", lambda team, helpers: muster(team, helpers) if next(calls) % 3 else 0)
+    simulation.run(300)
+    alone.run(300)
+    assert next(calls) > 20
+    assert simulation._engine.here.state.step == 300
+    assert (simulation.time, simulation.fingerprint) == (alone.time, alone.fingerprint)
 
 
 def test_where_lists_last_for_a_step_it_is_hardly_tried(marched: list[int], monkeypatch: pytest.MonkeyPatch) -> None:

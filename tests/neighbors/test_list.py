@@ -20,7 +20,7 @@ from motes.decomposition.domain import Domain
 from motes.decomposition.grid import Regions
 from motes.decomposition.single import SingleLink
 from motes.neighbors.brute import brute_pairs
-from motes.neighbors.list import NeighborList
+from motes.neighbors.list import NeighborList, search
 
 pytestmark = pytest.mark.usefixtures("small_parts")
 
@@ -156,10 +156,19 @@ def test_a_particle_that_moved_half_the_skin_calls_for_a_new_list() -> None:
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
 @pytest.mark.parametrize("boundary", ["periodic", "open", ["periodic", "open", "reflecting"]])
-def test_many_particles_in_many_parts(boundary: Any, threads: int) -> None:
+def test_many_particles_in_many_parts(boundary: Any, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    searched: list[int] = []
+    call = Team.call
+
+    def noting(team: Team, kernel: Any, calls: Any) -> list[Any]:
+        searched.extend([len(calls)] * (kernel is search))
+        return call(team, kernel, calls)
+
+    monkeypatch.setattr(Team, "call", noting)
     box = motes.Box([9.0, 7.0, 8.0], boundary)
     positions = np.random.default_rng(3).random((500, 3)) * box.lengths
     listed = Listed(box, positions, 0.9, 0.2, threads)
+    assert max(searched) == 1 if threads == 1 else max(searched) > 2 * threads
     assert listed.pairs(1.1) == expected_pairs(positions, box, 1.1)
 
 

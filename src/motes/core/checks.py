@@ -39,8 +39,6 @@ _RANKS = ("MOTES_RANKS", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZ
 
 def numbers(name: str, values: Any) -> NDArray[np.float64]:
     """A float64 copy of an array of real numbers of any shape; NaN and infinity pass."""
-    if np.ma.is_masked(values):
-        raise InputError(f"{name}: some of the numbers are masked; fill them in, or leave them out")
     array = rectangular(name, values)
     if array.dtype.kind not in "iuf":
         raise InputError(f"{name}: expected real numbers, got {_brief(values)}")
@@ -48,7 +46,10 @@ def numbers(name: str, values: Any) -> NDArray[np.float64]:
 
 
 def rectangular(name: str, values: Any) -> NDArray[Any]:
-    """An array of whatever is given, in rows of the same length."""
+    """An array of whatever is given, in rows of the same length. What is masked would come back as it was before."""
+    rows = values if isinstance(values, list | tuple) else [values]
+    if any(np.ma.is_masked(row) for row in rows):
+        raise InputError(f"{name}: some of it is masked; fill it in, or leave it out")
     try:
         return np.asarray(values)
     except ValueError as error:

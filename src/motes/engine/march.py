@@ -44,7 +44,7 @@ BUSY = 0.4
 """Where threads wait for each other for more of the time, other programs have the cores, and one thread does more."""
 
 ALONE, LONGEST_ALONE = 4, 64
-"""Lists after which more threads are tried again: twice as many each time, until that lasts for so many marches."""
+"""Lists after which more threads are tried again: twice as many each time, until that lasts for so many lists."""
 
 
 class UnmarchableError(Exception):
@@ -65,9 +65,10 @@ class Noted:
     def split(self, kernel: Any, count: int, arguments: tuple[Any, ...]) -> list[Any]:
         """A range, shared among the threads."""
         threads = max(1, min(self.tape.threads, count // SMALLEST_PART))
-        if not kernel.apart or self._before != count:  # else each thread goes on with its own particles
+        apart = getattr(kernel, "apart", False)  # one that is not Motes' own says nothing
+        if not apart or self._before != count:  # else each thread goes on with its own particles
             self._meet(threads)
-        self._before = count if kernel.apart else 0
+        self._before = count if apart else 0
         edges = [count * part // threads for part in range(threads + 1)]
         block = self.tape.block(kernel, arguments)
         number = self._result(kernel, block)
@@ -112,10 +113,11 @@ class Noted:
         """A number for what a loop returns, or -1."""
         if block.known.nothing is None:
             return -1
-        if loop.returns is None:
+        meaning = getattr(loop, "returns", None)
+        if meaning is None:
             raise UnmarchableError
         number = self.tape.result()
-        self._seen.setdefault(loop.returns, []).append(number)
+        self._seen.setdefault(meaning, []).append(number)
         return number
 
     def guard(self, code: int, bounds: Mapping[str, tuple[int, int]]) -> None:

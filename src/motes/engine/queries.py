@@ -43,7 +43,9 @@ def drift(engine: Engine) -> tuple[float, float]:
     mass, velocities = engine.state.mass[:owned], engine.state.velocities[:, :owned]
     here = np.array([[*(velocities @ mass), mass.sum(), (velocities**2 @ mass).sum()]]).T
     parts = engine.link.gather(here)
-    *momentum, total, twice = np.sum(parts or [here], axis=0)[:, 0].tolist()
+    if not parts:  # the answer is that of rank 0
+        return 0.0, 0.0
+    *momentum, total, twice = np.sum(parts, axis=0)[:, 0].tolist()
     return 0.5 * sum(part * part for part in momentum) / total, 0.5 * twice
 
 

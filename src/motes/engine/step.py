@@ -13,7 +13,7 @@ from time import process_time
 
 import numpy as np
 
-from motes.core.state import FINEST, Array, Integers, Quanta
+from motes.core.state import FINEST, Array, Integers, Quanta, Timeline
 from motes.core.threads import Team
 from motes.decomposition.balance import Balancer
 from motes.decomposition.domain import Domain, Link
@@ -128,7 +128,8 @@ class Engine:
         state = self.state
         begun = state.step - 1 if half_done else state.step
         rounds, code = self.march.go(most, begun, half_done)
-        state.step = begun + rounds
+        if rounds > 0 or code != 0:  # else it could not begin, and the step is where it was
+            state.step = begun + rounds
         self._fruitless = 0 if rounds >= LEAST_STRETCH else self._fruitless + 1
         if self._fruitless == PATIENCE:
             self._fruitless, self._resting_until = 0, state.step + REST
@@ -408,7 +409,9 @@ class Engine:
         self.clock = Clock(self.link)
         self.balancer.restart(self.work)
 
-    def change_integrator(self, integrator: Integrator, freedom: int, memory: Mapping[str, float]) -> None:
+    def change_integrator(
+        self, integrator: Integrator, freedom: int, memory: Mapping[str, float], timeline: Timeline
+    ) -> None:
         """Go on with another integrator from this step; if it cannot start here, all stays as it is."""
         self.attempts.step = self.state.step
         self.attempts.run(integrator.start, self.state, self.team)
@@ -416,18 +419,18 @@ class Engine:
         if self.integrator.independent:  # it carried particles away from their owners and neighbours
             self.rebuild()
             self.compute_forces(energy=False)
-        self._change_time_step(integrator.dt)
+        self._go_by(timeline)
         self.state.memory = dict(memory)
         self.world.freedom = freedom
         self.state.fastest = 0.0  # it may be one that has no velocities
         self.integrator = integrator
 
-    def _change_time_step(self, dt: float) -> None:
-        """From this step on; forces that depend on it are computed anew, as after a resume."""
+    def _go_by(self, timeline: Timeline) -> None:
+        """From this step on; forces that depend on the time step are computed anew, as after a resume."""
         before = self.state.timeline
-        if dt == before.dt:
+        if timeline == before:
             return
-        self.state.timeline = before.going_on(self.state.step, dt)
+        self.state.timeline = timeline
         self.compute_forces(energy=False)
         try:
             self.attempts.agree_at_rest()

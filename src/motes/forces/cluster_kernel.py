@@ -146,10 +146,9 @@ def cluster_source(terms: Sequence[Term], types: int, dimensions: int, sums: boo
     columns = definitions(line for code in codes for line in (*code.prologue, *code.body_both))
     noise = NOISE if any("noise" in term.reads for term in terms) else ""
     parts = [IMPORTS.format(functions=", ".join(functions)) + noise + (f"\n{columns}" if columns else "")]
-    names = {"total": False} if sums else {"force": False, "both": True}
-    for name, energy in names.items():
+    for name, energy in [("total", False)] if sums else [("force", False), ("both", True)]:
         writer = _Writer(terms, codes, Layout.of(terms), types, dimensions, energy, sums)
-        parts.append("\n".join(writer.function(name)))
+        parts.append("\n".join(writer.function(name, returns=None if sums or energy else FORCE)))
     return "\n\n".join(parts) + "\n"
 
 
@@ -197,10 +196,9 @@ class _Writer:
         """Whether anything depends on types."""
         return bool(self.layout.tables)
 
-    def function(self, name: str) -> Iterator[str]:
-        """The whole of it."""
-        returns = f", returns={FORCE!r}" if name == FORCE else ""
-        yield f'@njit(cache=True, nogil=True, error_model="numpy"{returns})'
+    def function(self, name: str, returns: str | None) -> Iterator[str]:
+        """The whole of it; returns: what its first number means to a march."""
+        yield f'@njit(cache=True, nogil=True, error_model="numpy", returns={returns!r})'
         needed = {*self.reads, *(["bonds"] if self.special else [])}
         optional = [words for need, words in OPTIONAL.items() if need in needed]
         yield f"def {name}({', '.join([ARGUMENTS, *optional, 'forces'])}):"

@@ -1,8 +1,8 @@
 """Where the forces of pairs are added up: a buffer of slots for each thread, and the way from there to the particles.
 
-Algorithm: the list is cut into chunks of clusters, and neighbouring chunks go to the same thread. A thread's buffer
-covers its own slots and those that its lists reach; what two buffers share is handed on from thread to thread, and
-each particle then gathers what its slot has.
+Algorithm: the list is cut into as many runs of clusters as there are threads, of about equally many pairs. A thread's
+buffer covers its own slots and those that its lists reach; what two buffers share is handed on from thread to thread,
+and each particle then gathers what its slot has.
 
 Invariant: buffers hold whole numbers of quanta, so it does not matter which thread computed which, nor which is first.
 All kernels that walk over the list share them, so the way home is gone once.

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from motes.core.checks import rectangular
 from motes.core.progress import compiling
 from motes.core.threads import Team
 from motes.core.words import known_keywords
@@ -160,10 +161,7 @@ def _names(function: Callable[..., Any], count: int) -> list[str]:
 
 
 def _numbers(name: str, values: ArrayLike) -> Array:
-    try:
-        array = np.asarray(values)
-    except ValueError:
-        raise InputError(f"{name}: rows of different lengths; expected a rectangular array of numbers") from None
+    array = rectangular(name, values)
     if array.dtype.kind not in "iuf":
         raise InputError(f"{name}: expected real numbers, got an array of {array.dtype}")
     return array if array.dtype in DIRECT else array.astype(np.float64)

@@ -391,7 +391,7 @@ def _checked_shape(positions: NDArray[np.float64], dimensions: int) -> NDArray[n
 
 
 def _checked_ids(ids: ArrayLike | None, count: int) -> NDArray[np.int64]:
-    array = np.arange(count) if ids is None else np.array(ids)
+    array = np.arange(count) if ids is None else rectangular("ids", ids)
     if array.shape != (count,) or array.dtype.kind not in "iu":
         raise InputError(f"ids: expected {count} integers, got {array.dtype} of shape {array.shape}")
     if array.min() < 0 or array.max() > np.iinfo(np.int64).max:
@@ -448,7 +448,7 @@ def _element_masses(word: str, names: Sequence[Any]) -> list[float]:
 
 
 def _checked_images(images: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.int64]:
-    array = np.zeros(shape, np.int64) if images is None else np.asarray(images)
+    array = np.zeros(shape, np.int64) if images is None else rectangular("images", images)
     if array.shape != shape or array.dtype.kind not in "iu":
         raise InputError(f"images: expected integers of shape {shape} as positions, got {array.dtype} of {array.shape}")
     if np.abs(array.astype(np.float64)).max() > MOST_IMAGES:
@@ -468,6 +468,7 @@ def _coded_types(types: ArrayLike | None, count: int, what: str = "types") -> tu
 
 def _labels(types: ArrayLike, what: str) -> NDArray[Any]:
     """An array of integers or of text."""
+    rectangular(what, types)
     if isinstance(types, np.ndarray) and types.dtype.kind in "iuU":
         return types
     # NumPy turns [1, "A"] into text, and 2**63 into a float, without a word: each label is looked at as it was given.

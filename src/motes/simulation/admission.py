@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -45,7 +44,7 @@ PRICE = "README, The price of the same bits"
 """Where it says why."""
 
 DRIFT = 0.01
-"""Part of the kinetic energy that the centre of mass may have under a bath for the whole."""
+"""Part of the kinetic energy that the centre of mass may have under a bath for the whole, where that stays its own."""
 
 FIRST_MOVE = 0.1
 """A particle that forces move from rest by more of the cutoff in the first step overlaps with others."""
@@ -87,35 +86,34 @@ def check_crowd(box: Box, reach: float, count: int) -> None:
         )
 
 
-def warn_of_rest(integrator: Integrator, speed: float) -> None:
-    """A line about particles at rest that no bath can warm; speed: the largest component of a velocity."""
-    if integrator.coupled and integrator.temperature > 0.0 and speed == 0.0:
+def warn_of_bath(integrator: Integrator, together: float, kinetic: float, conserved: bool) -> None:
+    """A line about what a bath that scales all velocities cannot warm, or takes for heat.
+
+    Args:
+        integrator: with such a bath.
+        together: the kinetic energy of the centre of mass.
+        kinetic: that of all particles.
+        conserved: whether the total momentum is, so that the centre goes on as it does.
+    """
+    if integrator.temperature > 0.0 and kinetic == 0.0:
         caution(
             f"all particles are at rest, and {integrator!r} only scales velocities: draw some, by "
             "particles.thermalize(temperature, seed), or by temperature and seed in [particles]"
         )
-
-
-def warn_of_drift(integrator: Integrator, together: float, kinetic: float, count: int) -> None:
-    """A line about particles that move together, which a bath for the whole takes for heat.
-
-    Args:
-        together: the kinetic energy of the centre of mass.
-        kinetic: that of all particles, of which chance alone gives the centre about one part in count.
-    """
-    if together > max(DRIFT, 10.0 / count) * kinetic:
+    elif conserved and together > DRIFT * kinetic:
         caution(
             f"the particles move together, with {together / kinetic:.0%} of the kinetic energy, and {integrator!r} "
             "takes that for heat, so they are colder than it says: take it off, v = simulation.velocities; "
-            "simulation.velocities = v - numpy.average(v, axis=0, weights=simulation.mass)"
+            "simulation.velocities = v - numpy.average(v, axis=0, weights=simulation.mass), or draw velocities anew, "
+            "by temperature and seed in [particles]"
         )
 
 
 def warn_of_twins(given: Sequence[Interaction], bound: Sequence[BoundInteraction]) -> None:
     """A line about an interaction that is there twice, as when a cell of a notebook that adds it has run again."""
-    seen: list[Any] = []
+    seen: list[str] = []
     for one, what in zip(given, bound, strict=True):
-        record = what.record()
+        record = repr(what.record())
         if record in seen:
             caution(f"{one!r} is there more than once, and counts as often; if that is not meant, give it once")
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import cached_property
@@ -32,7 +32,7 @@ from motes.engine.failing import Failure, StoppedError
 from motes.engine.plan import Extremes, Plan
 from motes.engine.starts import Saved, Start, Summary, start_of
 from motes.engine.step import Engine
-from motes.errors import InputError, RunError
+from motes.errors import InputError, MotesWarning, RunError
 from motes.forces import BoundInteraction, Interaction, plans_of
 from motes.forces.clusters import NOT_FINITE
 from motes.integrators import Integrator
@@ -53,10 +53,9 @@ from motes.simulation.admission import (
     chosen_skin,
     first_moment,
     overlap,
-    warn_of_drift,
+    warn_of_bath,
     warn_of_faint,
     warn_of_jumps,
-    warn_of_rest,
     warn_of_slow,
     warn_of_twins,
     warn_of_unused_topology,
@@ -200,17 +199,16 @@ class Simulation(Readings):
         except StoppedError as stopped:
             raise InputError(self._unfit(stopped.failure)) from None
         check_speed(extremes.speed, self._integrator, self._plan.stride)
-        warn_of_rest(self._integrator, extremes.speed)
         downhill = all(one.has_energy for one in self._interactions)
         self._refusal = overlap(extremes, self._integrator.dt, self._plan.cutoff, self._length, downhill)
         if self._refusal is None:  # else forces are far larger than those of a run
             self._warn_of_lost(extremes)
-            self._warn_of_drift()
+            self._warn_of_bath()
 
-    def _warn_of_drift(self) -> None:
-        """Say that a bath which scales all velocities scales that of the whole as well."""
-        if self._integrator.coupled and self.degrees_of_freedom < self.box.dimensions * self._summary.count:
-            warn_of_drift(self._integrator, *self._engine.ask(queries.drift), self._summary.count)
+    def _warn_of_bath(self) -> None:
+        if self._integrator.coupled:
+            conserved = self.degrees_of_freedom < self.box.dimensions * self._summary.count
+            warn_of_bath(self._integrator, *self._engine.ask(queries.drift), conserved)
 
     def _warn_of_lost(self, extremes: Extremes) -> None:
         """Say what the grids cannot tell beside what is far larger."""
@@ -502,29 +500,37 @@ class Simulation(Readings):
         bound = integrator.bind(self._summary.names)
         if self._ranks > 1:
             check_travels("integrator", bound)
-        before, memory = (self._integrator, self._plan), self._engine.here.state.memory
-        self._take_over_integrator(integrator, bound, {})
-        if self._refusal in (None, INTERRUPTED):
-            self._warn_of_drift()
-            return
-        fits = False
+        state, refusal, now = self._engine.here.state, self._refusal, self._engine.here.state.timeline
+        before = self._integrator, self._plan.integrator, dict(state.memory), now
+        begins = refusal not in (None, INTERRUPTED)  # perhaps dt was too long for these forces
+        kept = self._copies(["velocities"]) if begins else {}
+        timeline = now if integrator.dt == now.dt else now.going_on(self.step, integrator.dt)
+        self._go_on_with(integrator, bound, {}, timeline)
         try:
-            self._begin(anew=False)  # perhaps dt was too long for these forces
-            fits = True
-        finally:
-            if not fits:
-                self._take_over_integrator(before[0], before[1].integrator, memory)
+            if begins:
+                self._engine.call(Engine.assign, self.ids, {})  # which keeps the quanta of before
+                self._begin(anew=False)
+            else:
+                self._warn_of_bath()
+        except (InputError, MotesWarning):  # a warning, where someone has made it an error
+            self._go_on_with(*before)
+            if begins:
+                self._engine.call(Engine.take_back, self.ids, kept)
+            self._refusal = refusal
+            raise
+        self._noises |= noise_of(integrator)
 
-    def _take_over_integrator(self, integrator: Integrator, bound: Integrator, memory: Mapping[str, float]) -> None:
-        """Go on with this one, and what it remembers; if it cannot start here, all stays as it is."""
+    def _go_on_with(
+        self, integrator: Integrator, bound: Integrator, memory: Mapping[str, float], timeline: Timeline
+    ) -> None:
+        """Take this one, what it remembers, and how it counts the time; if it cannot start here, all stays as it is."""
         try:
             freedom = degrees_of_freedom(self._summary, integrator, self._interactions)
-            self._engine.call(Engine.change_integrator, bound, freedom, memory)
+            self._engine.call(Engine.change_integrator, bound, freedom, memory, timeline)
         except StoppedError as stopped:
             raise InputError(self._reporter.complaint(stopped.failure)) from None
         self._integrator = integrator
         self._plan = replace(self._plan, integrator=bound)
-        self._noises |= noise_of(integrator)
         self.__dict__.pop("_records", None)
         self._forget_moments()
 
@@ -571,19 +577,22 @@ class Simulation(Readings):
             for one in self._interactions:
                 one.bind(summary.names)  # a rule may not like these values
         refusal = self._refusal
-        before = {column: np.ascontiguousarray(self._sorted(column).T) for column in columns}
-        fits = False
+        before = self._copies(columns)
         try:
             self._take_over(ids, columns)
-            fits = True
-        finally:
-            if not fits:  # an InputError, or a warning that someone has made an error
-                self._engine.call(Engine.take_back, ids, before)
-                self._refusal = refusal
+        except (InputError, MotesWarning):  # a warning, where someone has made it an error
+            self._engine.call(Engine.take_back, ids, before)
+            self._refusal = refusal
+            raise
         if refusal == INTERRUPTED and name != "positions":
             self._refusal = refusal
         self._summary = summary.brief()
         self._reporter = replace(self._reporter, summary=self._summary)
+
+    def _copies(self, names: Iterable[str]) -> dict[str, Array]:
+        """What the particles have in these columns, (..., N) by rising ids, and in those that begin writes over."""
+        memory = ["force_velocities"] if len(self._engine.here.state.force_velocities) else []
+        return {name: np.ascontiguousarray(self._sorted(name).T) for name in (*names, *memory)}
 
     def _take_over(self, ids: Integers, columns: dict[str, Array]) -> None:
         """Forces of what is assigned, with the quanta in force, if they still fit."""
