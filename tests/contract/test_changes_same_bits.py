@@ -288,3 +288,24 @@ def test_a_snapshot_carries_step_and_time_and_arrays_of_step_0_begin_there() -> 
         motes.Simulation(first.snapshot(), first.integrator, first_step=-1)
     with pytest.raises(motes.InputError, match=r"first_step: expected a whole number of at most 1\.4.*e\+14"):
         motes.Simulation(first.snapshot(), first.integrator, first_step=2**63)
+
+
+EMPTY = """
+import numpy as np
+import motes
+particles = motes.Particles(np.full((4, 3), 5.0) + 0.9 * np.eye(4, 3), motes.Box([30.0] * 3), np.ones((4, 3)))
+pair = motes.Pair(motes.potentials.lennard_jones, 2.5, epsilon=1.0, sigma=0.8)
+sim = motes.Simulation(particles, motes.VelocityVerlet(0.004), [pair])
+sim.run(3)
+sim.integrator = motes.Bussi(0.004, 1.0, 0.1, seed=1)
+sim.run(5)
+print(sim.fingerprint)
+"""
+
+
+def test_a_bath_for_the_whole_where_ranks_have_no_particles(on_ranks: Any, tmp_path: Path) -> None:
+    script = tmp_path / "empty.py"
+    script.write_text(EMPTY)
+    runs = [on_ranks.run(ranks, script, timeout=100) for ranks in (1, 3)]
+    assert [run.returncode for run in runs] == [0, 0], runs[1].stderr
+    assert runs[0].stdout == runs[1].stdout != ""

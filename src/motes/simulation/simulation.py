@@ -229,7 +229,7 @@ class Simulation(Readings):
             return self._reporter.complaint(failure)
         return (
             f"a force or an energy at the start is not finite{self._blamed(failure)}; "
-            "give particles places of their own, and a function that is finite there"
+            "particles need places of their own, and the function must be finite at that distance"
         )
 
     def _blamed(self, failure: Failure) -> str:
