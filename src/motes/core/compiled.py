@@ -110,7 +110,8 @@ def content_of(dispatcher: Any) -> str:
 def _contents(value: Any, seen: list[Any]) -> Iterator[object]:
     """What value stands for, as a row of objects whose repr is the same in every process."""
     if isinstance(value, Dispatcher):
-        yield "loop", sorted((name, repr(option)) for name, option in value.targetoptions.items())
+        options = value.targetoptions.items()  # the order of a set is another one in each process
+        yield "loop", sorted((name, repr(sorted(one) if isinstance(one, set) else one)) for name, one in options)
         yield from _contents(value.py_func, seen)
     elif hasattr(value, "_defn"):  # an intrinsic: the function that writes its instructions
         yield from _contents(value._defn, seen)
