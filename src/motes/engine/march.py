@@ -18,21 +18,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from motes.core.compiled import BEYOND, FORCE, MOVE, SPEED
-from motes.core.state import Integers
+from motes.core.state import Integers, State
 from motes.core.tape import LINE, Block, Tape, play
-from motes.core.threads import Work
+from motes.core.threads import Team, Work
+from motes.decomposition.domain import Domain, Link
+from motes.engine.clock import Clock
 from motes.exact.arithmetic import bits_of, number_of
 from motes.exact.quanta import AMPLE, FORCES, LOOSE, SPEEDS
 from motes.forces.clusters import SPREAD
+from motes.forces.law import Stage
+from motes.forces.slots import SlotForces
 from motes.integrators.motion import Integrator
-
-if TYPE_CHECKING:
-    from motes.engine.step import Engine
+from motes.neighbors.list import NeighborList
+from motes.neighbors.tuples import TupleSearch
 
 HALF, FORCED, DONE = 1, 2, 3
 """Where a step was left: with its first half done, with its forces computed, with all done but what a guard saw."""
@@ -171,10 +174,25 @@ class Sharing:
         self._waited = self._spent = 0
 
 
+class Marching(Protocol):
+    """What a march sees of the engine whose steps it takes."""
+
+    state: State
+    team: Team
+    link: Link
+    clock: Clock
+    integrator: Integrator
+    domain: Domain
+    neighbors: NeighborList
+    slots: SlotForces
+    stages: list[Stage]
+    searches: dict[int, TupleSearch]
+
+
 class March:
     """The steps of an engine about which nothing must be decided."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Marching) -> None:
         self._engine = engine
         self._known: Any = None  # of what the tape is
         self._tape = Tape(1)
