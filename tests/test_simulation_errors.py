@@ -131,13 +131,11 @@ def test_a_bad_number_of_steps_is_refused(steps):
 @pytest.mark.parametrize(
     "use",
     [
-        motes.read, motes.resume, motes.Trajectory, motes.Thermo, motes.Checkpoint, lambda path: two(1.5).save(path),
-        lambda path: motes.sweep(two, {"apart": [1.5]}, path=path or ""),
+        motes.read, motes.resume, motes.Trajectory, motes.Checkpoint, lambda path: motes.Thermo(path or ""),
+        lambda path: two(1.5).save(path), lambda path: motes.sweep(two, {"apart": [1.5]}, path=path or ""),
     ],
 )  # fmt: skip
 def test_what_is_no_path_is_refused(use, path):
-    if use is motes.Thermo and path is None:
-        pytest.skip("no file is one")
     with pytest.raises(motes.InputError, match=r"^path: (expected the name of a file|the name of a file cannot hold)"):
         use(path)
 

@@ -161,7 +161,8 @@ def test_a_signal_amid_the_work_is_raised_when_nobody_works_any_more():
     ended = []
 
     def work(n: int) -> None:
-        time.sleep(0.6 if threading.current_thread() is not threading.main_thread() else 0.0)
+        if threading.current_thread() is not threading.main_thread():
+            time.sleep(0.6)  # the signal finds the caller waiting for this one
         ended.append(n)
 
     def interrupt(*_: object) -> None:
