@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from motes.core.box import Box
-from motes.errors import InputError
+from motes.core.errors import InputError
 
 edges = st.floats(1e-3, 1e6)
 boxes = st.builds(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from motes.core.box import Box
-from motes.errors import InputError
+from motes.core.errors import InputError
 from motes.particles.builders import fcc, random
 from motes.particles.readers import read
 

@@ -9,8 +9,8 @@ import types
 from pathlib import Path
 
 from motes.forces import LAWS
-from motes.inputs.config import validated
 from motes.integrators import KINDS
+from motes.simulation.inputs.config import validated
 
 DOCS = Path(__file__).parents[1] / "docs"
 

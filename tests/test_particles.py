@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from motes.core.box import Box
-from motes.errors import InputError
+from motes.core.errors import InputError
 from motes.particles.particles import Particles
 
 BOX = Box([4.0, 4.0, 4.0])

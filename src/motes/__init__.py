@@ -12,9 +12,9 @@ join()
 
 if TYPE_CHECKING:
     from motes.core.box import Box as Box
-    from motes.errors import InputError as InputError
-    from motes.errors import MotesWarning as MotesWarning
-    from motes.errors import RunError as RunError
+    from motes.core.errors import InputError as InputError
+    from motes.core.errors import MotesWarning as MotesWarning
+    from motes.core.errors import RunError as RunError
     from motes.forces import potentials as potentials
     from motes.forces.angle import Angle as Angle
     from motes.forces.bond import Bond as Bond
@@ -49,7 +49,7 @@ _HOMES = {
     name: home
     for home, names in {
         "motes.core.box": "Box",
-        "motes.errors": "InputError MotesWarning RunError",
+        "motes.core.errors": "InputError MotesWarning RunError",
         "motes.forces": "potentials",
         "motes.forces.angle": "Angle",
         "motes.forces.bond": "Bond",

@@ -6,8 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from motes.errors import InputError, MotesWarning
-from motes.inputs.build import check_outputs, read_job
+from motes.core.errors import InputError, MotesWarning
+from motes.simulation.inputs.build import check_outputs, read_job
 from naming import named
 
 REST = """

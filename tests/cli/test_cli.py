@@ -11,7 +11,7 @@ import time
 import gsd.hoomd
 import pytest
 
-from motes.errors import RunError
+from motes.core.errors import RunError
 
 MOTES = [sys.executable, "-m", "motes"]
 OUTPUTS = """

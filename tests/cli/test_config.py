@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from motes.errors import InputError
-from motes.inputs.config import LatticeParticles, Mix, load
+from motes.core.errors import InputError
+from motes.simulation.inputs.config import LatticeParticles, Mix, load
 
 GOOD = """
 [particles]

@@ -21,11 +21,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import motes
+from motes.core.errors import OutgrownError, ParticleError
 from motes.core.state import Quanta, State
 from motes.core.threads import Team
 from motes.decomposition.domain import Domain
 from motes.decomposition.grid import Regions, weighted_borders
-from motes.errors import OutgrownError, ParticleError
 from motes.exact.sums import total_of
 from motes.neighbors.brute import brute_pairs
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from motes.errors import InputError
+from motes.core.errors import InputError
 from motes.forces.pair import Pair
 from motes.forces.parameters import mix
 from motes.formulas.derive import PairCode, derive_pair, evaluate

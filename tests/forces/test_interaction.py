@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from motes.errors import InputError
+from motes.core.errors import InputError
 from motes.forces.pair import BoundPair, Pair
 from motes.forces.parameters import mix
 from motes.forces.potentials import lennard_jones, mie, soft_cosine

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import motes
-from motes.errors import InputError
+from motes.core.errors import InputError
 from motes.forces.pair import Pair
 from motes.formulas.derive import derive_pair
 from naming import named

@@ -10,7 +10,7 @@ import pytest
 from scipy.interpolate import CubicSpline
 
 import motes
-from motes.errors import InputError
+from motes.core.errors import InputError
 from motes.forces.pair import Pair
 from motes.formulas.derive import derive_pair
 from naming import named

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import motes
-from motes.errors import InputError
+from motes.core.errors import InputError
 from motes.forces.cluster_kernel import cluster_source
 from motes.forces.pair import BoundPair, Pair
 from motes.forces.potentials import lennard_jones

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import motes
-from motes.errors import InputError
+from motes.core.errors import InputError
 from motes.forces.cluster_kernel import cluster_key
 from motes.forces.pair import Pair
 from motes.formulas.bind import Names, bind, names_of, trace_named

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from motes.errors import InputError
+from motes.core.errors import InputError
 from motes.formulas.derive import evaluate
 from motes.formulas.expression import LONGEST_TEXT, expression_parameters, parse
 from motes.formulas.formula import Expression

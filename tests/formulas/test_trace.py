@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from motes.errors import InputError
+from motes.core.errors import InputError
 from motes.formulas.derive import evaluate
 from motes.formulas.formula import constant, symbol, walk
 from motes.formulas.trace import erf, erfc, trace

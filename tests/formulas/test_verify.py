@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from motes.errors import InputError
+from motes.core.errors import InputError
 from motes.forces.field_kernel import require_right_field
 from motes.formulas.bind import Bound
 from motes.formulas.derive import Code

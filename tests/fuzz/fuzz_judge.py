@@ -24,8 +24,8 @@ import motes.formulas.kernel
 from motes.forces.cluster_kernel import cluster_source
 from motes.formulas.expression import LONGEST_TEXT, expression_parameters
 from motes.formulas.formula import walk
-from motes.inputs.build import Job, read_job
-from motes.inputs.config import Config, LatticeParticles, RandomParticles, load
+from motes.simulation.inputs.build import Job, read_job
+from motes.simulation.inputs.config import Config, LatticeParticles, RandomParticles, load
 from naming import named
 
 SECONDS = 10.0

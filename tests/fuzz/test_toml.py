@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import motes
-from motes.inputs.config import load
+from motes.simulation.inputs.config import load
 
 REST = """
 [[interactions]]

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from motes.errors import InputError, RunError
+from motes.core.errors import InputError, RunError
 from motes.observers import Frame, Thermo, Trajectory
 from motes.observers.output import Hold, hold, hold_again, hold_folder
 

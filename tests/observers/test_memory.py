@@ -2,7 +2,7 @@
 
 import pytest
 
-from motes.errors import InputError
+from motes.core.errors import InputError
 from motes.observers import Frame, Thermo, Trajectory, restore
 
 

@@ -16,7 +16,7 @@ import gsd.hoomd
 import numpy as np
 import pytest
 
-from motes.errors import InputError, RunError
+from motes.core.errors import InputError, RunError
 from motes.observers import Frame, Thermo, Trajectory, restore
 from motes.observers.extent import ENTRY, HEADER_SIZE, Blocks
 from motes.observers.memory import bytes_in

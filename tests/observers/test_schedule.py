@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import motes
-from motes.errors import InputError, RunError
+from motes.core.errors import InputError, RunError
 from motes.observers import Frame, Observer, Schedule
 
 

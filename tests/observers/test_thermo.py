@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from motes.errors import InputError, RunError
+from motes.core.errors import InputError, RunError
 from motes.observers import Frame, Thermo
 
 COLUMNS = ["step", "time", "temperature", "potential", "kinetic", "total", "pressure"]

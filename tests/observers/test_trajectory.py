@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import motes
-from motes.errors import InputError
+from motes.core.errors import InputError
 from motes.observers import Frame, Trajectory
 
 
@@ -113,7 +113,7 @@ import resource, sys
 from types import SimpleNamespace
 import numpy as np
 from motes.core.box import Box
-from motes.errors import RunError
+from motes.core.errors import RunError
 from motes.observers import Frame, Trajectory
 
 number = 2000

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from motes.core.box import Box
-from motes.errors import InputError, MotesWarning
+from motes.core.errors import InputError, MotesWarning
 from motes.particles.readers import read, rows
 
 LAMMPS = Path(__file__).parents[1] / "data" / "lammps"

@@ -11,8 +11,8 @@ from typing import Annotated, TextIO
 
 import typer
 
+from motes.core.errors import InputError, MotesWarning, RunError
 from motes.core.streams import complain, open_closed_streams, say, warn
-from motes.errors import InputError, MotesWarning, RunError
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 

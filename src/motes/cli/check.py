@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-import motes
 from motes.cli.report import (
     count,
     duration,
@@ -30,15 +29,18 @@ from motes.cli.run import refuse_arguments
 from motes.cli.script import first_run
 from motes.cli.survey import can_be_counted, mean_and_closest
 from motes.core.box import sphere
+from motes.core.errors import InputError
 from motes.core.progress import show_nothing
 from motes.core.state import CLUSTER, Floats
 from motes.engine.starts import Summary
-from motes.errors import InputError
 from motes.forces import BoundInteraction, BoundPair, energies_of_pairs
 from motes.forces.oracle import pair_energy, pair_slope
 from motes.formulas.bind import MASS
-from motes.inputs.build import NewJob, blame, check_outputs, read_job
 from motes.observers.output import output_path, spare_name
+from motes.observers.trajectory import Trajectory
+from motes.particles.particles import Particles
+from motes.simulation.inputs.build import NewJob, blame, check_outputs, read_job
+from motes.simulation.simulation import Simulation
 from motes.storage.folder import steps_in
 
 PARTICLE_BYTES = 300  # positions, velocities, forces, and their copies by slot and by thread
@@ -108,7 +110,7 @@ def check_script(path: Path, arguments: Sequence[str], threads: int | None) -> s
     return "\n".join([table(rows), *interaction_lines(particles, bound), *([""] if notes else []), *notes])
 
 
-def neighbour_rows(particles: motes.Particles, reach: float) -> dict[str, str]:
+def neighbour_rows(particles: Particles, reach: float) -> dict[str, str]:
     """How near they are to each other; InputError for two at the same place."""
     if not reach:
         return {"neighbours": "do not matter: there is no interaction of pairs"}
@@ -125,7 +127,7 @@ def neighbour_rows(particles: motes.Particles, reach: float) -> dict[str, str]:
     return {"closest": closest(particles, reach, found), "neighbours": measured}
 
 
-def closest(particles: motes.Particles, reach: float, found: tuple[float, int, int] | None) -> str:
+def closest(particles: Particles, reach: float, found: tuple[float, int, int] | None) -> str:
     """The smallest distance, in words, of what was found within reach."""
     if found is None:
         return f"no two particles are closer than {reach:.4g}"
@@ -137,7 +139,7 @@ def closest(particles: motes.Particles, reach: float, found: tuple[float, int, i
     return f"{distance:.6g}, particles {ids[0]} and {ids[1]}"
 
 
-def memory(particles: motes.Particles, reach: float) -> str:
+def memory(particles: Particles, reach: float) -> str:
     """An estimate of the peak, in words, for lists of neighbours within reach."""
     per_particle = PARTICLE_BYTES + list_bytes(particles.density, reach, particles.box.dimensions)
     total = PROGRAM_BYTES + per_particle * len(particles)
@@ -150,7 +152,7 @@ def list_bytes(density: float, reach: float, dimensions: int) -> float:
     return 4 * 0.5 * density * sphere(reach + radius, dimensions) / CLUSTER
 
 
-def trial(simulation: motes.Simulation, steps: int) -> str:
+def trial(simulation: Simulation, steps: int) -> str:
     """How long the run would take, in words, from a few steps in memory."""
     simulation.run(1, progress=show_nothing)  # compiles
     begun = time.perf_counter()
@@ -159,7 +161,7 @@ def trial(simulation: motes.Simulation, steps: int) -> str:
     return f"about {duration(steps / rate)} for {count(steps, 'step')}, at {rate:.3g} a second"
 
 
-def interaction_lines(particles: motes.Particles, bound: Mapping[str, BoundInteraction]) -> Iterator[str]:
+def interaction_lines(particles: Particles, bound: Mapping[str, BoundInteraction]) -> Iterator[str]:
     """What happens at the cutoffs: a row for each interaction and each two types."""
     pairs = {name: pair for name, one in bound.items() for pair in energies_of_pairs([one])}
     if not pairs:
@@ -174,12 +176,12 @@ def interaction_lines(particles: motes.Particles, bound: Mapping[str, BoundInter
             yield f"{name:<16}{types:<12}" + "".join(f"{number:>14.6g}" for number in numbers)
 
 
-def _column(particles: motes.Particles, name: str) -> Floats:
+def _column(particles: Particles, name: str) -> Floats:
     return particles.mass if name == MASS else particles.attributes[name]
 
 
 def at_cutoff(
-    pair: BoundPair, first: int, second: int, particles: motes.Particles
+    pair: BoundPair, first: int, second: int, particles: Particles
 ) -> tuple[float, float, float, float, float]:
     """Cutoff, energy and slope of the bare function there, and what is left of them as jumps after the shift.
 
@@ -207,10 +209,10 @@ def require_places(job: NewJob) -> None:
                 raise InputError(f"there is no permission to write to the folder {folder}")
     if job.config.trajectory is not None:
         with blame(job.path, "[trajectory]"):
-            motes.Trajectory(job.config.trajectory.path)  # which opens nothing yet
+            Trajectory(job.config.trajectory.path)  # which opens nothing yet
 
 
-def warnings(job: NewJob, simulation: motes.Simulation) -> Iterator[str]:
+def warnings(job: NewJob, simulation: Simulation) -> Iterator[str]:
     """One line for each thing that may go wrong."""
     yield from _existing(job)
     yield from _room(job)
@@ -218,7 +220,7 @@ def warnings(job: NewJob, simulation: motes.Simulation) -> Iterator[str]:
 
 
 def warnings_of_motion(
-    bound: Collection[BoundInteraction], particles: motes.Particles, simulation: motes.Simulation
+    bound: Collection[BoundInteraction], particles: Particles, simulation: Simulation
 ) -> Iterator[str]:
     """One line for each thing that may go wrong on the way of the particles."""
     yield from _long_moves(bound, simulation)
@@ -255,7 +257,7 @@ def _room(job: NewJob) -> Iterator[str]:
             yield f"[{name}]: {output.path} will take about {size(needed)}, and the disk has {size(free)} left"
 
 
-def _long_moves(bound: Collection[BoundInteraction], simulation: motes.Simulation) -> Iterator[str]:
+def _long_moves(bound: Collection[BoundInteraction], simulation: Simulation) -> Iterator[str]:
     """How far the fastest particle moves in a step, now or at the temperature of the bath."""
     reach = max((one.reach for one in bound), default=0.0)
     if not (reach and simulation.integrator.has_velocities):
@@ -271,7 +273,7 @@ def _long_moves(bound: Collection[BoundInteraction], simulation: motes.Simulatio
         )
 
 
-def _gaps(pair: BoundPair, particles: motes.Particles) -> Iterator[str]:
+def _gaps(pair: BoundPair, particles: Particles) -> Iterator[str]:
     """Distances that particles may come to where the energy is no finite number."""
     usual = particles.density ** (-1 / particles.box.dimensions)
     r = np.linspace(min(NEAREST * usual, pair.reach / 2), pair.reach, RADII)

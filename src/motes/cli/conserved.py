@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import motes
 from motes.cli.survey import can_be_counted, near_pairs
 from motes.forces import BoundPair, energies_of_pairs
 from motes.forces.oracle import pair_energy
 from motes.formulas.bind import MASS, Names
+from motes.simulation.simulation import Simulation
 
 LARGEST = 50_000
 """Of more particles pairs are not counted: it would take seconds."""
@@ -40,13 +40,13 @@ class Energy:
     conserved: float = math.nan
 
     @classmethod
-    def of(cls, simulation: motes.Simulation) -> Energy:
+    def of(cls, simulation: Simulation) -> Energy:
         """At this moment."""
         total = simulation.potential_energy + simulation.kinetic_energy
         return cls(simulation.step, total, energy_at_cutoffs(simulation), simulation.conserved_energy)
 
 
-def energy_at_cutoffs(simulation: motes.Simulation) -> float | None:
+def energy_at_cutoffs(simulation: Simulation) -> float | None:
     """What all pairs within their cutoffs would have at them, of those interactions whose energy jumps there."""
     if not simulation.interactions:
         return 0.0
@@ -64,7 +64,7 @@ def energy_at_cutoffs(simulation: motes.Simulation) -> float | None:
     return sum(_at_cutoff(pair, simulation, columns) for pair in pairs)
 
 
-def _at_cutoff(pair: BoundPair, simulation: motes.Simulation, columns: Mapping[str, Any]) -> float:
+def _at_cutoff(pair: BoundPair, simulation: Simulation, columns: Mapping[str, Any]) -> float:
     types, kinds, formula = simulation.types, len(simulation.type_names), pair.pair
     cutoffs = np.broadcast_to(formula.cutoff, (kinds, kinds))
     total = 0.0

@@ -14,7 +14,7 @@ from motes.cli.report import table
 from motes.cli.versions import version
 from motes.core.cache import cache_folder, trouble
 from motes.core.cores import available_cores, decided_by, usual_threads
-from motes.errors import InputError
+from motes.core.errors import InputError
 
 PACKAGES = ("motes", "numpy", "numba", "llvmlite", "sympy", "gsd")
 # The widest vectors of float64 that a feature stands for, best first (names as LLVM gives them).

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from motes.core.cores import available_cores
-from motes.errors import InputError
+from motes.core.errors import InputError
 from motes.ranks.launch import EXPECTED, launched_ranks
 
 RANKS_OF_A_CORE = 16

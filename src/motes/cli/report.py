@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 
-import motes
 from motes.cli.conserved import Energy
 from motes.cli.versions import version
-from motes.inputs.build import Job
-from motes.inputs.config import InteractionTable, Mix
+from motes.forces.pair import Pair
+from motes.particles.particles import Particles
+from motes.simulation.inputs.build import Job
+from motes.simulation.inputs.config import InteractionTable, Mix
+from motes.simulation.simulation import Simulation
 
 
 @dataclass(frozen=True)
@@ -32,20 +34,20 @@ def table(rows: Mapping[str, object]) -> str:
     return "\n".join(f"{name:<{width}}{value}" for name, value in rows.items())
 
 
-def header(job: Job, simulation: motes.Simulation, steps: int) -> str:
+def header(job: Job, simulation: Simulation, steps: int) -> str:
     """What runs where."""
     source = {"input": job.path}
     return _header(simulation, steps, source, interaction_rows(job), minimized_rows(job), outputs(job))
 
 
-def script_header(path: Path, arguments: Sequence[str], simulation: motes.Simulation, steps: int) -> str:
+def script_header(path: Path, arguments: Sequence[str], simulation: Simulation, steps: int) -> str:
     """The same for the first run of a simulation in a script."""
     source = {"script": " ".join([str(path), *arguments])}
     return _header(simulation, steps, source, object_rows(simulation.interactions), {}, object_outputs(simulation))
 
 
 def _header(
-    simulation: motes.Simulation,
+    simulation: Simulation,
     steps: int,
     source: Mapping[str, object],
     interactions: Mapping[str, str],
@@ -84,7 +86,7 @@ def rank_words(seen: Mapping[str, Any]) -> dict[str, str]:
     return {"ranks": f"{seen['ranks']}, {' x '.join(map(str, seen['regions']))} regions"}
 
 
-def particle_rows(particles: motes.Particles | motes.Simulation) -> dict[str, str]:
+def particle_rows(particles: Particles | Simulation) -> dict[str, str]:
     """Who is there, and where."""
     kinds = ""
     if len(particles.type_names) > 1:
@@ -115,7 +117,7 @@ def _numbered(interactions: Iterable[str]) -> dict[str, str]:
 
 def _interaction_words(one: InteractionTable) -> str:
     name = str(one.text or one.function or getattr(one, "name", None))
-    words = [name if one.law is motes.Pair else f"{one.kind} {name}"]
+    words = [name if one.law is Pair else f"{one.kind} {name}"]
     options, unset = one.options, type(one).model_fields
     cutoff = {key: value for key, value in options.items() if key == "cutoff"}
     words += [f"{key} = {_words(value)}" for key, value in {**cutoff, **one.parameters}.items()]
@@ -149,12 +151,12 @@ def object_rows(interactions: Sequence[object]) -> dict[str, str]:
     return _numbered(map(repr, interactions))
 
 
-def object_outputs(simulation: motes.Simulation) -> dict[str, str]:
+def object_outputs(simulation: Simulation) -> dict[str, str]:
     """The observers as they show themselves."""
     return {f"output {number}": repr(one)[1:-1] for number, one in enumerate(simulation.observers, 1)}
 
 
-def footer(simulation: motes.Simulation, first: Energy | None, spent: Spent) -> str:
+def footer(simulation: Simulation, first: Energy | None, spent: Spent) -> str:
     """Where the time went, and the numbers to compare runs by; the energy, if that at the first step is known."""
     count, rate = len(simulation), spent.steps / max(spent.running, 1e-9)
     rows = {
@@ -174,7 +176,7 @@ def footer(simulation: motes.Simulation, first: Energy | None, spent: Spent) -> 
     return f"\n{table(rows)}"
 
 
-def rank_rows(simulation: motes.Simulation, spent: Spent) -> dict[str, str]:
+def rank_rows(simulation: Simulation, spent: Spent) -> dict[str, str]:
     """What only several ranks have: how their times differ, what they sent, how even the work is."""
     ranks = simulation.timings_by_rank
     if len(ranks) == 1:

@@ -7,13 +7,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-import motes
 from motes.cli.run import Options, take_steps
+from motes.core.errors import InputError
 from motes.core.streams import say, warn
-from motes.errors import InputError
-from motes.inputs.build import Job, blame
-from motes.inputs.config import read_tables, validated
 from motes.observers import restore
+from motes.observers.thermo import Thermo
+from motes.simulation.inputs.build import Job, blame
+from motes.simulation.inputs.config import read_tables, validated
 from motes.simulation.resume import from_manifest, summary_of
 from motes.storage.folder import open_checkpoint
 from motes.storage.manifest import Manifest
@@ -31,13 +31,13 @@ def resume(path: Path, options: Options) -> None:
     table = None
     for memory in manifest.observers:
         observer = restore(memory, place.parent)
-        if isinstance(observer, motes.Thermo) and observer.path is None:
+        if isinstance(observer, Thermo) and observer.path is None:
             if options.quiet:
                 continue
             table = observer
         simulation.bring_back(memory, observer)
     if table is None and not options.quiet:
-        table = motes.Thermo()
+        table = Thermo()
         if job.config.thermo is not None:  # the run that was stopped was told to be quiet
             simulation.every(job.config.thermo.every, table)
     steps = simulation.steps_left if options.steps is None else options.steps

@@ -9,15 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import motes
 from motes.cli import report
 from motes.cli.conserved import Energy
 from motes.cli.script import run_script
+from motes.core.errors import InputError, RunError
 from motes.core.progress import show_nothing
 from motes.core.streams import say
 from motes.core.words import did_you_mean
-from motes.errors import InputError, RunError
-from motes.inputs.build import Job, blame, check_outputs, read_job
+from motes.observers.checkpoint import Checkpoint
+from motes.observers.thermo import Thermo
+from motes.observers.trajectory import Trajectory
+from motes.simulation.inputs.build import Job, blame, check_outputs, read_job
+from motes.simulation.simulation import Simulation
 
 OPTIONS = ("--ranks", "--threads", "--steps", "--set", "--overwrite", "--quiet")
 
@@ -62,7 +65,7 @@ def run_input(path: Path, options: Options) -> None:
     begun = time.perf_counter()
     job = read_job(path, options.settings)
     check_outputs(job)
-    table = None if options.quiet else motes.Thermo()
+    table = None if options.quiet else Thermo()
     observers = _observers(job, table, options.overwrite)
     simulation = job.simulation(options.threads, show=not options.quiet)
     for every, observer in observers:
@@ -71,7 +74,7 @@ def run_input(path: Path, options: Options) -> None:
     take_steps(job, simulation, steps, table, begun)
 
 
-def take_steps(job: Job, simulation: motes.Simulation, steps: int, table: motes.Thermo | None, begun: float) -> None:
+def take_steps(job: Job, simulation: Simulation, steps: int, table: Thermo | None, begun: float) -> None:
     """Run with header and footer, unless there is no table to print: then print nothing."""
     quiet = table is None
     if not quiet:
@@ -88,7 +91,7 @@ def take_steps(job: Job, simulation: motes.Simulation, steps: int, table: motes.
         say(report.footer(simulation, first, spent))
 
 
-def _observers(job: Job, table: motes.Thermo | None, overwrite: bool) -> list[tuple[int, Callable[..., Any]]]:
+def _observers(job: Job, table: Thermo | None, overwrite: bool) -> list[tuple[int, Callable[..., Any]]]:
     """What the file asks for, and the thermo table on the screen."""
     thermo, trajectory = job.config.thermo, job.config.trajectory
     observers: list[tuple[int, Callable[..., Any]]] = []
@@ -96,19 +99,19 @@ def _observers(job: Job, table: motes.Thermo | None, overwrite: bool) -> list[tu
         observers.append((thermo.every, table))
     if thermo is not None and thermo.path is not None:
         with blame(job.path, "[thermo]"):
-            observers.append((thermo.every, motes.Thermo(thermo.path, overwrite or thermo.overwrite)))
+            observers.append((thermo.every, Thermo(thermo.path, overwrite or thermo.overwrite)))
     if trajectory is not None:
         with blame(job.path, "[trajectory]"):
-            snapshots = motes.Trajectory(trajectory.path, overwrite or trajectory.overwrite, trajectory.precision)
+            snapshots = Trajectory(trajectory.path, overwrite or trajectory.overwrite, trajectory.precision)
         observers.append((trajectory.every, snapshots))
     return [*observers, _checkpoint(job, overwrite)]
 
 
-def _checkpoint(job: Job, overwrite: bool) -> tuple[int, motes.Checkpoint]:
+def _checkpoint(job: Job, overwrite: bool) -> tuple[int, Checkpoint]:
     """How often checkpoints are written; without a [checkpoint] table only if the run is stopped."""
     table = job.config.checkpoint
     if table is None:
-        return LOOK_EVERY, motes.Checkpoint(f"{job.path.stem}.ckpt", minutes=math.inf, overwrite=overwrite)
+        return LOOK_EVERY, Checkpoint(f"{job.path.stem}.ckpt", minutes=math.inf, overwrite=overwrite)
     minutes, every = table.minutes, table.every or LOOK_EVERY
     with blame(job.path, "[checkpoint]"):
-        return every, motes.Checkpoint(table.path, table.keep, minutes, overwrite or table.overwrite)
+        return every, Checkpoint(table.path, table.keep, minutes, overwrite or table.overwrite)

@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import motes
 from motes.cli import report
 from motes.cli.conserved import Energy
+from motes.core.errors import InputError, RunError
 from motes.core.progress import run_watcher
 from motes.core.streams import say, warn
-from motes.errors import InputError, RunError
+from motes.simulation.simulation import Simulation
 
 MOST = 3
 """Simulations of a script that get a header and a footer; one with many has something else to tell."""
@@ -29,11 +29,11 @@ class Narrator:
     def __init__(self, path: Path, arguments: Sequence[str]) -> None:
         self._path, self._arguments = path, arguments
         self._begun = time.perf_counter()
-        self._simulation: motes.Simulation | None = None
+        self._simulation: Simulation | None = None
         self._seen = 0
 
     @contextmanager
-    def watch(self, simulation: motes.Simulation, steps: int) -> Iterator[None]:
+    def watch(self, simulation: Simulation, steps: int) -> Iterator[None]:
         """Around a run."""
         if simulation is not self._simulation:
             self.end()
@@ -62,7 +62,7 @@ class Narrator:
             say(f"\n{report.count(self._seen - MOST, 'more simulation')} ran, without header and footer")
 
 
-def wants_energy(simulation: motes.Simulation) -> bool:
+def wants_energy(simulation: Simulation) -> bool:
     """Whether an observer reads energies, so that they are worth computing once more at either end."""
     return any(getattr(one, "needs_energy", False) for handle in simulation.observers for one in handle.observers)
 
@@ -91,18 +91,18 @@ def run_script(path: Path, arguments: Sequence[str], threads: int | None, quiet:
 class _Reached(BaseException):
     """A script has come to its first run; no `except Exception` of its own may stop this."""
 
-    def __init__(self, simulation: motes.Simulation, steps: int) -> None:
+    def __init__(self, simulation: Simulation, steps: int) -> None:
         super().__init__()
         self.simulation, self.steps = simulation, steps
 
 
-def first_run(path: Path, arguments: Sequence[str], threads: int | None) -> tuple[motes.Simulation, int, int] | None:
+def first_run(path: Path, arguments: Sequence[str], threads: int | None) -> tuple[Simulation, int, int] | None:
     """The simulation of the first run of a script, its steps and the line; the run itself is not begun.
 
     None if the script ends without one.
     """
 
-    def stop(simulation: motes.Simulation, steps: int) -> Any:
+    def stop(simulation: Simulation, steps: int) -> Any:
         raise _Reached(simulation, steps)
 
     before = run_watcher.set(stop)

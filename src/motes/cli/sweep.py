@@ -11,9 +11,9 @@ from typing import Any
 
 from motes.cli import report
 from motes.core.checks import whole_number
+from motes.core.errors import InputError, RunError
 from motes.core.streams import say
-from motes.errors import InputError, RunError
-from motes.inputs.tables import read_value
+from motes.simulation.inputs.tables import read_value
 from motes.sweeps.conduct import Shares, conduct
 from motes.sweeps.runs import Row, Run, plan_runs
 from motes.sweeps.subjects import InputFile

@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from motes.core.checks import numbers
+from motes.core.errors import InputError
 from motes.core.frozen import Frozen, kept
 from motes.core.words import known_keywords
-from motes.errors import InputError
 
 BOUNDARIES = ("periodic", "open", "reflecting")
 _KNOWN = ", ".join(BOUNDARIES)

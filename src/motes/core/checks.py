@@ -15,8 +15,8 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from motes.core.errors import InputError
 from motes.core.words import shortened
-from motes.errors import InputError
 
 SMALLEST, LARGEST = 2.0**-250, 2.0**250
 """Sizes of what is positive, such as masses and cutoffs: their squares and products stay well inside float64."""

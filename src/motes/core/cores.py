@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from motes.core.errors import InputError
 from motes.core.streams import warn
-from motes.errors import InputError
 
 THREADS = "MOTES_THREADS"
 """Environment variable that stands in for all cores where a program does not say how many threads it wants."""

@@ -13,8 +13,8 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
+from motes.core.errors import InputError
 from motes.core.words import did_you_mean
-from motes.errors import InputError
 
 T = TypeVar("T")
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from motes.core.box import AXES, Box
-from motes.errors import ParticleError
+from motes.core.errors import ParticleError
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]

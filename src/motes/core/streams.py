@@ -8,7 +8,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from motes.errors import RunError, one_line
+from motes.core.errors import RunError, one_line
 
 
 def open_closed_streams() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motes.core.compiled import njit
-from motes.errors import InputError
+from motes.core.errors import InputError
 
 Integers = NDArray[np.int64]
 Label = int | str

@@ -16,7 +16,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from motes.errors import InputError, MotesWarning
+from motes.core.errors import InputError, MotesWarning
 
 _OURS = str(Path(__file__).parents[1])
 

@@ -21,11 +21,11 @@ from typing import Protocol
 import numpy as np
 
 from motes.core.box import REACH
+from motes.core.errors import OutgrownError, ParticleError, RunError
 from motes.core.state import FAR_AROUND, MOST_IMAGES, Array, Floats, Integers, State
 from motes.core.threads import Team
 from motes.decomposition.grid import Face, Regions
 from motes.decomposition.halo import copy_shell, count_beyond, find_below, fold_shell, pack, unpack_add, wrap
-from motes.errors import OutgrownError, ParticleError, RunError
 
 
 class Link(Protocol):

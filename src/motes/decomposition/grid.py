@@ -20,8 +20,8 @@ import numpy as np
 
 from motes.core.box import Box
 from motes.core.checks import require_memory
+from motes.core.errors import InputError
 from motes.core.state import Floats, Integers
-from motes.errors import InputError
 
 MOST_HOPS = 8
 """A halo may reach through so many regions; beyond, the messages would outweigh the work by far."""

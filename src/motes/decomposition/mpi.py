@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from motes.core.errors import InputError
 from motes.core.state import Array, Floats, Integers
 from motes.core.streams import flush
-from motes.errors import InputError
 
 LOOK_AT_ONCE = 2e-3
 """Seconds for which a rank looks for the next command without a pause."""

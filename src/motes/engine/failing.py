@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from motes.core.errors import OutgrownError, ParticleError, RunError
 from motes.core.state import State
 from motes.decomposition.domain import Link
-from motes.errors import OutgrownError, ParticleError, RunError
 
 FAILED = 2
 """What a rank says, instead of 0 or 1, if it has a particle that it cannot take further."""

@@ -13,6 +13,7 @@ from time import process_time
 
 import numpy as np
 
+from motes.core.errors import OutgrownError
 from motes.core.state import FINEST, Array, Integers, Quanta, Timeline
 from motes.core.threads import Team
 from motes.decomposition.balance import Balancer
@@ -23,7 +24,6 @@ from motes.engine.failing import FAILED, Attempts, StoppedError
 from motes.engine.march import DONE, FORCED, HALF, March
 from motes.engine.plan import Extremes, Needs, Plan
 from motes.engine.starts import Start, own_share
-from motes.errors import OutgrownError
 from motes.exact.quanta import FAINT, FORCES, SLOWLY, STUCK, SUMS, energy_quantum, followed, looked_at
 from motes.exact.sums import LIMB, total_of
 from motes.forces import law

@@ -16,8 +16,8 @@ import numpy as np
 
 from motes.core.checks import whole_number
 from motes.core.compiled import njit
+from motes.core.errors import InputError
 from motes.core.state import Floats, Integers
-from motes.errors import InputError
 from motes.exact.functions import cos, log, sin
 
 LANGEVIN, BROWNIAN, THERMAL, PLACES, BUSSI, PAIRS = 1, 2, 3, 4, 5, 6

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from motes.core.errors import ParticleError
 from motes.core.state import CLUSTER, ROUND, Array, Chunk, Floats, Integers, PairList, State
 from motes.core.threads import Team, Work
-from motes.errors import ParticleError
 from motes.exact.arithmetic import number_of
 from motes.exact.noise import PAIRS, key_of_step
 from motes.exact.quanta import FORCES, looked_at

@@ -25,11 +25,11 @@ from typing import Any, Self
 import numpy as np
 
 from motes.core.checks import ByTypes
+from motes.core.errors import InputError, ParticleError
 from motes.core.frozen import FrozenMapping, shown
 from motes.core.state import ROUND, Floats, PairList, State
 from motes.core.threads import Team
 from motes.core.words import did_you_mean, known_keywords
-from motes.errors import InputError, ParticleError
 from motes.exact.arithmetic import number_of
 from motes.exact.sums import SUM_LIMB, whole
 from motes.forces.cluster_kernel import Term

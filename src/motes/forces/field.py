@@ -13,11 +13,11 @@ from typing import Any, Self
 import numpy as np
 
 from motes.core.box import Box
+from motes.core.errors import ParticleError
 from motes.core.frozen import FrozenMapping, shown
 from motes.core.state import ROUND, Floats, Integers, PairList, State
 from motes.core.threads import Team
 from motes.core.words import known_keywords
-from motes.errors import ParticleError
 from motes.exact.arithmetic import number_of
 from motes.exact.sums import whole
 from motes.forces.field_kernel import field_key, field_source

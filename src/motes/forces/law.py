@@ -18,10 +18,10 @@ from typing import Any, ClassVar, NamedTuple, Protocol, Self
 import numpy as np
 
 from motes.core.box import Box
+from motes.core.errors import ParticleError
 from motes.core.frozen import Frozen
 from motes.core.state import Array, Floats, Integers, PairList, State, TupleList
 from motes.core.threads import Team
-from motes.errors import ParticleError
 from motes.formulas.bind import Names
 
 INSTEAD = (

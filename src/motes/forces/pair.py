@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motes.core.checks import ByTypes, Weights, numbers
+from motes.core.errors import InputError
 from motes.core.frozen import FrozenMapping, shown
 from motes.core.state import Floats, Integers
 from motes.core.tuples import special_pairs
 from motes.core.words import known_keywords
-from motes.errors import InputError
 from motes.forces import oracle
 from motes.forces.cluster_kernel import ORDINARY, Term
 from motes.forces.law import Interaction

@@ -20,10 +20,10 @@ from typing import Any, Self
 import numpy as np
 
 from motes.core.checks import ByTypes, Seed
+from motes.core.errors import InputError
 from motes.core.frozen import FrozenMapping, shown
 from motes.core.state import Floats
 from motes.core.words import known_keywords
-from motes.errors import InputError
 from motes.exact.noise import PAIRS, check_seed, draw_for_pairs, key_of_step
 from motes.forces.cluster_kernel import Term
 from motes.forces.law import Interaction, Surroundings

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motes.core.checks import number
+from motes.core.errors import InputError
 from motes.core.frozen import kept
 from motes.core.words import did_you_mean
-from motes.errors import InputError
 from motes.forces.cluster_kernel import Term
 from motes.forces.parameters import RESERVED, SOME_MASSES, Mix, by_types
 from motes.forces.sides import in_order

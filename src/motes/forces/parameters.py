@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motes.core.checks import number, numbers
+from motes.core.errors import InputError
 from motes.core.words import warn_of_absent
-from motes.errors import InputError
 from motes.formulas.derive import evaluate
 from motes.formulas.formula import HOLD, Expression, apply, symbol
 from motes.formulas.lines import FUNCTIONS

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from motes.errors import InputError
+from motes.core.errors import InputError
 from motes.formulas.derive import evaluate
 from motes.formulas.formula import HOLD, Expression, apply, symbol
 

@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 
 from motes.core.compiled import njit
+from motes.core.errors import ParticleError
 from motes.core.state import CLUSTER, Chunk, Counts, Integers, PairList, State
 from motes.core.threads import Team, Work
-from motes.errors import ParticleError
 from motes.forces.law import HOME, Stage, Sums
 
 CROWDED = "has more than 16384 neighbours, which are the most whose forces can be added exactly; use a shorter cutoff"

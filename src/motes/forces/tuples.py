@@ -15,12 +15,12 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from motes.core.errors import InputError, ParticleError
 from motes.core.frozen import FrozenMapping, shown
 from motes.core.state import ROUND, Floats, Integers, PairList, State
 from motes.core.threads import Team
 from motes.core.tuples import Tuples
 from motes.core.words import did_you_mean, known_keywords
-from motes.errors import InputError, ParticleError
 from motes.exact.arithmetic import number_of
 from motes.exact.sums import whole
 from motes.forces.law import BoundInteraction, Interaction, Plan, Stage, Sums, Surroundings

@@ -15,7 +15,7 @@ from typing import Any
 import sympy
 from sympy import Add, Expr, Integer, Mul, Rational, Symbol
 
-from motes.errors import InputError
+from motes.core.errors import InputError
 from motes.formulas.formula import Expression, apply, constant, walk
 from motes.formulas.limits import require_few_digits, require_manageable
 from motes.formulas.opaque import (

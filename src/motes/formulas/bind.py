@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from motes.core.box import Boundary
 from motes.core.checks import number, numbers
+from motes.core.errors import InputError
 from motes.core.tuples import Topology
 from motes.core.words import did_you_mean, warn_of_absent
-from motes.errors import InputError
 from motes.formulas.closure import record_with_numbers
 from motes.formulas.derive import evaluate
 from motes.formulas.formula import Expression, constant, symbol, walk

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from motes.errors import InputError
+from motes.core.errors import InputError
 from motes.formulas.formula import Expression, constant, symbol, walk
 
 Record = Callable[[Callable[..., Any]], tuple[Expression, ...]]

@@ -25,10 +25,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from motes.core.checks import rectangular
+from motes.core.errors import InputError
 from motes.core.progress import compiling
 from motes.core.threads import Team
 from motes.core.words import known_keywords
-from motes.errors import InputError
 from motes.formulas.bind import PREFIX, Names, Traced, bind, names_of, numbers_as_exponents
 from motes.formulas.closure import record_with_numbers
 from motes.formulas.formula import Expression, symbol

@@ -15,7 +15,7 @@ import sympy
 from sympy import Add, Expr, Mul, Pow, Rational
 from sympy.core.sorting import default_sort_key
 
-from motes.errors import InputError
+from motes.core.errors import InputError
 from motes.formulas.algebra import LARGEST_POWER
 from motes.formulas.lines import FUNCTIONS
 from motes.formulas.opaque import Opaque

@@ -12,8 +12,8 @@ import warnings
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from motes.core.errors import InputError
 from motes.core.words import did_you_mean
-from motes.errors import InputError
 from motes.formulas.formula import Expression, call, constant, is_condition, symbol
 
 LONGEST_TEXT = 2000

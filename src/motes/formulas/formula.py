@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from motes.errors import InputError
+from motes.core.errors import InputError
 from motes.formulas import place
 
 UNARY = (

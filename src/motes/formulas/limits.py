@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from motes.errors import InputError
+from motes.core.errors import InputError
 from motes.formulas.formula import CONDITIONS, Expression, walk
 
 MOST_OPERATIONS = 10_000

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from motes.errors import InputError
+from motes.core.errors import InputError
 from motes.formulas.formula import COLUMNS, Expression, apply, call, constant
 
 Array = NDArray[np.float64]

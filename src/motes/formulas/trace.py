@@ -14,7 +14,7 @@ import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from motes.errors import InputError
+from motes.core.errors import InputError
 from motes.formulas import place
 from motes.formulas.formula import ERROR_FUNCTIONS, Expression, call, is_condition, operand, symbol
 

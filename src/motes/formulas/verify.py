@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from motes.errors import InputError
+from motes.core.errors import InputError
 from motes.formulas.derive import Code, PairCode, evaluate
 from motes.formulas.formula import Expression, compute
 from motes.formulas.lines import FUNCTIONS

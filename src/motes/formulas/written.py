@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from motes.core.errors import InputError
 from motes.core.words import shortened
-from motes.errors import InputError
 from motes.formulas.bind import Traced, names_of
 from motes.formulas.closure import record_with_numbers
 from motes.formulas.expression import expression_parameters, parse

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from motes.core.checks import LARGEST, ByParticle, NotNegative, Positive, Seed, number
+from motes.core.errors import InputError, ParticleError
 from motes.core.frozen import kept, shown
 from motes.core.state import Floats, State
 from motes.core.threads import Team
 from motes.core.words import did_you_mean, known_keywords
-from motes.errors import InputError, ParticleError
 from motes.exact.noise import check_seed
 from motes.formulas.bind import Names, by_type
 from motes.integrators.motion import Integrator

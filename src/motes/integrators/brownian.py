@@ -14,9 +14,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from motes.core.compiled import njit
+from motes.core.errors import ParticleError
 from motes.core.state import ROUND, Floats, Integers, State
 from motes.core.threads import Team
-from motes.errors import ParticleError
 from motes.exact.arithmetic import round_with
 from motes.exact.noise import BROWNIAN, normals
 from motes.integrators.bath import HeatBath

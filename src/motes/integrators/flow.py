@@ -23,11 +23,11 @@ import numpy as np
 
 from motes.core.box import REACH, Boundary
 from motes.core.checks import number
+from motes.core.errors import InputError, OutgrownError, ParticleError
 from motes.core.frozen import FrozenMapping, shown
 from motes.core.state import FAR_AROUND, MOST_IMAGES, ROUND, State
 from motes.core.threads import SMALLEST_PART, Team
 from motes.core.words import known_keywords
-from motes.errors import InputError, OutgrownError, ParticleError
 from motes.formulas.bind import Bound, Names, bind, check_given, names_of, trace_named
 from motes.formulas.kernel import Kernel
 from motes.formulas.trace import describe

@@ -19,10 +19,10 @@ from typing import ClassVar
 import numpy as np
 
 from motes.core.compiled import SPEED, njit
+from motes.core.errors import OutgrownError, ParticleError
 from motes.core.frozen import Frozen
 from motes.core.state import ROUND, Floats, Integers, State
 from motes.core.threads import Team
-from motes.errors import OutgrownError, ParticleError
 from motes.exact.arithmetic import fma, from_bits, to_bits
 from motes.exact.quanta import SPEEDS
 from motes.formulas.bind import Names

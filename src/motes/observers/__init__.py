@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from motes.errors import InputError
+from motes.core.errors import InputError
 from motes.observers.checkpoint import Checkpoint
 from motes.observers.schedule import Frame, Observer, Schedule
 from motes.observers.thermo import Thermo

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from motes.core.checks import Count, Positive, number, whole_number
+from motes.core.errors import InputError
 from motes.core.words import known_keywords
-from motes.errors import InputError
 from motes.observers.memory import count_in, number_in, path_from, path_in
 from motes.observers.output import Hold, hold_folder, opening, output_path, refuse_other_format, writing
 from motes.observers.schedule import Frame, Observer

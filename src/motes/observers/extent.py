@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from motes.errors import InputError, RunError
+from motes.core.errors import InputError, RunError
 from motes.observers.memory import bytes_in, count_in, text_of
 from motes.observers.output import Hold
 

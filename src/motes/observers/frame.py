@@ -10,10 +10,10 @@ from typing import Any, Generic, Self, TypeVar, overload
 import numpy as np
 
 from motes.core.box import Box
+from motes.core.errors import RunError
 from motes.core.frozen import check_assignable
 from motes.core.state import Floats, Integers
 from motes.core.tuples import Topology
-from motes.errors import RunError
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from motes.errors import InputError
+from motes.core.errors import InputError
 
 
 def path_from(beside: Path, path: Path) -> str:

@@ -19,8 +19,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from motes.core.checks import file_path
+from motes.core.errors import InputError, RunError
 from motes.core.streams import warn
-from motes.errors import InputError, RunError
 
 # Names of formats that people write particles, tables and pictures in.
 KNOWN_FORMATS = re.findall(

@@ -19,8 +19,8 @@ from pathlib import Path
 from types import FunctionType, MethodType
 from typing import Any, ClassVar
 
+from motes.core.errors import InputError
 from motes.core.frozen import shown
-from motes.errors import InputError
 from motes.observers.frame import Frame
 
 __all__ = ["Frame", "Handle", "Observer", "Schedule"]

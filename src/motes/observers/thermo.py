@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from motes.core.durable import sync_folder
+from motes.core.errors import InputError
 from motes.core.streams import say
 from motes.core.words import known_keywords
-from motes.errors import InputError
 from motes.observers.memory import count_in, path_from, path_in
 from motes.observers.output import (
     Hold,

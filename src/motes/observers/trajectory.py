@@ -22,10 +22,10 @@ import numpy as np
 
 from motes.core.box import BOUNDARIES, Box
 from motes.core.durable import sync_folder
+from motes.core.errors import InputError
 from motes.core.state import Array
 from motes.core.tuples import Tuples
 from motes.core.words import known_keywords
-from motes.errors import InputError
 from motes.observers.extent import Extent
 from motes.observers.memory import path_from, path_in
 from motes.observers.output import (

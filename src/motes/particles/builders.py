@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from motes.core.box import Box
 from motes.core.checks import number, random_generator, require_memory, whole_number
+from motes.core.errors import InputError
 from motes.core.words import known_keywords
-from motes.errors import InputError
 from motes.exact.noise import check_seed
 from motes.particles.particles import Particles
 from motes.particles.recipes import Lattice, Recipe, Scatter

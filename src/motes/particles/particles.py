@@ -13,11 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from motes.core.box import AXES, Box
 from motes.core.checks import LARGEST, SMALLEST, number, numbers, rectangular
+from motes.core.errors import InputError
 from motes.core.frozen import FrozenMapping, check_assignable
 from motes.core.state import MOST_IMAGES
 from motes.core.tuples import WIDTHS, Label, Topology, Tuples, require_tuples
 from motes.core.words import known_keywords, warn_of_absent
-from motes.errors import InputError
 from motes.exact.noise import check_seed
 from motes.particles.elements import MASSES
 from motes.particles.recipes import Recipe, thermal_velocities

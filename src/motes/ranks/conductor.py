@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from motes.core.cores import available_cores, cores_of, share_of, warn_of_more
+from motes.core.errors import InputError, RunError
 from motes.core.interrupts import held_interrupts
 from motes.core.state import State
 from motes.core.streams import warn
@@ -33,7 +34,6 @@ from motes.engine.failing import StoppedError
 from motes.engine.plan import Plan
 from motes.engine.starts import Start
 from motes.engine.step import Engine
-from motes.errors import InputError, RunError
 from motes.ranks import launch
 from motes.ranks.turns import Turns
 

@@ -192,8 +192,8 @@ def _release() -> None:
         joined.dismiss()
         return
     try:
+        from motes.core.errors import InputError
         from motes.decomposition.mpi import Channel, connect
-        from motes.errors import InputError
     except ImportError:  # an interrupt amid the import of a library, which then cannot be imported again
         flush()
         os.kill(os.getpid(), signal.SIGTERM)  # launchers end a job at a signal, and not at any exit status

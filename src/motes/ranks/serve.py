@@ -19,9 +19,9 @@ def main() -> None:
     except (ImportError, RuntimeError) as error:  # rank 0 says the same; one voice is enough
         raise SystemExit(2) from error
     try:
+        from motes.core.errors import InputError
         from motes.core.interrupts import ignore_interrupts
         from motes.core.streams import warn
-        from motes.errors import InputError
         from motes.ranks.conductor import world
 
         ignore_interrupts()

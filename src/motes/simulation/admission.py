@@ -8,11 +8,11 @@ import numpy as np
 
 from motes.core.box import Box, sphere
 from motes.core.checks import number
+from motes.core.errors import InputError
 from motes.core.state import Floats
 from motes.core.tuples import Topology
 from motes.core.words import caution
 from motes.engine.plan import Extremes
-from motes.errors import InputError
 from motes.exact.quanta import FAINT
 from motes.forces import LAWS, BoundInteraction, Interaction, Plan
 from motes.forces.slots import MOST_PARTNERS

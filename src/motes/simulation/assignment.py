@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike
 
 from motes.core.box import Box
 from motes.core.checks import numbers
+from motes.core.errors import InputError
 from motes.core.state import Array, Floats, Integers, State
 from motes.core.words import did_you_mean
 from motes.engine.starts import start_of
-from motes.errors import InputError
 from motes.particles.particles import Particles
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from motes.core.box import Box
+from motes.core.errors import InputError, RunError
 from motes.core.frozen import read_only
 from motes.core.state import Array, Floats, Integers, Quanta
 from motes.core.tuples import Topology
@@ -19,7 +20,6 @@ from motes.engine.failing import StoppedError
 from motes.engine.plan import Plan
 from motes.engine.starts import Summary
 from motes.engine.step import Engine
-from motes.errors import InputError, RunError
 from motes.forces import Interaction
 from motes.formulas.elementwise import record_named
 from motes.integrators import Integrator

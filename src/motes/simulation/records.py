@@ -12,9 +12,9 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
+from motes.core.errors import InputError
 from motes.core.words import shortened
 from motes.engine.starts import Summary
-from motes.errors import InputError
 from motes.forces import BoundInteraction, Interaction
 from motes.integrators import KINDS, Integrator
 from motes.integrators.flow import BoundFlow

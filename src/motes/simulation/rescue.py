@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import replace
 from time import perf_counter
 
+from motes.core.errors import RunError
 from motes.engine.failing import Failure, StoppedError
 from motes.engine.step import Engine
-from motes.errors import RunError
 from motes.ranks.conductor import EngineOfAll
 
 RARELY = 500.0

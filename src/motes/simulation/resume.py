@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from motes.core.checks import file_path
+from motes.core.errors import InputError
 from motes.core.tuples import WIDTHS, Tuples
 from motes.core.words import known_keywords
 from motes.engine.starts import Saved, Summary
-from motes.errors import InputError
 from motes.forces import Interaction
 from motes.integrators import Integrator
 from motes.observers import restore

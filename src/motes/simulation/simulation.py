@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 
 from motes.core.checks import file_path, number, whole_number
 from motes.core.cores import warn_of_more
+from motes.core.errors import InputError, MotesWarning, RunError
 from motes.core.frozen import check_assignable
 from motes.core.interrupts import Interrupt, noted_interrupts
 from motes.core.progress import compiling, progress_bar, run_watcher, steps_until_shown
@@ -32,7 +33,6 @@ from motes.engine.failing import Failure, StoppedError
 from motes.engine.plan import Extremes, Plan
 from motes.engine.starts import Saved, Start, Summary, start_of
 from motes.engine.step import Engine
-from motes.errors import InputError, MotesWarning, RunError
 from motes.forces import BoundInteraction, Interaction, plans_of
 from motes.forces.clusters import NOT_FINITE
 from motes.integrators import Integrator

@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 
 from motes.core.durable import sync
+from motes.core.errors import InputError
 from motes.core.state import Array, Integers, words
 from motes.core.tuples import Tuples
-from motes.errors import InputError
 
 LITTLE = np.dtype("<i8")
 BLOCK = 1 << 24

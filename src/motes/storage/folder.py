@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from motes.core.durable import sync_folder
-from motes.errors import InputError, RunError
+from motes.core.errors import InputError, RunError
 from motes.storage.columns import verify
 from motes.storage.manifest import NAME, Manifest, read_manifest
 

@@ -17,9 +17,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from motes.core.box import Box
 from motes.core.durable import sync
+from motes.core.errors import InputError
 from motes.core.state import FORCE_VELOCITY, Quanta, Timeline, column_names
 from motes.core.tuples import WIDTHS
-from motes.errors import InputError
 from motes.storage.columns import ColumnFile, file_name, tuples_name
 
 FORMAT = 2

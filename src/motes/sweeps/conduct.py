@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from motes.core.checks import whole_number
+from motes.core.errors import InputError
 from motes.core.progress import progress_bar
 from motes.core.threads import usual_cores
 from motes.core.words import known_keywords
-from motes.errors import InputError
 from motes.ranks.conductor import world
 from motes.sweeps.executors import Calls, Outcome, check_crew, check_executor, crew_outcomes, outcomes_of
 from motes.sweeps.ledger import Ledger

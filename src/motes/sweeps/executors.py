@@ -23,10 +23,10 @@ from typing import Any
 from pebble import ProcessExpired, ProcessPool
 
 from motes.core.cores import THREADS
+from motes.core.errors import InputError, RunError
 from motes.core.progress import no_progress_bar
 from motes.core.threads import share_of_threads
 from motes.core.words import shortened
-from motes.errors import InputError, RunError
 from motes.sweeps.runs import Row, plain
 
 Outcome = tuple[Row, str | None]

@@ -20,7 +20,7 @@ from typing import Any
 
 from motes.core.checks import file_path
 from motes.core.durable import sync
-from motes.errors import InputError, RunError
+from motes.core.errors import InputError, RunError
 from motes.observers.output import hold, opening
 from motes.sweeps.cells import FORMS
 from motes.sweeps.runs import Row, Run

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from motes.core.errors import RunError
 from motes.core.progress import show_nothing
 from motes.core.threads import usual_threads
-from motes.errors import RunError
-from motes.inputs.build import read_job
-from motes.inputs.config import Config, load
 from motes.observers.schedule import Frame
 from motes.observers.thermo import Row as ThermoRow
+from motes.simulation.inputs.build import read_job
+from motes.simulation.inputs.config import Config, load
 from motes.sweeps.runs import Row
 
 SEEDED = ("particles", "integrator")

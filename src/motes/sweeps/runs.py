@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from motes.core.checks import whole_number
+from motes.core.errors import InputError
 from motes.core.words import shortened
-from motes.errors import InputError
 
 Row = dict[str, Any]
 """What is known of a run: index, repeat, seed, its parameters, its results, or its error."""

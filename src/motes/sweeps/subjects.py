@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from motes.core.checks import file_path
+from motes.core.errors import InputError
 from motes.core.words import did_you_mean
-from motes.errors import InputError
 from motes.sweeps.code import code_digest
 from motes.sweeps.executors import name_of
 from motes.sweeps.runs import Row, Run
 
 if TYPE_CHECKING:
-    from motes.inputs.config import Config
+    from motes.simulation.inputs.config import Config
 
 OUTPUTS = ("thermo", "trajectory", "checkpoint")
 
@@ -110,7 +110,7 @@ class InputFile:
 
     def check(self, runs: Sequence[Run]) -> None:
         """Raise InputError, before anything runs, for an unknown key, or a value that the file could not have."""
-        from motes.inputs.config import load
+        from motes.simulation.inputs.config import load
 
         if self.path.suffix == ".py":
             raise InputError(f"{self.path}: a sweep is over a TOML file or a function, not over a script")
@@ -132,7 +132,7 @@ class InputFile:
 
     def identity(self) -> str:
         """A digest of what the file says with its settings; comments and outputs may change."""
-        from motes.inputs.config import load
+        from motes.simulation.inputs.config import load
 
         tables = dict(load(self.path, self.settings))
         return hashlib.sha256(repr({key: tables[key] for key in tables if key not in OUTPUTS}).encode()).hexdigest()
@@ -151,7 +151,7 @@ class InputFile:
 
     def has_seed(self, run: Run) -> bool:
         """Whether runs differ by their seed at all."""
-        from motes.inputs.config import load
+        from motes.simulation.inputs.config import load
         from motes.sweeps.measure import seeds
 
         return bool(seeds(load(self.path, self.settings, run.parameters), run.parameters))

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from motes.core.box import Box
 from motes.core.checks import file_path
+from motes.core.errors import InputError
 from motes.core.words import did_you_mean
-from motes.errors import InputError
 from motes.particles.particles import Particles
 from motes.particles.readers.contents import Contents, Wishes, particles_of
 from motes.particles.readers.extended_xyz import read_xyz

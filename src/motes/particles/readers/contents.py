@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from motes.core.box import AXES, Box
 from motes.core.checks import whole_number
+from motes.core.errors import InputError
 from motes.core.streams import warn
-from motes.errors import InputError
 from motes.particles.elements import MASSES, SYMBOLS
 from motes.particles.particles import Particles, attribute_problem
 

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motes.core.checks import whole_number
+from motes.core.errors import InputError
 from motes.core.streams import warn
-from motes.errors import InputError
 from motes.particles.readers.contents import ROUNDING, Contents, Edges
 from motes.particles.readers.rows import LONGEST_LINE, MOST_COLUMNS, WORD, Table, fail, opened, parse
 

@@ -13,7 +13,7 @@ from typing import IO, Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from motes.errors import InputError
+from motes.core.errors import InputError
 
 _MAGIC = 0x65DF65DF65DF65DF
 _HEADER = np.dtype(

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from motes.core.box import BOUNDARIES
 from motes.core.checks import whole_number
+from motes.core.errors import InputError
 from motes.core.streams import warn
 from motes.core.tuples import WIDTHS
-from motes.errors import InputError
 from motes.particles.readers.contents import ROUNDING, Contents, Edges
 from motes.particles.readers.gsd_file import GsdFile
 from motes.particles.readers.rows import opened

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motes.core.checks import require_memory
+from motes.core.errors import InputError
 from motes.core.tuples import WIDTHS
 from motes.core.words import caution, did_you_mean
-from motes.errors import InputError
 from motes.particles.readers.contents import Contents
 from motes.particles.readers.lammps_header import Header, Lines, without_comment
 from motes.particles.readers.rows import WORD, Table, fail, opened, parse, stacked

@@ -14,7 +14,7 @@ from typing import IO, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from motes.errors import InputError
+from motes.core.errors import InputError
 from motes.particles.readers.contents import ROUNDING, Edges
 from motes.particles.readers.rows import LONGEST_LINE, fail
 

@@ -13,7 +13,7 @@ from typing import IO, Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from motes.errors import InputError
+from motes.core.errors import InputError
 
 # Rows parsed at once: enough to make the cost of a call small, few enough that their text never fills memory.
 ROWS_IN_BLOCK = 50_000

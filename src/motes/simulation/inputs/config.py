@@ -27,15 +27,15 @@ from pydantic_core import PydanticCustomError
 
 from motes.core import checks
 from motes.core.checks import LARGEST, SMALLEST
+from motes.core.errors import InputError
 from motes.core.words import did_you_mean, nearest
-from motes.errors import InputError
 from motes.forces import LAWS, Interaction, Pair
-from motes.inputs.complaints import complain, first_complaint, reject, shown
-from motes.inputs.tables import put, read_file, read_setting
 from motes.integrators import KINDS, Integrator
 from motes.observers.checkpoint import Checkpoint
 from motes.observers.thermo import Thermo
 from motes.observers.trajectory import Trajectory
+from motes.simulation.inputs.complaints import complain, first_complaint, reject, shown
+from motes.simulation.inputs.tables import put, read_file, read_setting
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]

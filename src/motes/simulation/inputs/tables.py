@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from motes.errors import InputError
-from motes.inputs.complaints import shown
+from motes.core.errors import InputError
+from motes.simulation.inputs.complaints import shown
 
 LARGEST_FILE = 1_000_000
 DEEPEST = 10

@@ -16,14 +16,19 @@ from pathlib import Path
 from typing import Any, cast
 
 from motes.core.box import Boundary, Box
+from motes.core.errors import InputError
 from motes.core.progress import no_progress_bar
 from motes.core.words import did_you_mean
 from motes.engine.starts import Summary
-from motes.errors import InputError
 from motes.forces import BoundInteraction, Interaction
 from motes.forces.parameters import mix
 from motes.forces.potentials import BUILT_IN
-from motes.inputs.config import (
+from motes.integrators import KINDS
+from motes.particles.builders import fcc
+from motes.particles.builders import random as random_particles
+from motes.particles.particles import Particles
+from motes.particles.readers import read
+from motes.simulation.inputs.config import (
     BoxTable,
     Config,
     InteractionTable,
@@ -34,11 +39,6 @@ from motes.inputs.config import (
     read_tables,
     validated,
 )
-from motes.integrators import KINDS
-from motes.particles.builders import fcc
-from motes.particles.builders import random as random_particles
-from motes.particles.particles import Particles
-from motes.particles.readers import read
 from motes.simulation.minimize import Minimized
 from motes.simulation.simulation import Simulation
 
