@@ -35,7 +35,7 @@ from motes.exact.sums import SUM_LIMB, whole
 from motes.forces.cluster_kernel import Term
 from motes.forces.clusters import ClusterForces, ClusterPlan, ClusterSums, plan_clusters
 from motes.forces.law import BEFORE, BoundInteraction, Interaction, Plan, Stage, Sums, Surroundings
-from motes.forces.oracle import STEP
+from motes.forces.oracle import embedded_force
 from motes.forces.pair_function import PairFormula, PairFunction, checked_cutoff, kept_cutoff
 from motes.forces.slots import SlotForces
 from motes.forces.verify import require_right_pair
@@ -83,38 +83,12 @@ class BoundEmbedded(BoundInteraction):
         """Formulas and numbers."""
         return "embedded", self.density.record(), self.energy.key, [row.tolist() for row in self.energy.rows]
 
-    # The oracle
-
     def force_on(self, surroundings: Surroundings) -> Floats:
         """From the densities of the particle and of its neighbours."""
         here, around = surroundings.particle, surroundings.around
         columns = {name: np.concatenate([[here[name]], values]) for name, values in around.items() if name in here}
         x = np.concatenate([np.zeros((len(surroundings.position), 1)), surroundings.apart], axis=1)
-        apart = x[:, :, None] - x[:, None, :]
-        distances = np.sqrt((apart**2).sum(axis=0))
-        with np.errstate(all="ignore"):
-            slopes = self._slopes(self._made(columns, distances).sum(axis=1), columns)
-            rates = (self._made(columns, (1 + STEP) * distances) - self._made(columns, (1 - STEP) * distances)) / (
-                2 * STEP * distances
-            )
-            size = -(slopes[0] * rates[0] + slopes * rates[:, 0])[1:]
-            total: Floats = (size * apart[:, 0, 1:] / distances[0, 1:]).sum(axis=1)
-        return total
-
-    def _made(self, columns: Mapping[str, Any], distances: Floats) -> Floats:
-        """The density at each first particle that each second one makes."""
-        i, j = np.indices(distances.shape)
-        known = self.density.parameters_between((columns, i), (columns, j))
-        density = evaluate(self.density.formula, {**known, "r": distances})
-        found: Floats = np.where((distances < known["cutoff"]) & (i != j), density, 0.0)
-        return found
-
-    def _slopes(self, rho: Floats, columns: Mapping[str, Any]) -> Floats:
-        """Of the energies of particles with these densities."""
-        step = STEP * np.where(rho == 0.0, np.abs(rho).max(), rho)
-        up, down = (self.energy.value({RHO: rho + side * step}, columns["type"], columns) for side in (1, -1))
-        slopes: Floats = (up - down) / (2 * step)
-        return np.where(np.isfinite(slopes) | (rho != 0.0) | self.cancels, slopes, 0.0)
+        return embedded_force(self.density, self.energy, self.cancels, columns, x)
 
     # Two kernels of pairs, and one of particles
 

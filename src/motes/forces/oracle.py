@@ -8,7 +8,7 @@ Disadvantage: it is slow, and a slope has some nine digits.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,9 +18,9 @@ from motes.core.state import Floats
 from motes.forces.pair_function import PairFormula
 from motes.formulas.bind import Bound
 from motes.formulas.derive import evaluate
+from motes.formulas.difference import slope
 
-STEP = 1e-5
-"""Of central differences, as a part of the distance, or of an edge of the box."""
+# Of two particles
 
 
 def pair_energy(pair: PairFormula, parameters: Mapping[str, Any], distances: ArrayLike) -> Floats:
@@ -34,21 +34,19 @@ def pair_energy(pair: PairFormula, parameters: Mapping[str, Any], distances: Arr
 
 def pair_slope(pair: PairFormula, parameters: Mapping[str, Any], distances: ArrayLike) -> Floats:
     """dU/dr of the bare energy at these distances."""
-    r = np.asarray(distances, float)
-    h = STEP * r
-    up, down = pair_energy(pair, parameters, r + h), pair_energy(pair, parameters, r - h)
-    with np.errstate(all="ignore"):
-        slope: Floats = (up - down) / (2 * h)
-    return slope
+    return slope(lambda r: pair_energy(pair, parameters, r), distances, distances)
 
 
 def pair_force(pair: PairFormula, shift: str | None, parameters: Mapping[str, Any], distances: ArrayLike) -> Floats:
     """The force between two particles with shift and cutoff, positive if they push each other away."""
     r = np.asarray(distances, float)
-    slope = pair_slope(pair, parameters, r)
+    rate = pair_slope(pair, parameters, r)
     if shift == "force":
-        slope = slope - pair_slope(pair, parameters, np.broadcast_to(parameters["cutoff"], r.shape))
-    return np.where(r < parameters["cutoff"], -slope, 0.0)
+        rate = rate - pair_slope(pair, parameters, np.broadcast_to(parameters["cutoff"], r.shape))
+    return np.where(r < parameters["cutoff"], -rate, 0.0)
+
+
+# Of one particle
 
 
 def field_force(
@@ -60,12 +58,11 @@ def field_force(
     edges: Sequence[float],
 ) -> Floats:
     """The force of a field, (d,), on a particle of this type at a position, given by the names of the axes in order."""
-    force = []
-    for (axis, x), edge in zip(position.items(), edges, strict=True):
-        h = STEP * float(edge)
-        up, down = (field_energy(bound, kind, attributes, {**position, axis: x + way * h}, time) for way in (1, -1))
-        force.append(-(up - down) / (2 * h))
-    return np.array(force)
+
+    def along(axis: str) -> Callable[[float], float]:
+        return lambda x: field_energy(bound, kind, attributes, {**position, axis: x}, time)
+
+    return np.array([-slope(along(axis), x, edge) for (axis, x), edge in zip(position.items(), edges, strict=True)])
 
 
 def field_energy(
@@ -74,3 +71,47 @@ def field_energy(
     """The energy of a particle of this type at a position."""
     with np.errstate(all="ignore"):
         return float(bound.value({**position, "t": time}, kind, attributes))
+
+
+# Of several particles
+
+
+def tuple_force(energy: Callable[[Floats], Floats], points: Floats, member: int) -> Floats:
+    """The force on one member of a tuple, (d,), from the energy of its members at points, (k, d)."""
+    extent = float(np.abs(points - points[0]).max()) or 1.0  # all of them may be at one position
+
+    def along(axis: int) -> Callable[[float], Floats]:
+        unit = np.zeros_like(points)
+        unit[member, axis] = 1.0
+        return lambda x: energy(points + x * unit)
+
+    return np.array([-slope(along(axis), 0.0, extent) for axis in range(points.shape[1])])
+
+
+def density(pair: PairFormula, columns: Mapping[str, Any], distances: Floats) -> Floats:
+    """The density at each first particle that each second one makes, (n, n), from their columns and distances."""
+    i, j = np.indices(distances.shape)
+    known = pair.parameters_between((columns, i), (columns, j))
+    with np.errstate(all="ignore"):
+        made = evaluate(pair.formula, {**known, "r": distances})
+    found: Floats = np.where((distances < known["cutoff"]) & (i != j), made, 0.0)
+    return found
+
+
+def embedded_force(pair: PairFormula, energy: Bound, cancels: bool, columns: Mapping[str, Any], x: Floats) -> Floats:
+    """The force, (d,), on the first of particles at x, (d, n), each of which has an energy of its density.
+
+    The others must be all that the first and its neighbours feel. An infinite slope at no density counts as 0, unless
+    densities may cancel.
+    """
+    apart = x[:, :, None] - x[:, None, :]
+    distances = np.sqrt((apart**2).sum(axis=0))
+    rho = density(pair, columns, distances).sum(axis=1)
+    scale = np.where(rho == 0.0, np.abs(rho).max(), rho)
+    slopes = slope(lambda at: energy.value({"rho": at}, columns["type"], columns), rho, scale)
+    slopes = np.where(np.isfinite(slopes) | (rho != 0.0) | cancels, slopes, 0.0)
+    rates = slope(lambda r: density(pair, columns, r), distances, distances)
+    with np.errstate(all="ignore"):
+        size = -(slopes[0] * rates[0] + slopes * rates[:, 0])[1:]
+        total: Floats = (size * apart[:, 0, 1:] / distances[0, 1:]).sum(axis=1)
+    return total

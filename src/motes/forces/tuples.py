@@ -10,7 +10,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -24,14 +24,12 @@ from motes.core.words import did_you_mean, known_keywords
 from motes.exact.arithmetic import number_of
 from motes.exact.sums import whole
 from motes.forces.law import BoundInteraction, Interaction, Plan, Stage, Sums, Surroundings
+from motes.forces.oracle import tuple_force
 from motes.forces.tuple_kernel import LONGEST, TOO_LONG, Body, tuple_source
 from motes.formulas.bind import Bound, Names, bind
 from motes.formulas.kernel import Kernel
 from motes.formulas.table import of_coordinate
 from motes.formulas.written import Written
-
-STEP = 1e-6
-"""Of central differences, as a part of the distance between members."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,20 +180,15 @@ class BoundTuples(BoundInteraction):
         force = np.zeros(len(apart))
         for row in self._uses.get(mine, []):
             members = self.tuples.members[row].tolist()
-            points = np.array([nearest[one] for one in members])[:, :, None]
-            h = STEP * float(np.abs(points - points[0]).max()) or STEP  # all of them may be in one place
-            for axis in range(len(force)):
-                step = np.zeros_like(points)
-                step[members.index(mine), axis] = h
-                up, down = (self._energies(points + side * step, row) for side in (1, -1))
-                force[axis] -= float((up - down)[0]) / (2 * h)
+            points = np.array([nearest[one] for one in members])
+            force += tuple_force(partial(self._energy_at, row), points, members.index(mine))
         return force
 
-    def _energies(self, points: Floats, row: int) -> Floats:
-        kind = self.tuples.types[row]
+    def _energy_at(self, row: int, points: Floats) -> Floats:
+        """Of one tuple with its members at points, (k, d)."""
+        coordinate = {self.coordinate: self.measure(points[:, :, None])}
         with np.errstate(all="ignore"):
-            energy = np.asarray(self.energy.value({self.coordinate: self.measure(points)}, kind, {}), float)
-        return np.broadcast_to(energy, points.shape[-1:])
+            return np.asarray(self.energy.value(coordinate, self.tuples.types[row], {}), float).reshape(())
 
     coordinate: ClassVar[str]
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from motes.core.errors import InputError
 from motes.formulas.derive import Code, PairCode, evaluate
+from motes.formulas.difference import slope as difference
 from motes.formulas.formula import Expression, compute
 from motes.formulas.lines import FUNCTIONS
 from motes.formulas.lookup import columns_in
@@ -148,21 +149,18 @@ def _value(formula: Expression, point: Mapping[str, Any]) -> float:
 
 def slope_of(formula: Expression, coordinate: str, point: Point) -> float:
     """By central differences; NaN where the formula jumps, bends or turns too fast for them to tell."""
+
+    def along(x: float) -> float:
+        return _value(formula, {**point, coordinate: x})
+
     size = STEP * (abs(point[coordinate]) or 1.0)
-    coarse, fine = (_difference(formula, coordinate, point, step) for step in (size, 0.5 * size))
+    coarse, fine = (float(difference(along, point[coordinate], size, step)) for step in (1.0, 0.5))
     near = _value(formula, point)
     with np.errstate(all="ignore"):
-        steps = [_value(formula, {**point, coordinate: point[coordinate] + k * size}) for k in (1, -1)]
+        steps = [along(point[coordinate] + k * size) for k in (1, -1)]
         bend = abs(steps[0] - 2 * near + steps[1]) / size
         certain = abs(coarse - fine) + bend <= 1e-3 * abs(fine) + 1e-9 * abs(near) / size
     return fine if certain else math.nan
-
-
-def _difference(formula: Expression, coordinate: str, point: Point, step: float) -> float:
-    x = point[coordinate]
-    up, down = (_value(formula, {**point, coordinate: x + sign * step}) for sign in (1, -1))
-    with np.errstate(all="ignore"):
-        return float(np.float64(up - down) / (2 * step))
 
 
 def _refuse(name: str, what: str, found: float, right: float, point: Point) -> None:
