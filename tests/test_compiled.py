@@ -180,10 +180,10 @@ print(motes.elementwise(lambda x: np.exp(x) + 1, np.arange(3.0)).tolist())
 RIGHT = "[2.0, 3.718281828459045, 8.38905609893065]\n"
 
 
-def run(*launcher: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(*launcher: str, program: str = RUN, **environment: str) -> subprocess.CompletedProcess[str]:
     paths = os.pathsep.join(filter(None, sys.path))
     return subprocess.run(
-        [*launcher, sys.executable, "-c", RUN], env=os.environ | {"PYTHONPATH": paths} | environment,
+        [*launcher, sys.executable, "-c", program], env=os.environ | {"PYTHONPATH": paths} | environment,
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
 
@@ -197,6 +197,22 @@ def test_damaged_sources_and_loops_change_no_result(folder: Path) -> None:
     damaged = run()
     assert (damaged.stdout, damaged.stderr) == (RIGHT, "")
     assert all(cache.read(file.name) for file in files)
+
+
+STEPS = """
+import sys, motes
+particles = motes.fcc(cells=4, density=0.8, temperature=1.0, seed=1)
+pair = motes.Pair.from_expression("4*(1/r**12 - 1/r**6)", cutoff=2.0)
+simulation = motes.Simulation(particles, motes.VelocityVerlet(0.004), [pair], threads=2)
+simulation.run(30)
+print(simulation.fingerprint, "numba.np.linalg" in sys.modules)
+"""
+
+
+def test_a_later_start_imports_nothing_that_only_a_compiler_needs() -> None:
+    first, second = run(program=STEPS).stdout.split(), run(program=STEPS).stdout.split()
+    assert first[0] == second[0]
+    assert (first[1], second[1]) == ("True", "False")
 
 
 # Another user, who may read what belongs to root (where this Python may lie), but not write to it.

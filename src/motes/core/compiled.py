@@ -24,6 +24,7 @@ from llvmlite import ir
 from numba.core import config
 from numba.core.compiler import CompileResult
 from numba.core.dispatcher import Dispatcher
+from numba.core.runtime import nrt
 from numba.core.serialize import dumps
 
 from motes.core import cache
@@ -33,6 +34,7 @@ SETTINGS = ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "BOUNDSCHECK", "DEBUGINFO_
 
 _compile_result: Any = CompileResult  # the parts of Numba that have no types
 _dumps: Any = dumps
+_memory: Any = nrt.rtsys
 
 VERSIONS = (platform.python_version(), numba.__version__, llvmlite.__version__, np.__version__)
 
@@ -74,11 +76,15 @@ class LoopCache:
         self._dispatcher = dispatcher
 
     def load_overload(self, signature: Any, context: Any) -> Any:
-        """The compiled loop for these types, or None if it is to be compiled."""
-        context.refresh()
+        """The compiled loop for these types, or None if it is to be compiled.
+
+        Numba would first import all that it needs to compile (a quarter of a second, and SciPy): to run what has been
+        compiled takes its memory of arrays alone. Where something must be compiled, it imports the rest then.
+        """
         data = cache.read(self._name(signature, context.codegen()))
         if data is None:
             return None
+        _memory.initialize(context)
         return _compile_result._rebuild(context, *pickle.loads(data))  # noqa: S301  # the digest says: it is ours
 
     def save_overload(self, signature: Any, result: Any) -> None:
