@@ -12,6 +12,7 @@ import pytest
 
 import motes
 from motes.core.state import State
+from motes.engine import commands
 from motes.engine.failing import StoppedError
 from motes.engine.plan import Plan
 from motes.engine.starts import start_of
@@ -52,9 +53,9 @@ def positions_at_failure(integrator: Any, ranks: int) -> Any:
 
     def rank(number: int) -> tuple[Any, Any]:
         engine = Engine(plan, start if number == 0 else start.emptied(), town.TownLink(together, number))
-        engine.begin(True, 0.25)
+        commands.begin(engine, True, 0.25)
         with pytest.raises(StoppedError):
-            engine.step_carefully(False)
+            commands.step_carefully(engine, False)
         owned = engine.state.owned
         return engine.state.ids[:owned].copy(), engine.state.positions[:, :owned].copy()
 

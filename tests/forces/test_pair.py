@@ -105,7 +105,7 @@ def brute_sums(positions: Any, box: motes.Box, model: Model, types: Any) -> tupl
 
 def assert_sums(sim: motes.Simulation, expected: tuple[Any, float, float, Any, float]) -> None:
     forces, energy, virial, neighbours, pairs = expected
-    quanta, energy_quantum = sim.describe()["quanta"], sim._engine.here._energy_quantum
+    quanta, energy_quantum = sim.describe()["quanta"], sim._engine.here.energy_quantum
     # Each term is rounded to a quantum; each formula, of either side, to a few units in the last place.
     assert (np.abs(sim.forces - forces) <= (neighbours * (0.5 * quanta.force + 1e-13))[:, None]).all()
     assert abs(sim.potential_energy - energy) <= pairs * (0.5 * energy_quantum + 1e-13)

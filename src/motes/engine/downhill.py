@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from motes.decomposition.domain import TOO_FAR
+from motes.engine.commands import measure_forces
 from motes.engine.failing import Failure, StoppedError
 from motes.engine.step import Engine
 from motes.exact.quanta import FORCES
@@ -83,6 +84,6 @@ def _fit_forces(engine: Engine, descent: Descent) -> None:
     quantum = 0.0
     while quantum != state.quanta.force:
         quantum = state.quanta.force
-        descent.strongest = max(engine.measure_forces()[:2])
+        descent.strongest = max(measure_forces(engine)[:2])
         state.quanta = replace(state.quanta, force=FORCES.follow(quantum, descent.strongest, look=True))
     engine.domain.fold(state)

@@ -6,32 +6,29 @@ the same time; what they answer is for rank 0.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from itertools import chain
 from time import process_time
 
 import numpy as np
 
 from motes.core.errors import OutgrownError
-from motes.core.state import FINEST, Array, Integers, Quanta, Timeline
+from motes.core.state import Array, Quanta
 from motes.core.threads import Team
 from motes.decomposition.balance import Balancer
 from motes.decomposition.domain import Domain, Link
 from motes.decomposition.grid import Regions
 from motes.engine.clock import Clock
-from motes.engine.failing import FAILED, Attempts, StoppedError
+from motes.engine.failing import FAILED, Attempts
 from motes.engine.march import DONE, FORCED, HALF, March
-from motes.engine.plan import Extremes, Needs, Plan
+from motes.engine.plan import Needs, Plan
 from motes.engine.starts import Start, own_share
-from motes.exact.quanta import FAINT, FORCES, SLOWLY, STUCK, SUMS, energy_quantum, followed, looked_at
-from motes.exact.sums import LIMB, total_of
+from motes.exact.quanta import FORCES, SUMS, followed, looked_at
 from motes.forces import law
 from motes.forces.clusters import SPREAD
 from motes.forces.law import NOT_ASKED, Stage, Sums
 from motes.forces.slots import SlotForces
 from motes.integrators.fire import Descent
-from motes.integrators.motion import Integrator
 from motes.integrators.world import World
 from motes.neighbors.list import NeighborList
 from motes.neighbors.tuples import SpecialPairs, TupleSearch
@@ -61,7 +58,7 @@ class Engine:
         self.state.step, self.state.timeline, self.state.memory = plan.step, plan.timeline, dict(plan.memory)
         if plan.needs_velocities and len(self.state.force_velocities) == 0:
             self.state.force_velocities = np.zeros_like(self.state.velocities)
-        self._recipe = start if isinstance(start, Recipe) else None
+        self.recipe = start if isinstance(start, Recipe) else None
         self.link = link
         self.team = Team(plan.threads)
         self.integrator = plan.integrator
@@ -69,7 +66,7 @@ class Engine:
         self.slots = SlotForces(plan.box.dimensions, self.team)
         self.stages = in_order(plan.laws, self.slots, self.team)
         sums = [stage for stage in self.stages if stage.sum is not None]
-        self._largest_sums = [0.0] * len(sums)
+        self.largest_sums = [0.0] * len(sums)
         for name, empty in chain.from_iterable(stage.columns.items() for stage in self.stages):
             self.state.declare(name, empty)
         specials = None if plan.specials is None else SpecialPairs(plan.specials)
@@ -91,11 +88,11 @@ class Engine:
         self._resting_until = 0  # this step
         self.state.stride = plan.stride
         self.sums = NOT_ASKED
-        self._energy_quantum = 1.0
+        self.energy_quantum = 1.0
         self.attempts = Attempts(self.state, link)
-        self._needs = Needs()
-        self._before = self.state.quanta, self._energy_quantum
-        self._kept: tuple[int, Quanta, dict[str, float], Needs, list[Array]] | None = None
+        self.needs = Needs()
+        self.before_assignment = self.state.quanta, self.energy_quantum
+        self.kept: tuple[int, Quanta, dict[str, float], Needs, list[Array]] | None = None
 
     def run(self, steps: int, energy: bool) -> None:
         """Take steps; after the last one, energy and virial are known if asked for."""
@@ -120,7 +117,7 @@ class Engine:
         if most < LEAST_STRETCH or state.step < self._resting_until or self.attempts.failed:
             return False
         settled = half_done or FORCES.decided(state.quanta.force, sums.least_force, sums.most_force, look=True)
-        return settled and self._needs.step < state.step - 1 and self.march.possible
+        return settled and self.needs.step < state.step - 1 and self.march.possible
 
     def _march(self, most: int, half_done: bool) -> tuple[int, bool]:
         """Take up to so many steps of which nothing must be decided, and the one that ended that, or half of it; return
@@ -165,7 +162,7 @@ class Engine:
         if fastest is not None:
             self.attempts.run(self.integrator.check_speed, state, fastest)
         self.attempts.run(self.domain.check_reach, state)
-        self._note_velocities()
+        self.note_velocities()
         state.step += 1
         self.clock.lap("integrate")
         return force
@@ -228,7 +225,7 @@ class Engine:
         """The columns that ghosts must know of at every step."""
         return ("positions", "force_velocities") if len(self.state.force_velocities) else ("positions",)
 
-    def _note_velocities(self) -> None:
+    def note_velocities(self) -> None:
         """These velocities are those of which the next forces are a function."""
         if len(self.state.force_velocities):
             owned = self.state.owned
@@ -240,16 +237,17 @@ class Engine:
         self.slots.begin()
         self.sums = Sums.none(energy)
         for stage in self.stages:
-            self.attempts.run(self._compute, stage, self._energy_quantum if energy else None)
+            self.attempts.run(self.compute, stage, self.energy_quantum if energy else None)
             if stage.fold or stage.refresh:
-                self._exchange(stage)
+                self.exchange(stage)
         self.attempts.run(self._check_range)
         self.work += process_time() - begun
         self.clock.lap("pair")
         self.domain.fold(self.state)
         self.clock.lap("halo")
 
-    def _compute(self, stage: Stage, energy_quantum: float | None) -> None:
+    def compute(self, stage: Stage, energy_quantum: float | None) -> None:
+        """One stage of the forces, and what it says of them."""
         sums = stage.compute(self.state, self.neighbors.pairs, energy_quantum)
         if energy_quantum is not None and sums.energy is None:
             raise TypeError(f"{type(stage).__name__}.compute was asked for energies, and said None (docs/laws.md)")
@@ -257,11 +255,11 @@ class Engine:
             raise stage.blame(self.state, self.neighbors.pairs, sums)
         self.sums = self.sums.plus(sums)
         if stage.sum is not None:
-            self._largest_sums[stage.sum] = sums.largest_sum
+            self.largest_sums[stage.sum] = sums.largest_sum
             if sums.largest_sum > SUMS.limit(self.state.quanta.sums[stage.sum]):
                 raise OutgrownError(str(stage.sum), sums.largest_sum)
 
-    def _exchange(self, stage: Stage) -> None:
+    def exchange(self, stage: Stage) -> None:
         """What ghosts gathered in a stage goes home, and what they must know of it comes."""
         if stage.fold is not None:
             self.domain.fold(self.state, stage.fold)
@@ -278,13 +276,13 @@ class Engine:
         That goes with the question whether any rank wishes to build its lists, since it costs no message of its own.
         If a rank has failed, all of them stop here.
         """
-        said = [float(FAILED if self.attempts.failed else wish), force, self.state.fastest, *self._largest_sums]
+        said = [float(FAILED if self.attempts.failed else wish), force, self.state.fastest, *self.largest_sums]
         most, force, speed, *sums = self.link.maximum(np.array(said)).tolist()
         if most == FAILED:
             self.attempts.stop()
-        if self._needs.step == self.state.step - 1:  # else what was widened for this step would be taken back
-            force, speed = max(force, self._needs.force), max(speed, self._needs.speed)
-            sums = list(map(max, sums, self._needs.sums))
+        if self.needs.step == self.state.step - 1:  # else what was widened for this step would be taken back
+            force, speed = max(force, self.needs.force), max(speed, self.needs.speed)
+            sums = list(map(max, sums, self.needs.sums))
         self.take(followed(self.state.quanta, force, speed, sums, looked_at(self.state.step - 1)))
         return bool(most > 0)
 
@@ -296,226 +294,9 @@ class Engine:
         coarser = quanta.velocity > self.state.quanta.velocity  # what is on a grid is on a finer one as well
         self.state.quanta = quanta
         if coarser:
-            self._round_velocities()
+            self.round_velocities()
 
-    def _round_velocities(self) -> None:
+    def round_velocities(self) -> None:
+        """To the grid of the moment."""
         velocities, quantum = self.state.velocities[:, : self.state.owned], self.state.quanta.velocity
         velocities[:] = np.rint(velocities / quantum) * quantum + 0.0
-
-    def widen(self, kind: str, size: float) -> None:
-        """Take a coarser quantum, for a force, speed or position which the next step needs."""
-        state = self.state
-        if kind == "position":
-            self.take(replace(state.quanta, position=tuple(state.box.far_spacing.tolist())))
-            self.rebuild()
-        else:
-            nothing = Needs(state.step, sums=(0.0,) * len(state.quanta.sums))
-            self._needs = (self._needs if self._needs.step == state.step else nothing).plus(kind, size)
-            needs = self._needs
-            self.take(followed(state.quanta, needs.force, needs.speed, needs.sums, look=False))
-        self.compute_forces(energy=False)
-        self.attempts.agree()
-
-    # What rank 0 asks for
-
-    def begin(self, anew: bool, longest: float) -> Extremes:
-        """Lay the particles out, and compute the first forces, with quanta that fit: chosen anew, or as they are if
-        they still do.
-
-        Where forces would move a particle farther than longest in a step, none is taken before the particles have been
-        parted: the speeds that those forces would bring are none of this run, and must not coarsen velocities.
-        """
-        state = self.state
-        farthest = self.link.maximum(np.abs(state.positions[:, : state.owned]).max(axis=1, initial=0.0))
-        position = tuple(np.maximum(state.box.spacing_for(farthest), 0.0 if anew else state.spacing).tolist())
-        finest = Quanta(position, FINEST, FINEST, (FINEST,) * len(self._largest_sums))
-        self.take(finest if anew else replace(state.quanta, position=position))
-        self._lay_out(anew=True)
-        owned = state.owned
-        inside, outside, energy = self.measure_forces()
-        speeds = np.abs(state.velocities[:, :owned]).max(axis=0)
-        speed = float(self.link.maximum(np.array([speeds.max(initial=0.0)]))[0])
-        self._energy_quantum = energy_quantum(energy)
-        self._follow_at_rest(force=max(inside, outside))
-        self.attempts.run(self.integrator.start, state, self.team)
-        self.compute_forces(energy=False)
-        self.attempts.agree()
-        pushes = np.abs(state.forces[:, :owned]).max(axis=0) / state.mass[:owned] * state.quanta.force
-        thermal = np.sqrt(self.integrator.temperature / state.mass[:owned]).max(initial=0.0)
-        push, thermal = self.link.maximum(np.array([pushes.max(initial=0.0), thermal])).tolist()
-        extremes, dt = Extremes(inside, outside, speed, push), self.integrator.dt
-        pushed = 0.0 if extremes.overlapping(dt, longest) else push * dt
-        self._follow_at_rest(speed=max(speed, pushed, thermal))
-        self._round_velocities()
-        if anew:
-            self._restart_clock()
-        slow = (speeds > 0.0) & (speeds < FAINT * state.quanta.velocity)
-        pushed = pushes * state.mass[:owned] >= FAINT * state.quanta.force  # where forces cancel, it is no wonder
-        kicks = 0.5 * pushes * dt
-        stuck = pushed & (kicks < STUCK * state.quanta.velocity) & (speeds < kicks * SLOWLY)
-        stuck &= self.integrator.has_velocities
-        counts = self.link.sum(np.array([np.count_nonzero(slow), np.count_nonzero(stuck)]))
-        return replace(extremes, slow=int(counts[0]), stuck=int(counts[1]))
-
-    def measure_forces(self) -> tuple[float, float, float]:
-        """The largest force between particles and that from outside, and the largest energy, of all ranks; whatever
-        the quantum of force is, so the forces themselves may be out of range."""
-        inside = outside = energy = 0.0
-        self.slots.begin()
-        for stage in self.stages:
-            self.sums = Sums.none(energy=True)
-            if stage.sum is not None:
-                self._fit_sum(stage, stage.sum)
-            self.attempts.run(self._compute, stage, self._energy_quantum)
-            self._exchange(stage)
-            force = self.sums.most_force
-            inside, outside = (inside, max(outside, force)) if stage.outside else (max(inside, force), outside)
-            energy = max(energy, self.sums.largest_energy)
-        self.sums = NOT_ASKED
-        self.attempts.agree_at_rest()
-        found = self.link.maximum(np.array([inside, outside, energy])).tolist()
-        return found[0], found[1], found[2]
-
-    def _fit_sum(self, stage: Stage, number: int) -> None:
-        """A quantum for what a stage adds up, whatever it was."""
-        largest = [0.0]
-        self.attempts.run(lambda: largest.append(stage.compute(self.state, self.neighbors.pairs, None).largest_sum))
-        sums = [0.0] * len(self._largest_sums)
-        sums[number] = float(self.link.maximum(np.array([largest[-1]]))[0])
-        if np.isfinite(sums[number]):
-            self.take(followed(self.state.quanta, 0.0, 0.0, sums, look=True))
-
-    def _follow_at_rest(self, force: float = 0.0, speed: float = 0.0) -> None:
-        """The quanta for what is largest at a start; 0 for what was not asked for."""
-        sums = (0.0,) * len(self._largest_sums)
-        self.take(followed(self.state.quanta, force, speed, sums, look=True))
-
-    def go_on(self) -> None:
-        """From a checkpoint."""
-        self._lay_out()
-        self.compute_forces(energy=False)
-        self.attempts.agree()
-        self._restart_clock()
-
-    def _lay_out(self, anew: bool = False) -> None:
-        if self._recipe is not None:
-            self.state.velocities[:] = self._recipe.velocities(self.state.ids, self.link.sum).T
-            self._recipe = None  # not again, when particles are laid out once more
-        if anew:
-            self._note_velocities()
-        self.rebuild()
-
-    def _restart_clock(self) -> None:
-        self.clock = Clock(self.link)
-        self.balancer.restart(self.work)
-
-    def change_integrator(
-        self, integrator: Integrator, freedom: int, memory: Mapping[str, float], timeline: Timeline
-    ) -> None:
-        """Go on with another integrator from this step; if it cannot start here, all stays as it is."""
-        self.attempts.step = self.state.step
-        self.attempts.run(integrator.start, self.state, self.team)
-        self.attempts.agree_at_rest()
-        if self.integrator.independent:  # it carried particles away from their owners and neighbours
-            self.rebuild()
-            self.compute_forces(energy=False)
-        self._go_by(timeline)
-        self.state.memory = dict(memory)
-        self.world.freedom = freedom
-        self.state.fastest = 0.0  # it may be one that has no velocities
-        self.integrator = integrator
-
-    def _go_by(self, timeline: Timeline) -> None:
-        """From this step on; forces that depend on the time step are computed anew, as after a resume."""
-        before = self.state.timeline
-        if timeline == before:
-            return
-        self.state.timeline = timeline
-        self.compute_forces(energy=False)
-        try:
-            self.attempts.agree_at_rest()
-        except StoppedError:
-            self.state.timeline = before
-            self.compute_forces(energy=False)
-            raise
-
-    def assign(self, ids: Integers, columns: Mapping[str, Array]) -> None:
-        """Take over columns (..., N) of the particles with these rising ids; begin comes next."""
-        self._before = (self.state.quanta, self._energy_quantum)
-        self._write(ids, columns)
-
-    def take_back(self, ids: Integers, columns: Mapping[str, Array]) -> None:
-        """These columns again, after an assignment that did not fit, with the quanta of before it."""
-        self.attempts.forget()
-        self._write(ids, columns)
-        self.state.quanta, self._energy_quantum = self._before
-        self.go_on()
-
-    def _write(self, ids: Integers, columns: Mapping[str, Array]) -> None:
-        state = self.state
-        indices = np.searchsorted(ids, state.ids[: state.owned])
-        for name, values in columns.items():
-            state.column(name)[..., : state.owned] = values[..., indices]
-
-    def energies(self) -> tuple[float, float]:
-        """Energy and virial of this moment, computed now if no one asked for them before.
-
-        Their quantum depends on the largest energy of this moment alone, so it does not matter who asked for what.
-        """
-        quantum = 0.0
-        while quantum != self._energy_quantum:
-            quantum = self._energy_quantum
-            if self.sums.energy is None:
-                self._compute_energies()
-            self._energy_quantum = energy_quantum(float(self.link.maximum(np.array([self.sums.largest_energy]))[0]))
-            if quantum != self._energy_quantum:
-                self.sums = self.sums._replace(energy=None, virial=None)
-        energy, virial = (total_of(number or 0, self.link.sum) for number in (self.sums.energy, self.sums.virial))
-        return energy * (quantum * LIMB), virial * (quantum * LIMB)
-
-    def _compute_energies(self) -> None:
-        self.attempts.step = self.state.step
-        try:
-            self.compute_forces(energy=True)
-            self.attempts.agree()
-        except StoppedError:
-            self.attempts.forget()
-            self.compute_forces(energy=False)  # which may be fine, and a run needs no more
-            raise
-
-    # When something has gone wrong
-
-    def keep(self) -> None:
-        """Keep a copy of this moment in memory, to come back to."""
-        self._kept = None  # so that there are never two
-        columns = self.state.copies()
-        self._kept = self.state.step, self.state.quanta, dict(self.state.memory), self._needs, columns
-
-    def give_up(self) -> int:
-        """To the moment that was kept, to stay there; return its step.
-
-        What the failed step needed is forgotten: what comes next depends on nothing that a checkpoint does not have.
-        """
-        step = self.go_back()
-        self._needs = Needs()
-        self.keep()
-        return step
-
-    def go_back(self) -> int:
-        """To the moment that was kept; return its step."""
-        assert self._kept is not None  # rank 0 had it kept before the first step  # noqa: S101
-        self.attempts.forget()
-        self.state.meeting = None
-        step, self.state.quanta, memory, self._needs, columns = self._kept
-        self.state.memory = dict(memory)
-        self.state.restore(columns)
-        self.state.step = step
-        self.rebuild()
-        self.compute_forces(energy=False)
-        return step
-
-    def step_carefully(self, energy: bool) -> None:
-        """One step, in which all ranks stop at the very stage that fails."""
-        self.state.meeting = self.attempts.meet
-        self.run(1, energy)
-        self.state.meeting = None

@@ -14,7 +14,7 @@ from motes.core.errors import InputError, RunError
 from motes.core.frozen import read_only
 from motes.core.state import Array, Floats, Integers, Quanta
 from motes.core.tuples import Topology
-from motes.engine import queries
+from motes.engine import commands, queries
 from motes.engine.clock import PHASES
 from motes.engine.failing import StoppedError
 from motes.engine.plan import Plan
@@ -207,7 +207,7 @@ class Readings:
     def _energies(self) -> tuple[float, float]:
         """Energy and virial."""
         _ = self._quanta  # of particles that overlap there are none
-        return self._call(Engine.energies)
+        return self._call(commands.energies)
 
     def _call(self, function: Callable[[Engine], Answer]) -> Answer:
         """Call a function of all engines that may find a particle which it cannot work with."""

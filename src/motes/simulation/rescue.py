@@ -11,6 +11,7 @@ from dataclasses import replace
 from time import perf_counter
 
 from motes.core.errors import RunError
+from motes.engine import commands
 from motes.engine.failing import Failure, StoppedError
 from motes.engine.step import Engine
 from motes.ranks.conductor import EngineOfAll
@@ -31,7 +32,7 @@ class Rescue:
         """Keep a copy, if it is time."""
         begun = perf_counter()
         if begun >= self._next:
-            self._engine.call(Engine.keep)
+            self._engine.call(commands.keep)
             done = perf_counter()
             self._next = done + RARELY * (done - begun)
 
@@ -49,9 +50,9 @@ class Rescue:
             last: that step.
         """
         step = self._before(failure) + 1
-        self._engine.call(Engine.keep)
+        self._engine.call(commands.keep)
         try:
-            self._engine.call(Engine.step_carefully, energy and step == last)
+            self._engine.call(commands.step_carefully, energy and step == last)
         except StoppedError as again:
             return again.failure
         raise RunError(
@@ -68,24 +69,24 @@ class Rescue:
             )
         self._widened = replace(failure, moment=0)
         step = self._before(failure)
-        self._engine.call(Engine.widen, failure.outgrown, failure.size)
-        self._engine.call(Engine.keep)
+        self._engine.call(commands.widen, failure.outgrown, failure.size)
+        self._engine.call(commands.keep)
         return step
 
     def _before(self, failure: Failure) -> int:
         """Come to the step before the failing one; return which that is."""
         step = failure.step
-        begin = self._engine.call(Engine.go_back)
+        begin = self._engine.call(commands.go_back)
         while begin < step - 1:
             try:
                 self._engine.call(Engine.run, step - 1 - begin, False)
                 begin = step - 1
             except StoppedError as earlier:  # of particles that never meet, another one is lost even before
                 step = earlier.failure.step
-                begin = self._engine.call(Engine.go_back)
+                begin = self._engine.call(commands.go_back)
         return step - 1
 
     def return_to_before(self) -> int:
         """To the step before the failing one, from which the run may go on in another way; return which that is."""
         self._widened = None
-        return self._engine.call(Engine.give_up)
+        return self._engine.call(commands.give_up)

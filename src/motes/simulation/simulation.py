@@ -28,7 +28,7 @@ from motes.core.threads import Team
 from motes.core.tuples import labels_of, special_pairs
 from motes.core.words import known_keywords
 from motes.decomposition.grid import check_images
-from motes.engine import queries
+from motes.engine import commands, queries
 from motes.engine.failing import Failure, StoppedError
 from motes.engine.plan import Extremes, Plan
 from motes.engine.starts import Saved, Start, Summary, start_of
@@ -145,7 +145,7 @@ class Simulation(Readings):
                 summary, integrator, interactions, threads, skin, saved, step, saved.timeline, saved.memory, ranks,
                 bound,
             )  # fmt: skip
-            simulation._call(Engine.go_on)
+            simulation._call(commands.go_on)
         return simulation
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -195,7 +195,7 @@ class Simulation(Readings):
         Overlaps are refused only when someone needs the forces.
         """
         try:
-            extremes = self._engine.call(Engine.begin, anew, FIRST_MOVE * self._length)
+            extremes = self._engine.call(commands.begin, anew, FIRST_MOVE * self._length)
         except StoppedError as stopped:
             raise InputError(self._unfit(stopped.failure)) from None
         check_speed(extremes.speed, self._integrator, self._plan.stride)
@@ -508,14 +508,14 @@ class Simulation(Readings):
         self._go_on_with(integrator, bound, {}, timeline)
         try:
             if begins:
-                self._engine.call(Engine.assign, self.ids, {})  # which keeps the quanta of before
+                self._engine.call(commands.assign, self.ids, {})  # which keeps the quanta of before
                 self._begin(anew=False)
             else:
                 self._warn_of_bath()
         except (InputError, MotesWarning):  # a warning, where someone has made it an error
             self._go_on_with(*before)
             if begins:
-                self._engine.call(Engine.take_back, self.ids, kept)
+                self._engine.call(commands.undo_assignment, self.ids, kept)
             self._refusal = refusal
             raise
         self._noises |= noise_of(integrator)
@@ -526,7 +526,7 @@ class Simulation(Readings):
         """Take this one, what it remembers, and how it counts the time; if it cannot start here, all stays as it is."""
         try:
             freedom = degrees_of_freedom(self._summary, integrator, self._interactions)
-            self._engine.call(Engine.change_integrator, bound, freedom, memory, timeline)
+            self._engine.call(commands.change_integrator, bound, freedom, memory, timeline)
         except StoppedError as stopped:
             raise InputError(self._reporter.complaint(stopped.failure)) from None
         self._integrator = integrator
@@ -581,7 +581,7 @@ class Simulation(Readings):
         try:
             self._take_over(ids, columns)
         except (InputError, MotesWarning):  # a warning, where someone has made it an error
-            self._engine.call(Engine.take_back, ids, before)
+            self._engine.call(commands.undo_assignment, ids, before)
             self._refusal = refusal
             raise
         if refusal == INTERRUPTED and name != "positions":
@@ -597,7 +597,7 @@ class Simulation(Readings):
     def _take_over(self, ids: Integers, columns: dict[str, Array]) -> None:
         """Forces of what is assigned, with the quanta in force, if they still fit."""
         self._forget_moments()
-        self._engine.call(Engine.assign, ids, columns)
+        self._engine.call(commands.assign, ids, columns)
         self._begin(anew=False)
 
     # Simulations of their own

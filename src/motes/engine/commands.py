@@ -1,0 +1,267 @@
+"""What rank 0 may have the engines do between two steps: begin, take over what is assigned, go on by another
+integrator, know their energies, and come back to where a run went wrong.
+
+All engines are told at the same time. A run may go on after each of these as if nothing had been, so what a command
+computes is a function of the state alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from motes.core.state import FINEST, Array, Floats, Integers, Quanta, Timeline
+from motes.engine.clock import Clock
+from motes.engine.failing import StoppedError
+from motes.engine.plan import Extremes, Needs
+from motes.engine.step import Engine
+from motes.exact.quanta import FAINT, SLOWLY, STUCK, energy_quantum, followed
+from motes.exact.sums import LIMB, total_of
+from motes.forces.law import NOT_ASKED, Stage, Sums
+from motes.integrators.motion import Integrator
+
+
+def begin(engine: Engine, anew: bool, longest: float) -> Extremes:
+    """Lay the particles out, and compute the first forces, with quanta that fit: chosen anew, or as they are if
+    they still do.
+
+    Where forces would move a particle farther than longest in a step, none is taken before the particles have been
+    parted: the speeds that those forces would bring are none of this run, and must not coarsen velocities.
+    """
+    state = engine.state
+    farthest = engine.link.maximum(np.abs(state.positions[:, : state.owned]).max(axis=1, initial=0.0))
+    position = tuple(np.maximum(state.box.spacing_for(farthest), 0.0 if anew else state.spacing).tolist())
+    finest = Quanta(position, FINEST, FINEST, (FINEST,) * len(engine.largest_sums))
+    engine.take(finest if anew else replace(state.quanta, position=position))
+    _lay_out(engine, anew=True)
+    owned = state.owned
+    inside, outside, energy = measure_forces(engine)
+    speeds = np.abs(state.velocities[:, :owned]).max(axis=0)
+    speed = float(engine.link.maximum(np.array([speeds.max(initial=0.0)]))[0])
+    engine.energy_quantum = energy_quantum(energy)
+    _follow_at_rest(engine, force=max(inside, outside))
+    engine.attempts.run(engine.integrator.start, state, engine.team)
+    engine.compute_forces(energy=False)
+    engine.attempts.agree()
+    pushes = np.abs(state.forces[:, :owned]).max(axis=0) / state.mass[:owned] * state.quanta.force
+    thermal = np.sqrt(engine.integrator.temperature / state.mass[:owned]).max(initial=0.0)
+    push, thermal = engine.link.maximum(np.array([pushes.max(initial=0.0), thermal])).tolist()
+    extremes, dt = Extremes(inside, outside, speed, push), engine.integrator.dt
+    pushed = 0.0 if extremes.overlapping(dt, longest) else push * dt
+    _follow_at_rest(engine, speed=max(speed, pushed, thermal))
+    engine.round_velocities()
+    if anew:
+        _restart_clock(engine)
+    slow, stuck = _count_faint(engine, speeds, pushes)
+    return replace(extremes, slow=slow, stuck=stuck)
+
+
+def _count_faint(engine: Engine, speeds: Floats, pushes: Floats) -> tuple[int, int]:
+    """How many move so slowly, and how many are pushed so little, that the grids hardly tell; of their own speeds and
+    forces over mass, (N,)."""
+    state, mass = engine.state, engine.state.mass[: engine.state.owned]
+    slow = (speeds > 0.0) & (speeds < FAINT * state.quanta.velocity)
+    pushed = pushes * mass >= FAINT * state.quanta.force  # where forces cancel, it is no wonder
+    kicks = 0.5 * pushes * engine.integrator.dt
+    stuck = pushed & (kicks < STUCK * state.quanta.velocity) & (speeds < kicks * SLOWLY)
+    stuck &= engine.integrator.has_velocities
+    counts = engine.link.sum(np.array([np.count_nonzero(slow), np.count_nonzero(stuck)]))
+    return int(counts[0]), int(counts[1])
+
+
+def measure_forces(engine: Engine) -> tuple[float, float, float]:
+    """The largest force between particles and that from outside, and the largest energy, of all ranks; whatever
+    the quantum of force is, so the forces themselves may be out of range."""
+    inside = outside = energy = 0.0
+    engine.slots.begin()
+    for stage in engine.stages:
+        engine.sums = Sums.none(energy=True)
+        if stage.sum is not None:
+            _fit_sum(engine, stage, stage.sum)
+        engine.attempts.run(engine.compute, stage, engine.energy_quantum)
+        engine.exchange(stage)
+        force = engine.sums.most_force
+        inside, outside = (inside, max(outside, force)) if stage.outside else (max(inside, force), outside)
+        energy = max(energy, engine.sums.largest_energy)
+    engine.sums = NOT_ASKED
+    engine.attempts.agree_at_rest()
+    found = engine.link.maximum(np.array([inside, outside, energy])).tolist()
+    return found[0], found[1], found[2]
+
+
+def _fit_sum(engine: Engine, stage: Stage, number: int) -> None:
+    """A quantum for what a stage adds up, whatever it was."""
+    largest = [0.0]
+    engine.attempts.run(lambda: largest.append(stage.compute(engine.state, engine.neighbors.pairs, None).largest_sum))
+    sums = [0.0] * len(engine.largest_sums)
+    sums[number] = float(engine.link.maximum(np.array([largest[-1]]))[0])
+    if np.isfinite(sums[number]):
+        engine.take(followed(engine.state.quanta, 0.0, 0.0, sums, look=True))
+
+
+def _follow_at_rest(engine: Engine, force: float = 0.0, speed: float = 0.0) -> None:
+    """The quanta for what is largest at a start; 0 for what was not asked for."""
+    sums = (0.0,) * len(engine.largest_sums)
+    engine.take(followed(engine.state.quanta, force, speed, sums, look=True))
+
+
+def go_on(engine: Engine) -> None:
+    """From a checkpoint."""
+    _lay_out(engine)
+    engine.compute_forces(energy=False)
+    engine.attempts.agree()
+    _restart_clock(engine)
+
+
+def _lay_out(engine: Engine, anew: bool = False) -> None:
+    if engine.recipe is not None:
+        engine.state.velocities[:] = engine.recipe.velocities(engine.state.ids, engine.link.sum).T
+        engine.recipe = None  # not again, when particles are laid out once more
+    if anew:
+        engine.note_velocities()
+    engine.rebuild()
+
+
+def _restart_clock(engine: Engine) -> None:
+    engine.clock = Clock(engine.link)
+    engine.balancer.restart(engine.work)
+
+
+def change_integrator(
+    engine: Engine, integrator: Integrator, freedom: int, memory: Mapping[str, float], timeline: Timeline
+) -> None:
+    """Go on with another integrator from this step; if it cannot start here, all stays as it is."""
+    engine.attempts.step = engine.state.step
+    engine.attempts.run(integrator.start, engine.state, engine.team)
+    engine.attempts.agree_at_rest()
+    if engine.integrator.independent:  # it carried particles away from their owners and neighbours
+        engine.rebuild()
+        engine.compute_forces(energy=False)
+    _go_by(engine, timeline)
+    engine.state.memory = dict(memory)
+    engine.world.freedom = freedom
+    engine.state.fastest = 0.0  # it may be one that has no velocities
+    engine.integrator = integrator
+
+
+def _go_by(engine: Engine, timeline: Timeline) -> None:
+    """From this step on; forces that depend on the time step are computed anew, as after a resume."""
+    before = engine.state.timeline
+    if timeline == before:
+        return
+    engine.state.timeline = timeline
+    engine.compute_forces(energy=False)
+    try:
+        engine.attempts.agree_at_rest()
+    except StoppedError:
+        engine.state.timeline = before
+        engine.compute_forces(energy=False)
+        raise
+
+
+def assign(engine: Engine, ids: Integers, columns: Mapping[str, Array]) -> None:
+    """Take over columns (..., N) of the particles with these rising ids; begin comes next."""
+    engine.before_assignment = (engine.state.quanta, engine.energy_quantum)
+    _write(engine, ids, columns)
+
+
+def undo_assignment(engine: Engine, ids: Integers, columns: Mapping[str, Array]) -> None:
+    """These columns again, after an assignment that did not fit, with the quanta of before it."""
+    engine.attempts.forget()
+    _write(engine, ids, columns)
+    engine.state.quanta, engine.energy_quantum = engine.before_assignment
+    go_on(engine)
+
+
+def _write(engine: Engine, ids: Integers, columns: Mapping[str, Array]) -> None:
+    state = engine.state
+    indices = np.searchsorted(ids, state.ids[: state.owned])
+    for name, values in columns.items():
+        state.column(name)[..., : state.owned] = values[..., indices]
+
+
+def energies(engine: Engine) -> tuple[float, float]:
+    """Energy and virial of this moment, computed now if no one asked for them before.
+
+    Their quantum depends on the largest energy of this moment alone, so it does not matter who asked for what.
+    """
+    quantum = 0.0
+    while quantum != engine.energy_quantum:
+        quantum = engine.energy_quantum
+        if engine.sums.energy is None:
+            _compute_energies(engine)
+        engine.energy_quantum = energy_quantum(float(engine.link.maximum(np.array([engine.sums.largest_energy]))[0]))
+        if quantum != engine.energy_quantum:
+            engine.sums = engine.sums._replace(energy=None, virial=None)
+    energy, virial = (total_of(number or 0, engine.link.sum) for number in (engine.sums.energy, engine.sums.virial))
+    return energy * (quantum * LIMB), virial * (quantum * LIMB)
+
+
+def _compute_energies(engine: Engine) -> None:
+    engine.attempts.step = engine.state.step
+    try:
+        engine.compute_forces(energy=True)
+        engine.attempts.agree()
+    except StoppedError:
+        engine.attempts.forget()
+        engine.compute_forces(energy=False)  # which may be fine, and a run needs no more
+        raise
+
+
+# When something has gone wrong
+
+
+def widen(engine: Engine, kind: str, size: float) -> None:
+    """Take a coarser quantum, for a force, speed or position which the next step needs."""
+    state = engine.state
+    if kind == "position":
+        engine.take(replace(state.quanta, position=tuple(state.box.far_spacing.tolist())))
+        engine.rebuild()
+    else:
+        nothing = Needs(state.step, sums=(0.0,) * len(state.quanta.sums))
+        engine.needs = (engine.needs if engine.needs.step == state.step else nothing).plus(kind, size)
+        needs = engine.needs
+        engine.take(followed(state.quanta, needs.force, needs.speed, needs.sums, look=False))
+    engine.compute_forces(energy=False)
+    engine.attempts.agree()
+
+
+def keep(engine: Engine) -> None:
+    """Keep a copy of this moment in memory, to come back to."""
+    engine.kept = None  # so that there are never two
+    columns = engine.state.copies()
+    engine.kept = engine.state.step, engine.state.quanta, dict(engine.state.memory), engine.needs, columns
+
+
+def give_up(engine: Engine) -> int:
+    """To the moment that was kept, to stay there; return its step.
+
+    What the failed step needed is forgotten: what comes next depends on nothing that a checkpoint does not have.
+    """
+    step = go_back(engine)
+    engine.needs = Needs()
+    keep(engine)
+    return step
+
+
+def go_back(engine: Engine) -> int:
+    """To the moment that was kept; return its step."""
+    assert engine.kept is not None  # rank 0 had it kept before the first step  # noqa: S101
+    engine.attempts.forget()
+    engine.state.meeting = None
+    step, engine.state.quanta, memory, engine.needs, columns = engine.kept
+    engine.state.memory = dict(memory)
+    engine.state.restore(columns)
+    engine.state.step = step
+    engine.rebuild()
+    engine.compute_forces(energy=False)
+    return step
+
+
+def step_carefully(engine: Engine, energy: bool) -> None:
+    """One step, in which all ranks stop at the very stage that fails."""
+    engine.state.meeting = engine.attempts.meet
+    engine.run(1, energy)
+    engine.state.meeting = None
