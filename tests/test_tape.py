@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from motes.core.compiled import njit
 from motes.core.state import Floats, Integers
-from motes.core.tape import LINE, Tape, block_of, play
+from motes.core.tape import LINE, Tape, block_of, board_words, play
 
 
 @njit(cache=True, nogil=True)
@@ -37,10 +38,13 @@ def total(begin: int, end: int, numbers: Integers, sums: Integers, at: int) -> t
     return sums[at], begin + end
 
 
+RANKS = 2
+
+
 class Played:
     """A tape with all that playing it needs."""
 
-    def __init__(self, tape: Tape, advance: Any = ()) -> None:
+    def __init__(self, tape: Tape, advance: Any = (), rank: int = 0, board: Any = None) -> None:
         self.threads = tape.threads
         self.words = tape.words()
         self.tables = [tape.table(t, words) for t, words in enumerate(self.words)]
@@ -49,6 +53,8 @@ class Played:
         self.cycles = np.zeros(max(1, len(tape.phases)), np.int64)
         self.sync = np.zeros(2 * LINE, np.int64)
         self.waits = np.zeros(LINE * tape.threads, np.int64)
+        self.rank = rank
+        self.board = np.zeros(board_words(RANKS), np.int64) if board is None else board
 
     def __call__(self, rounds: int, first: int = 0) -> list[tuple[int, int]]:
         found: list[Any] = [None] * self.threads
@@ -56,7 +62,7 @@ class Played:
         def one(t: int) -> None:
             found[t] = play(
                 t, self.threads, rounds, first, self.tables[t], self.words[t], self.advance, self.sync, self.results,
-                self.cycles, self.waits,
+                self.cycles, self.waits, self.rank, RANKS, self.board,
             )  # fmt: skip
 
         others = [threading.Thread(target=one, args=(t,)) for t in range(1, self.threads)]
@@ -158,3 +164,34 @@ def test_what_is_the_same_is_taken_from_the_block_before() -> None:
     assert other.known is first.known
     assert flat.known is not first.known  # it does not lie in one row
     assert block_of(scale, (np.ones((2, 3)), 0.5), first).loop is scale
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(("low", "high", "rounds"), [(0, 50, 6), (14, 900, 0), (0, 900, 20)])
+def test_processes_end_where_one_of_them_says_so(threads: int, low: int, high: int, rounds: int) -> None:
+    """Each adds a number of its own to what it says; the other says nothing, or little."""
+    board = np.zeros(board_words(RANKS), np.int64)
+    counts = [np.zeros(1, np.int64) for _ in range(RANKS)]
+    players = []
+    for rank, amount in enumerate((8, 0)):
+        tape = Tape(threads)
+        number = tape.result()
+        tape.call(threads - 1, tape.block(grow, (counts[rank], amount)), 0, 0, number, more=False)
+        tape.barrier()
+        tape.say(number, 3, more=False)
+        tape.say(-1, 4, more=False)
+        tape.meet()
+        tape.hear(3, low, high, 7)
+        tape.hear(4, 0, 0, 8)
+        tape.meet()  # else a fast one would say its next number before a slow one has heard this
+        players.append(Played(tape, rank=rank, board=board))
+    with ThreadPoolExecutor(RANKS) as pool:
+        found = list(pool.map(lambda player: player(20), players))
+    assert found == [[(rounds, 7 if rounds < 20 else 0)] * threads] * RANKS
+    assert counts[0] == 8 * min(rounds + 1, 20)
+
+
+@njit(cache=True, nogil=True)
+def grow(begin: int, end: int, count: Integers, amount: int) -> int:
+    count[0] += amount
+    return count[0] + begin + end

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from motes.decomposition.board import Board
+
 PATIENCE = 30.0
 """Seconds after which a region that waits for another gives up."""
 
@@ -28,13 +30,21 @@ class Town:
 class TownLink:
     """The link of one region of the town."""
 
-    def __init__(self, town: Town, rank: int) -> None:
+    def __init__(self, town: Town, rank: int, together: bool = False) -> None:
         self.town = town
         self.rank = rank
         self.size = len(town.board)
         self.waited = 0.0
         self.messages = 0
         self.bytes = 0
+        self.together = together
+        self._board: Board | None = None
+
+    def board(self, words: int) -> Board:
+        if self._board is None or self._board.words < words:
+            pieces = [np.zeros(Board.size(self.size, words), np.int64) for _ in range(self.size)]
+            self._board = Board(self._all(pieces)[0], self.rank)
+        return self._board
 
     def exchange(self, given: Any, to: int | None, shape: Any, origin: int | None) -> Any:
         assert given.dtype.itemsize == 8

@@ -7,6 +7,9 @@ import itertools
 import math
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -16,8 +19,14 @@ import pytest
 import motes
 from motes.core.state import Floats, State
 from motes.core.threads import Team
+from motes.engine import commands
 from motes.engine.march import March, Sharing
+from motes.engine.starts import start_of
 from motes.engine.step import Engine
+
+with pytest.MonkeyPatch.context() as patch:
+    patch.syspath_prepend(str(Path(__file__).parents[1]))
+    town = import_module("town")
 
 REACH = 1.8
 
@@ -115,6 +124,80 @@ def test_it_has_the_bits_of_the_ordinary_step(make: Any, threads: int, marched: 
     assert (simulation.potential_energy, simulation.virial) == (stepped.potential_energy, stepped.virial)
     assert np.array_equal(simulation.images, stepped.images)
     assert simulation.time == stepped.time
+
+
+def corner(**how: Any) -> motes.Simulation:
+    """All in one corner of a box with open sides, so that some regions have no particles."""
+    start = motes.fcc(4, 0.8, temperature=1.0, seed=2)
+    particles = motes.Particles(start.positions, motes.Box([40.0] * 3, "open"), start.velocities)
+    pair = motes.Pair(motes.potentials.lennard_jones, 2.5, epsilon=1.0, sigma=1.0)
+    return motes.Simulation(particles, motes.VelocityVerlet(0.004), [pair], **how)
+
+
+def on_ranks(make: Any, ranks: int, threads: int, steps: int, together: bool = True) -> dict[str, Any]:
+    """The end of a run in so many regions, by links that stand in for MPI and share memory."""
+    simulation = make(threads=threads)
+    plan, start, links = simulation._plan, start_of(simulation.snapshot()), town.Town(ranks)
+    assert isinstance(start, State)
+
+    def rank(number: int) -> dict[str, Any]:
+        link = town.TownLink(links, number, together)
+        engine = Engine(plan, start if number == 0 else start.emptied(), link)
+        commands.begin(engine, True, math.inf)
+        engine.run(steps, energy=True)
+        state, owned = engine.state, engine.state.owned
+        found = {name: state.column(name)[..., :owned].copy() for name in ("ids", "positions", "velocities", "forces")}
+        return {**found, "energies": commands.energies(engine), "seconds": engine.clock.seconds, "sent": link.messages}
+
+    with ThreadPoolExecutor(ranks) as pool:
+        parts = list(pool.map(rank, range(ranks)))
+    order = np.argsort(np.concatenate([part["ids"] for part in parts]))
+    whole = {
+        name: np.concatenate([part[name] for part in parts], axis=-1)[..., order]
+        for name in ("positions", "velocities", "forces")
+    }
+    return {**whole, "energies": parts[0]["energies"], "parts": parts}
+
+
+@pytest.mark.parametrize(("ranks", "threads"), [(2, 1), (3, 2), (4, 1)])
+@pytest.mark.parametrize("make", [*SYSTEMS, corner])
+@pytest.mark.filterwarnings("ignore::motes.MotesWarning")
+def test_ranks_that_share_memory_march_together(make: Any, ranks: int, threads: int, marched: list[int]) -> None:
+    found = on_ranks(make, ranks, threads, steps=120)
+    assert sum(marched) >= ranks * 100
+    stepped = make(threads=1)
+    step_by_step(stepped, 120)
+    box = stepped.box
+    positions = np.where(box.periodic[:, None], found["positions"] % box.lengths[:, None], found["positions"])
+    assert np.array_equal(positions.T + box.origin, stepped.positions)
+    assert np.array_equal(found["velocities"].T, stepped.velocities)
+    assert np.array_equal(found["forces"].T * stepped.describe()["quanta"].force, stepped.forces)
+    assert found["energies"] == (stepped.potential_energy, stepped.virial)
+
+
+def test_ranks_without_shared_memory_take_the_ordinary_step(marched: list[int]) -> None:
+    on_ranks(melt, 2, 1, steps=10, together=False)
+    assert sum(marched) == 0
+
+
+def test_what_is_sent_and_waited_for_is_counted(marched: list[int]) -> None:
+    """As many messages as the ordinary step has, there and back along the axis that is cut."""
+    sent = [on_ranks(melt, 2, 1, 40, together)["parts"][0]["sent"] for together in (True, False)]
+    assert sum(marched) > 60
+    assert sent[0] == sent[1] > 80
+
+
+@pytest.mark.parametrize("what", ["thread", "loop"])
+def test_ranks_march_only_if_all_of_them_can(what: str, monkeypatch: pytest.MonkeyPatch, marched: list[int]) -> None:
+    obstacle = March._obstacle
+
+    def of_one(march: March, step: int, room: int) -> int:
+        found = obstacle(march, step, room)
+        return {"thread": 1, "loop": 2}[what] if march._engine.link.rank == 1 else found
+
+    monkeypatch.setattr(March, "_obstacle", of_one)
+    on_ranks(melt, 2, 1, steps=10)
+    assert sum(marched) == 0
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -4,10 +4,12 @@ Algorithm: a call of a compiled loop is kept as an address and a block of words 
 takes them. A small function for each signature, compiled once for all loops that have it, reads a block and calls an
 address. A tape is a table of such calls, of barriers at which threads wait for each other, of guards that end the
 playing when a loop has returned a number out of bounds, and of laps for the clock; one compiled loop plays it round
-after round.
+after round. Processes play their tapes together if they share memory: each says its numbers there, all meet, and then
+each hears what all have said.
 
 Invariant: a barrier stands between a loop and the guard that looks at its results, and all threads look at the results
-of all, so they stop at the same place.
+of all, so they stop at the same place. So do processes, if their tapes say, meet and hear in the same order, and meet
+once more before something is said anew: else a slow one would hear what a fast one says in the next round.
 
 Disadvantage: loops get what they got when they were put on the tape. Only whole numbers may advance from round to
 round, always by the same amount.
@@ -30,7 +32,7 @@ from numba.extending import intrinsic
 from motes.core.compiled import njit
 from motes.core.state import Integers
 
-CALL, BARRIER, GUARD, LAP = range(4)
+CALL, BARRIER, GUARD, LAP, SAY, MEET, HEAR = range(7)
 WIDTH = 8
 """Numbers in a row of a tape: its kind, and then those that `Tape` writes."""
 
@@ -39,6 +41,15 @@ SPIN = 1000
 
 LINE = 8
 """Words of a cache line, so that what threads write lies on lines of their own."""
+
+SAYINGS = 24
+"""Numbers that a rank can say to the others."""
+
+
+def board_words(ranks: int) -> int:
+    """Words of the board on which so many ranks meet: how many are there, how often all were, and what each says."""
+    return 2 * LINE + ranks * SAYINGS
+
 
 _WORD = ir.IntType(64)
 
@@ -172,13 +183,49 @@ def barrier(sync: Any, threads: int) -> None:
                     give_way()
 
 
+@njit(inline="always")
+def most_of(results: Any, threads: int, number: int) -> int:
+    """The largest of what the loops of all threads returned."""
+    most: int = 0
+    for thread in range(threads):
+        most = max(most, results[LINE * (threads * number + thread)])
+    return most
+
+
+@njit(inline="always")
+def most_said(board: Any, ranks: int, saying: int) -> int:
+    """The largest of what all ranks say."""
+    most: int = 0
+    for rank in range(ranks):
+        most = max(most, board[2 * LINE + SAYINGS * rank + saying])
+    return most
+
+
+@njit(inline="always")
+def meet(thread: int, threads: int, sync: Any, ranks: int, board: Any, waits: Any) -> int:
+    """Wait until all threads of all ranks are here; return for how long it was for other ranks."""
+    begun = cycle()
+    barrier(sync, threads)
+    here = cycle()
+    waits[LINE * thread] += here - begun
+    if thread == 0:
+        barrier(board, ranks)
+    away: int = cycle() - here
+    barrier(sync, threads)
+    return away
+
+
 @njit(cache=True, nogil=True)
 def play(
     thread: int, threads: int, rounds: int, first: int, tape: Any, words: Any, advance: Any, sync: Any, results: Any,
-    cycles: Any, waits: Any,
+    cycles: Any, waits: Any, rank: int, ranks: int, board: Any,
 ) -> tuple[int, int]:  # fmt: skip
     """Play a tape, the first round from its row first on; return how many rounds were played to the end, and the code
-    of the guard that ended it, or 0. waits counts the cycles for which a thread waited for others."""
+    of the guard that ended it, or 0.
+
+    waits counts the cycles for which a thread waited for other threads, and the first one for other ranks, which are
+    in none of the laps.
+    """
     last = cycle()
     for number in range(rounds):
         for entry in range(first if number == 0 else 0, len(tape)):
@@ -192,10 +239,20 @@ def play(
                 begun = cycle()
                 barrier(sync, threads)
                 waits[LINE * thread] += cycle() - begun
-            elif kind == GUARD:
-                most = 0
-                for other in range(threads):
-                    most = max(most, results[LINE * threads * tape[entry, 1] + LINE * other])
+            elif kind == SAY:
+                if thread == 0:
+                    most = most_of(results, threads, tape[entry, 1]) if tape[entry, 1] >= 0 else 0
+                    at = 2 * LINE + SAYINGS * rank + tape[entry, 2]
+                    board[at] = max(board[at], most) if tape[entry, 3] else most
+            elif kind == MEET:
+                away = meet(thread, threads, sync, ranks, board, waits)
+                waits[LINE * thread + 1] += away
+                last += away
+            elif kind in (GUARD, HEAR):
+                if kind == GUARD:
+                    most = most_of(results, threads, tape[entry, 1])
+                else:
+                    most = most_said(board, ranks, tape[entry, 1])
                 if most > tape[entry, 3] or 0 < most < tape[entry, 2]:
                     return number, tape[entry, 4]
             elif thread == 0:
@@ -347,6 +404,18 @@ class Tape:
     def guard(self, result: int, lowest: int, highest: int, code: int) -> None:
         """End the playing with this code where the largest result is above highest, or below lowest but not 0."""
         self.all(GUARD, result, lowest, highest, code)
+
+    def say(self, result: int, saying: int, more: bool) -> None:
+        """Write the largest of a result on the board, or, if there is more than one, the largest of them; -1: none."""
+        self.all(SAY, result, saying, int(more))
+
+    def meet(self) -> None:
+        """Let all threads of all ranks wait for each other."""
+        self.all(MEET)
+
+    def hear(self, saying: int, lowest: int, highest: int, code: int) -> None:
+        """As guard, of what all ranks say. They must meet once more before it is said anew."""
+        self.all(HEAR, saying, lowest, highest, code)
 
     def lap(self, phase: str) -> None:
         """The time since the last lap belongs to this phase."""

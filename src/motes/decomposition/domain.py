@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -24,8 +24,18 @@ from motes.core.box import REACH
 from motes.core.errors import OutgrownError, ParticleError, RunError
 from motes.core.state import FAR_AROUND, MOST_IMAGES, Array, Floats, Integers, State
 from motes.core.threads import Team
+from motes.decomposition.board import Board, Post
 from motes.decomposition.grid import Face, Regions
-from motes.decomposition.halo import copy_shell, count_beyond, find_below, fold_shell, pack, unpack_add, wrap
+from motes.decomposition.halo import (
+    copy_columns,
+    copy_shell,
+    count_beyond,
+    find_below,
+    fold_shell,
+    pack,
+    unpack_add,
+    wrap,
+)
 
 
 class Link(Protocol):
@@ -36,6 +46,11 @@ class Link(Protocol):
     waited: float
     messages: int
     bytes: int
+    together: bool
+    """Whether there are others, and all of them share memory."""
+
+    def board(self, words: int) -> Board:
+        """Shared memory with so many words for the messages of each rank, or more; all ranks ask for the same."""
 
     def exchange(self, given: Array, to: int | None, shape: tuple[int, ...] | None, origin: int | None) -> Array:
         """Send an array of 8-byte numbers to one rank and receive one from another, None meaning no one.
@@ -81,6 +96,7 @@ class Domain:
         self.link = link
         self.team = team
         self.shells: list[Shell] = []
+        self.post: Post = Messages(link)
         self._places = np.empty(0, np.int64)
         self._expected: Integers | None = None
 
@@ -196,29 +212,60 @@ class Domain:
     def refresh(self, state: State, columns: Sequence[str] = ("positions",)) -> None:
         """Ghosts take over what their particles have in these columns; positions are shifted."""
         rows = [(_rows(state.column(name)), float(name == "positions")) for name in columns]
-        for shell in self.shells:
+        for number, shell in enumerate(self.shells):
             for values, moved in rows:
-                self._refresh(shell, values, moved * shell.shift)
+                self._refresh(number, shell, values, moved * shell.shift)
 
-    def _refresh(self, shell: Shell, rows: Floats, shift: float) -> None:
+    def _refresh(self, number: int, shell: Shell, rows: Floats, shift: float) -> None:
         if shell.to == self.link.rank:
             self.team.split(copy_shell, shell.count, rows, shell.source, shell.begin, shell.axis, shift)
             return
-        leaving = np.empty((len(rows), len(shell.source)))
+        leaving = self.post.leaving(number, (len(rows), len(shell.source)), rows.dtype)
         self.team.split(pack, len(shell.source), rows, shell.source, shell.axis, shift, leaving)
-        arriving = self.link.exchange(leaving, shell.to, (len(rows), shell.count), shell.origin)
-        rows[:, shell.begin : shell.begin + shell.count] = arriving
+        arriving = self.post.exchange(number, leaving, shell.to, (len(rows), shell.count), shell.origin)
+        self.team.split(copy_columns, shell.count, arriving, 0, rows, shell.begin)
 
     def fold(self, state: State, column: str = "forces") -> None:
         """What ghosts gathered in a column of whole numbers goes home, the last shell first."""
         rows = _rows(state.column(column))
-        for shell in reversed(self.shells):
+        for number, shell in reversed(list(enumerate(self.shells))):
             if shell.to == self.link.rank:
                 self.team.split(fold_shell, shell.count, rows, shell.source, shell.begin)
                 continue
-            leaving = np.ascontiguousarray(rows[:, shell.begin : shell.begin + shell.count])
-            arriving = self.link.exchange(leaving, shell.origin, (len(rows), len(shell.source)), shell.to)
+            back = len(self.shells) + number
+            leaving = self.post.leaving(back, (len(rows), shell.count), rows.dtype)
+            self.team.split(copy_columns, shell.count, rows, shell.begin, leaving, 0)
+            arriving = self.post.exchange(back, leaving, shell.origin, (len(rows), len(shell.source)), shell.to)
             self.team.split(unpack_add, len(shell.source), arriving, shell.source, rows)
+
+    @property
+    def messages(self) -> int:
+        """How many are numbered: one for each shell, there and back."""
+        return 2 * len(self.shells)
+
+    @property
+    def longest_message(self) -> int:
+        """The most particles that one of them is about."""
+        return max(
+            (max(len(shell.source), shell.count) for shell in self.shells if shell.to != self.link.rank), default=0
+        )
+
+
+class Messages:
+    """Takes what leaves a region to where it goes, by the link."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    def leaving(self, number: int, shape: tuple[int, int], kind: Any) -> Array:  # noqa: ARG002  # a new one for each
+        """A new array."""
+        return np.empty(shape, kind)
+
+    def exchange(
+        self, number: int, given: Array, to: int | None, shape: tuple[int, int], origin: int | None  # noqa: ARG002
+    ) -> Array:  # fmt: skip
+        """See Link."""
+        return self._link.exchange(given, to, shape, origin)
 
 
 def _rows(column: Array) -> Array:

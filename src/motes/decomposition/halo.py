@@ -84,6 +84,13 @@ def pack(begin: int, end: int, rows: Floats, source: Integers, axis: int, shift:
 
 
 @njit(cache=True, nogil=True)
+def copy_columns(begin: int, end: int, source: Floats, at: int, target: Floats, to: int) -> None:
+    """Columns at + begin .. at + end - 1 of the one become columns to + begin .. of the other."""
+    for a in range(source.shape[0]):
+        target[a, to + begin : to + end] = source[a, at + begin : at + end]
+
+
+@njit(cache=True, nogil=True)
 def unpack_add(begin: int, end: int, arriving: Integers, source: Integers, rows: Integers) -> None:
     """Particles receive what their ghosts elsewhere gathered."""
     indices = source[begin:end]

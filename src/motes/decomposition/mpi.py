@@ -20,6 +20,7 @@ import numpy as np
 from motes.core.errors import InputError
 from motes.core.state import Array, Floats, Integers
 from motes.core.streams import flush
+from motes.decomposition.board import Board
 
 LOOK_AT_ONCE = 2e-3
 """Seconds for which a rank looks for the next command without a pause."""
@@ -95,6 +96,25 @@ class MpiLink:
         self.waited = 0.0
         self.messages = 0
         self.bytes = 0
+        here = world.Split_type(MPI.COMM_TYPE_SHARED)
+        self.together: bool = 1 < self.size == here.size
+        here.Free()
+        self._board: Board | None = None
+        self._window: Any = None
+
+    def board(self, words: int) -> Board:
+        """Shared memory with so many words for the messages of each rank, or more; all ranks ask for the same."""
+        if self._board is None or self._board.words < words:
+            if self._window is not None:
+                self._window.Free()
+            size = 8 * Board.size(self.size, words + words // 2)  # not again for every longer halo
+            self._window = self._mpi.Win.Allocate_shared(size, 8, comm=self._world)
+            pieces = [np.frombuffer(self._window.Shared_query(rank)[0], np.int64) for rank in range(self.size)]
+            self._board = Board(pieces, self.rank)
+            if self.rank == 0:
+                self._board.common[:] = 0
+            self._world.Barrier()
+        return self._board
 
     def exchange(self, given: Array, to: int | None, shape: tuple[int, ...] | None, origin: int | None) -> Array:
         """Send to one rank, receive from another; see Link."""

@@ -8,6 +8,7 @@ ghosts are copied, about a quarter of 32,000 particles of a liquid.
 from __future__ import annotations
 
 from motes.core.state import Array, Floats, Integers
+from motes.decomposition.board import Board
 
 
 class SingleLink:
@@ -18,6 +19,11 @@ class SingleLink:
     waited = 0.0
     messages = 0
     bytes = 0
+    together = False
+
+    def board(self, words: int) -> Board:
+        """There is no one to share it with."""
+        raise NotImplementedError(f"one rank alone asked for a board of {words} words: this is a fault of Motes")
 
     def exchange(self, given: Array, *_neighbors: object) -> Array:
         """Nothing comes: beyond a side that is not periodic there is no one."""

@@ -6,9 +6,13 @@ be built, when a number nears an end of its range, or when a particle cannot be 
 then done by the ordinary step, from the point where the guard stood; where that has built lists, a new tape begins in
 the middle of the step.
 
-Invariant: the tape has the loops of the ordinary step, in its order, on the same arrays. So it has its bits.
+Ranks of one machine march together: what leaves a region is written into memory that all of them see
+(decomposition/board.py), and they meet where the ordinary step has messages, and before each guard.
 
-Disadvantage: only steps whose loops get the same from step to step can be put on a tape: on one rank, without noise
+Invariant: the tape has the loops of the ordinary step, in its order, on the same arrays. So it has its bits. What all
+ranks have said decides whether a march begins and where it ends, so all of them take the same steps.
+
+Disadvantage: only steps whose loops get the same from step to step can be put on a tape: on one machine, without noise
 between pairs, without forces that depend on velocities or time, and without what all particles must agree on.
 """
 
@@ -26,12 +30,13 @@ from motes.core.compiled import BEYOND, FORCE, MOVE, SPEED
 from motes.core.state import Integers, State
 from motes.core.tape import LINE, Block, Tape, play
 from motes.core.threads import Team, Work
+from motes.decomposition.board import Board, BoardPost
 from motes.decomposition.domain import Domain, Link
 from motes.engine.clock import Clock
 from motes.exact.arithmetic import bits_of, number_of
 from motes.exact.quanta import AMPLE, FORCES, LOOSE, SPEEDS
 from motes.forces.clusters import SPREAD
-from motes.forces.law import Stage
+from motes.forces.law import Stage, Sums
 from motes.forces.slots import SlotForces
 from motes.integrators.motion import Integrator
 from motes.neighbors.list import NeighborList
@@ -39,6 +44,13 @@ from motes.neighbors.tuples import TupleSearch
 
 HALF, FORCED, DONE = 1, 2, 3
 """Where a step was left: with its first half done, with its forces computed, with all done but what a guard saw."""
+
+UNMARCHABLE, WITHOUT_THREADS = 2, 1
+"""What may keep a rank from a march; the larger is told to all."""
+
+MEANINGS = SPEED, FORCE, MOVE, BEYOND
+NOTHING = -1
+"""The number of a result that there is not."""
 
 SMALLEST_PART = 256
 """Items below which another thread costs more than it brings, while it is there anyway."""
@@ -57,8 +69,9 @@ class UnmarchableError(Exception):
 class Noted:
     """Puts on a tape what a team is asked to do."""
 
-    def __init__(self, threads: int, before: Tape | None = None) -> None:
+    def __init__(self, threads: int, before: Tape | None = None, ranks: int = 1) -> None:
         self.tape = Tape(threads, before)
+        self._ranks = ranks
         self.results: dict[int, list[int]] = {}
         """For the code of each guard, the numbers of the results before it that the engine must see."""
         self._seen: dict[str, list[int]] = {}
@@ -106,6 +119,11 @@ class Noted:
         self._meet(self.tape.threads)
         self.tape.mark()
 
+    def meet(self) -> None:
+        """All ranks wait for each other."""
+        self.tape.meet()
+        self._before, self._shared = 0, False
+
     def _meet(self, threads: int) -> None:
         """Let threads wait for each other before so many go on; the first one alone need not wait for itself."""
         if threads > 1 or self._shared:
@@ -127,12 +145,33 @@ class Noted:
         """Leave the step here where one of the results since the last guard is beyond the bounds of what it means."""
         self._meet(self.tape.threads)
         self.results[code] = self._seen.get(SPEED, [])[-1:] or self._seen.get(FORCE, [])  # the last speed counts
-        for meaning, numbers in self._seen.items():
-            if meaning not in bounds:
-                raise UnmarchableError
-            for number in numbers:
-                self.tape.guard(number, *bounds[meaning], code)
+        if not self._seen.keys() <= bounds.keys():
+            raise UnmarchableError
+        if self._ranks > 1:
+            self._guard_all(code, bounds)
+        else:
+            for meaning, numbers in self._seen.items():
+                for number in numbers:
+                    self.tape.guard(number, *bounds[meaning], code)
         self._seen = {}
+
+    def _guard_all(self, code: int, bounds: Mapping[str, tuple[int, int]]) -> None:
+        """All ranks leave the step where one does; what a rank has no loop for is nothing."""
+        for meaning in bounds:
+            *earlier, last = self._seen.get(meaning, [NOTHING])
+            at = self._saying(code, meaning)
+            self.tape.say(last, at, more=False)
+            for place, number in enumerate(earlier or [NOTHING]):
+                self.tape.say(number, at + 1, more=place > 0)
+        self.meet()
+        for meaning, (lowest, highest) in bounds.items():
+            at = self._saying(code, meaning)
+            self.tape.hear(at, lowest, highest, code)
+            self.tape.hear(at + 1, 0, highest, code)
+
+    def _saying(self, code: int, meaning: str) -> int:
+        """The number of what is said of the last result with a meaning; the next is of those before it."""
+        return 2 * ((code - 1) * len(MEANINGS) + MEANINGS.index(meaning))
 
 
 class Sharing:
@@ -187,6 +226,7 @@ class Marching(Protocol):
     slots: SlotForces
     stages: list[Stage]
     searches: dict[int, TupleSearch]
+    work: float
 
 
 class March:
@@ -203,6 +243,8 @@ class March:
         self._sync: Integers = np.zeros(2 * LINE, np.int64)
         self._waits: Integers = np.zeros(0, np.int64)
         self._sharing = Sharing(engine.team.threads)
+        self._board: Integers = np.zeros(0, np.int64)
+        self._sent: dict[int, int] = {}  # the bytes of messages, by their numbers
         self._unfit: Integrator | None = None  # one whose steps could not be put on a tape
 
     @property
@@ -210,7 +252,7 @@ class March:
         """Whether a step can be put on a tape."""
         engine = self._engine
         return (
-            engine.link.size == 1
+            (engine.link.size == 1 or engine.link.together)
             and vars(type(engine.integrator)).get("marches", False)  # of its own: who derives from it may do more
             and not engine.integrator.coupled
             and all(stage.marches for stage in engine.stages)
@@ -226,43 +268,73 @@ class March:
         self._sharing.end_list()
         return self._sharing.threads if self.possible else 0
 
-    def go(self, most: int, step: int, half_done: bool) -> tuple[int, int]:
-        """Take up to so many steps from this one on, of which the first may be half done, with the lists of its
-        positions; return how many were taken to their end, and where the one after them was left."""
+    def ready(self, step: int, half_done: bool, failed: bool, sums: Sums) -> bool:
+        """Whether all ranks can take steps from this one on, of which the first may be half done: nothing has failed,
+        forces with these sums ask for no other quantum, and there are tapes and threads."""
         engine = self._engine
-        known = engine.neighbors.pairs.builds, engine.state.quanta, engine.integrator
+        link, room = engine.link, engine.domain.longest_message * engine.state.dimensions
+        said = np.array([float(failed), sums.least_force, sums.most_force, float(room)])
+        failures, least, most, largest = link.maximum(said).tolist()
+        if failures or not (half_done or FORCES.decided(engine.state.quanta.force, least, most, look=True)):
+            return False
+        obstacle = link.most(self._obstacle(step, int(largest)))
+        if obstacle == UNMARCHABLE:
+            self._unfit = engine.integrator
+        return obstacle == 0
+
+    def _obstacle(self, step: int, room: int) -> int:
+        """What keeps this rank from a march with its lists, if no message is longer than room; 0 for nothing."""
+        engine, link = self._engine, self._engine.link
+        board = link.board(room * engine.domain.messages) if link.size > 1 else None
+        known = engine.neighbors.pairs.builds, engine.state.quanta, engine.integrator, board, room
         if known != self._known:
             try:
-                self._put_on_tape(step)
+                self._put_on_tape(step, board, room)
             except UnmarchableError:
-                self._known, self._unfit = None, engine.integrator
-                return 0, 0
+                self._known = None
+                return UNMARCHABLE
             self._known = known
             engine.clock.lap("neighbors")  # as all that comes with new lists
         helpers = len(self._players) - 1
-        if engine.team.muster(helpers) < helpers:  # a system may have a limit
-            return 0, 0
+        return WITHOUT_THREADS if engine.team.muster(helpers) < helpers else 0  # a system may have a limit
+
+    def go(self, most: int, step: int, half_done: bool) -> tuple[int, int]:
+        """Take up to so many steps from this one on, of which the first may be half done, for which all ranks are
+        ready; return how many were taken to their end, and where the one after them was left."""
+        engine, link = self._engine, self._engine.link
         begun = perf_counter()
         self._cycles[:] = self._sync[:] = self._waits[:] = 0
-        shared = self._sync, self._results, self._cycles, self._waits
+        shared = self._sync, self._results, self._cycles, self._waits, link.rank, link.size, self._board
         calls = [
             (t, len(self._players), most, half_done * middle, *player.at(step), *shared)
             for t, (player, middle) in enumerate(zip(self._players, self._tape.middles, strict=True))
         ]
         rounds, code = engine.team.together(play, calls)
-        spent, cycles = perf_counter() - begun, self._cycles / max(int(self._cycles.sum()), 1)
-        for phase, part in zip(self._tape.phases, cycles.tolist(), strict=True):
-            engine.clock.seconds[phase] += spent * part
-        engine.clock.start()
-        if len(self._players) > 1:
-            self._sharing.note(int(self._waits.max()), int(self._cycles.sum()))
-            threads = len(self._players)
-            waited = float(self._waits.sum()) / max(
-                int(self._cycles.sum()), 1
-            )  # of a march that ends at once, no measure
-            engine.clock.marched += spent * threads
-            engine.clock.idle += spent * min(waited, threads)
+        self._book(perf_counter() - begun, rounds, code, half_done)
         return rounds, code
+
+    def _book(self, spent: float, rounds: int, code: int, half_done: bool) -> None:
+        """Where the seconds of a march have gone, and what was sent in it."""
+        clock, link, threads = self._engine.clock, self._engine.link, len(self._players)
+        met = int(self._waits[1])  # of the first thread
+        cycles = max(int(self._cycles.sum()), 1)  # of a march that ends at once, no measure
+        missed = spent * met / (cycles + met)
+        for phase, part in zip(self._tape.phases, self._cycles.tolist(), strict=True):
+            clock.seconds[phase] += (spent - missed) * part / cycles
+        clock.seconds["waiting"] += missed
+        link.waited += missed
+        there, back = rounds + (code in (FORCED, DONE)) - half_done, rounds + (code == DONE)
+        for number, size in self._sent.items():
+            times = there if number < len(self._engine.domain.shells) else back
+            link.messages += times
+            link.bytes += times * size
+        self._engine.work += spent - missed
+        clock.start()
+        if threads > 1:
+            waits = self._waits[::LINE]
+            self._sharing.note(int(waits.max()), cycles)
+            clock.marched += spent * threads
+            clock.idle += spent * min(float(waits.sum()) / cycles, threads)
 
     def largest(self, code: int) -> float:
         """The largest component of a velocity, or the square of a bound of the largest force, of which the guard with
@@ -270,9 +342,10 @@ class March:
         values = self._results.reshape(-1, len(self._players), LINE)[self._seen[code], :, 0]
         return number_of(values.max(initial=0))
 
-    def _put_on_tape(self, step: int) -> None:
-        noted = self._note(step)
-        later = None if self._engine.integrator.seed is None else self._note(step + 1)
+    def _put_on_tape(self, step: int, board: Board | None, room: int) -> None:
+        noted = self._note(step, board, room)
+        later = None if self._engine.integrator.seed is None else self._note(step + 1, board, room)
+        self._board = np.zeros(0, np.int64) if board is None else board.common
         self._tape, self._seen = noted.tape, noted.results
         self._players = [
             _Player.of(noted.tape, None if later is None else later.tape, thread, step)
@@ -282,12 +355,15 @@ class March:
         self._cycles = np.zeros(len(noted.tape.phases), np.int64)
         self._waits = np.zeros(LINE * noted.tape.threads, np.int64)
 
-    def _note(self, step: int) -> Noted:
+    def _note(self, step: int, board: Board | None, room: int) -> Noted:
         """Go through a step while the team notes it down; nothing is done, and nothing changes."""
         engine, state, team = self._engine, self._engine.state, self._engine.team
-        before = state.step, state.fastest
-        noted = Noted(max(1, len(engine.slots.parts)), self._tape)
+        before = state.step, state.fastest, engine.domain.post
+        noted = Noted(max(1, len(engine.slots.parts)), self._tape, engine.link.size)
         state.step, team.recorder = step, noted
+        if board is not None:
+            engine.domain.post = BoardPost(board, room, noted.meet)
+            self._sent = engine.domain.post.sent
         try:
             engine.integrator.first_half(state, team)
             engine.domain.check_reach(state)
@@ -311,7 +387,7 @@ class March:
             noted.tape.lap("integrate")
         finally:
             team.recorder = None
-            state.step, state.fastest = before
+            state.step, state.fastest, engine.domain.post = before
             engine.slots.begin()
         return noted
 

@@ -113,11 +113,11 @@ class Engine:
 
     def _may_march(self, most: int, half_done: bool) -> bool:
         """Whether it is worth while for so many steps, and there is nothing to decide at the first of them."""
-        state, sums = self.state, self.sums
-        if most < LEAST_STRETCH or state.step < self._resting_until or self.attempts.failed:
+        state = self.state
+        if most < LEAST_STRETCH or state.step < self._resting_until or self.needs.step >= state.step - 1:
             return False
-        settled = half_done or FORCES.decided(state.quanta.force, sums.least_force, sums.most_force, look=True)
-        return settled and self.needs.step < state.step - 1 and self.march.possible
+        step = state.step - 1 if half_done else state.step
+        return self.march.possible and self.march.ready(step, half_done, self.attempts.failed, self.sums)
 
     def _march(self, most: int, half_done: bool) -> tuple[int, bool]:
         """Take up to so many steps of which nothing must be decided, and the one that ended that, or half of it; return
@@ -125,8 +125,7 @@ class Engine:
         state = self.state
         begun = state.step - 1 if half_done else state.step
         rounds, code = self.march.go(most, begun, half_done)
-        if rounds > 0 or code != 0:  # else it could not begin, and the step is where it was
-            state.step = begun + rounds
+        state.step = begun + rounds
         self._fruitless = 0 if rounds >= LEAST_STRETCH else self._fruitless + 1
         if self._fruitless == PATIENCE:
             self._fruitless, self._resting_until = 0, state.step + REST
@@ -134,7 +133,7 @@ class Engine:
             bound = self.march.largest(FORCED) ** 0.5
             self.sums = Sums(None, None, bound / SPREAD, bound)
         if code == 0:
-            return rounds, half_done and rounds == 0
+            return rounds, False
         self.attempts.step = state.step + 1
         if code == HALF:
             self._follow(self._half(self.march.largest(HALF)))

@@ -1,0 +1,98 @@
+"""How what leaves a region reaches its neighbours: by messages, or through memory that all ranks of a machine see.
+
+Algorithm: a message is written into an array, which is then given away for another one that has come. With a board,
+the array is a piece of shared memory: its owner writes it, all ranks meet, and whoever it is for reads it there. So a
+step can be taken without Python on all ranks (engine/march.py), which a call of MPI would need.
+
+Invariant: ranks meet again, and more than once, before a piece is written anew, so nobody reads what is of another
+step.
+
+Disadvantage: only the ranks of one machine share memory; all of them wait for the slowest, not just its neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from motes.core.state import Array, Integers
+from motes.core.tape import board_words
+
+
+class Post(Protocol):
+    """Takes what leaves a region to where it goes."""
+
+    def leaving(self, number: int, shape: tuple[int, int], kind: Any) -> Array:
+        """An array of 8-byte numbers to write the message of this number into."""
+
+    def exchange(
+        self, number: int, given: Array, to: int | None, shape: tuple[int, int], origin: int | None
+    ) -> Array:  # fmt: skip
+        """Give it to one rank, and take what has come from another; None means no one."""
+
+
+class Board:
+    """Shared memory of the ranks of one machine, each of which has a piece of it.
+
+    Args:
+        pieces: of each rank, of equal lengths. That of the first begins with what all write to (core/tape.py).
+        rank: whose this one is.
+    """
+
+    def __init__(self, pieces: Sequence[Integers], rank: int) -> None:
+        head = board_words(len(pieces))
+        self.common = pieces[0][:head]
+        self.rank = rank
+        self._messages = [piece[head:] for piece in pieces]
+
+    @property
+    def words(self) -> int:
+        """For messages."""
+        return len(self._messages[0])
+
+    @staticmethod
+    def size(ranks: int, words: int) -> int:
+        """Words of a piece with so many for messages."""
+        return board_words(ranks) + words
+
+    def piece(self, rank: int, number: int, room: int, shape: tuple[int, int], kind: Any) -> Array:
+        """The message of this number of a rank, if none is longer than room."""
+        begin, size = number * room, shape[0] * shape[1]
+        if size > room or begin + room > self.words:
+            raise ValueError(f"a message of {size} words does not fit into the {room} of the board")
+        words: Array = self._messages[rank][begin : begin + size].view(kind).reshape(shape)
+        return words
+
+
+class BoardPost:
+    """Puts the messages of a step on a tape.
+
+    Args:
+        board: on which they are written.
+        room: words of the longest one, of any rank.
+        meet: puts on the tape that all ranks meet.
+    """
+
+    def __init__(self, board: Board, room: int, meet: Callable[[], None]) -> None:
+        self._board = board
+        self._room = room
+        self._meet = meet
+        self.sent: dict[int, int] = {}
+        """The bytes of this rank's messages, by their numbers."""
+
+    def leaving(self, number: int, shape: tuple[int, int], kind: Any) -> Array:
+        """A piece of this rank's own memory."""
+        return self._board.piece(self._board.rank, number, self._room, shape, kind)
+
+    def exchange(
+        self, number: int, given: Array, to: int | None, shape: tuple[int, int], origin: int | None
+    ) -> Array:  # fmt: skip
+        """The memory of the other rank, once all have met."""
+        self._meet()
+        if to is not None and given.size > 0:
+            self.sent[number] = given.nbytes
+        if origin is None:
+            return np.empty((shape[0], 0), given.dtype)
+        return self._board.piece(origin, number, self._room, shape, given.dtype)
