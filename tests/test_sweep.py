@@ -199,7 +199,7 @@ def test_a_script_without_its_guard_is_told_so(script):
     process = script("deadly", guard="True")
     output, errors = process.communicate(timeout=50)
     assert process.returncode == 1
-    assert "motes.RunError" in errors or "motes.core.errors.RunError" in errors
+    assert "motes.RunError" in errors
     assert "if __name__ == '__main__'" in errors.splitlines()[-1]
     assert output == ""
 

@@ -150,7 +150,7 @@ def test_numpy_takes_the_cutoff_of_the_types_as_the_kernel_does() -> None:
     force = motes.PairForce(lambda r, cutoff: 1 - r / cutoff, cutoff=types)
     sim = motes.Simulation(motes.Particles(x, motes.Box([9.0, 9.0]), types=["a", "b", "b"]), VERLET, [force])
     around = {"id": np.array([1, 2]), "type": np.array([1, 1]), "x": x[1:, 0] - x[0, 0], "y": x[1:, 1] - x[0, 1]}
-    here = Surroundings({"id": 0, "type": 0}, around, {"x": 1.0, "y": 1.0}, 0.0, 0.01, 0, [9.0, 9.0])
+    here = Surroundings({"id": 0, "type": 0}, around, {"x": 1.0, "y": 1.0}, 0.0, 0.01, 0, [9.0, 9.0], [True, True])
     np.testing.assert_allclose(force.bind(named(("a", "b"))).force_on(here), sim.forces[0], rtol=1e-9)
 
 

@@ -78,8 +78,8 @@ class LoopCache:
     def load_overload(self, signature: Any, context: Any) -> Any:
         """The compiled loop for these types, or None if it is to be compiled.
 
-        Numba would first import all that it needs to compile (a quarter of a second, and SciPy): to run what has been
-        compiled takes its memory of arrays alone. Where something must be compiled, it imports the rest then.
+        Numba would first import all that it needs to compile (a quarter of a second, and most of SciPy): to run what
+        has been compiled takes its memory of arrays alone. Where something must be compiled, it imports the rest then.
         """
         data = cache.read(self._name(signature, context.codegen()))
         if data is None:

@@ -17,7 +17,12 @@ CANNOT = {errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTS
 def sync(file: IO[Any]) -> None:
     """Return when all that was written to a file is on the disk."""
     file.flush()
-    os.fsync(file.fileno())
+    sync_descriptor(file.fileno())
+
+
+def sync_descriptor(descriptor: int) -> None:
+    """The same of what was written by the number of an open file."""
+    os.fsync(descriptor)
 
 
 def sync_folder(folder: Path) -> None:

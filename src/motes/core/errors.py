@@ -26,6 +26,8 @@ class InputError(ValueError):
     The command line exits with status 2.
     """
 
+    __module__ = "motes"  # where programs find it
+
     def __init__(self, message: str) -> None:
         super().__init__(one_line(message))
 
@@ -36,9 +38,13 @@ class RunError(RuntimeError):
     The command line exits with status 1.
     """
 
+    __module__ = "motes"  # where programs find it
+
 
 class MotesWarning(UserWarning):
     """What a run goes on with, but may not be as it was meant."""
+
+    __module__ = "motes"  # where programs find it
 
 
 class ParticleError(RunError):

@@ -1,5 +1,10 @@
 """Pack, unpack, shift: the compiled loops by which ghosts follow their particles.
 
+Algorithm: of each face the indices of the particles are listed once, when lists are built; then loops copy what these
+have, row by row, to the ghosts, or into a message, and add what ghosts gathered back, as whole numbers.
+
+Invariant: a ghost has the numbers of its particle, positions shifted by a whole edge, which is exact on the grid.
+
 A region sees only what lies beyond its *upper* sides: a pair belongs to the region in which both its lower coordinates
 lie, whoever owns its particles (the eighth-shell rule of Bowers, Dror and Shaw, J. Phys. Conf. Ser. 16, 300, 2005), so
 every pair has one region. That needs an eighth of the corners and half of the messages of a full halo; the price is

@@ -1,8 +1,7 @@
 """What rank 0 may have the engines do between two steps: begin, take over what is assigned, go on by another
 integrator, know their energies, and come back to where a run went wrong.
 
-All engines are told at the same time. A run may go on after each of these as if nothing had been, so what a command
-computes is a function of the state alone.
+All engines are told at the same time, and what they compute is the same on any number of ranks and threads.
 """
 
 from __future__ import annotations

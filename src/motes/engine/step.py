@@ -1,7 +1,12 @@
 """The order of a step. The only file that knows it.
 
-Every rank has an engine: the state of its region, and the stages that work on it. All ranks call the same methods at
-the same time; what they answer is for rank 0.
+Algorithm: velocity Verlet's halves around the forces. Between them owners, ghosts and lists are made anew if anyone has
+moved by half the skin, and else ghosts follow. Steps of which nothing must be decided are left to the march.
+
+Invariant: every rank has an engine, the state of its region and the stages that work on it, and all call the same
+methods at the same time. What is decided depends on numbers of all ranks, so all take the same step.
+
+Disadvantage: one reduction a step, by which the slowest rank holds up all.
 """
 
 from __future__ import annotations

@@ -1,6 +1,12 @@
 """Terms of pairs over the clusters of the list: what travels of them, and the stage that runs their kernel.
 
-The forces go into the slots of the list (slots.py). When a number is not finite, the pair is found by halving.
+Algorithm: all terms of one kind are one kernel (cluster_kernel.py), which goes over the chunks of the list, one chunk
+after the other for each thread, and adds forces up in the slots of the list (slots.py), or sums in a column.
+
+Invariant: what is added is whole numbers, so neither chunks nor threads show in the result. Whether numbers were finite
+is said by the largest of them; who it was is asked only then, by halving the chunks.
+
+Disadvantage: who is to blame is found by computing the pairs again.
 """
 
 from __future__ import annotations
@@ -78,7 +84,7 @@ def plan_clusters(terms: Sequence[Term], names: Names, sums: bool = False) -> Cl
     )
 
 
-class ClusterKernel(Stage):
+class ClusterStage(Stage):
     """A kernel, and what it reads in the slots of the list."""
 
     def __init__(self, plan: ClusterPlan, slots: SlotForces, team: Team) -> None:
@@ -212,7 +218,7 @@ class ClusterKernel(Stage):
         self.team.split(gather_slots, pairs.slots + CLUSTER, pairs.particle, values, slots)
 
 
-class ClusterForces(ClusterKernel):
+class ClusterForces(ClusterStage):
     """Forces of all terms of a kind."""
 
     when = IN_SLOTS
@@ -243,7 +249,7 @@ class ClusterForces(ClusterKernel):
         return Sums(None, None, exact.least_force, exact.most_force)
 
 
-class ClusterSums(ClusterKernel):
+class ClusterSums(ClusterStage):
     """What neighbours add up to for each particle, in a column of three limbs (exact/sums.py)."""
 
     when = BEFORE

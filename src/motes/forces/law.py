@@ -148,6 +148,7 @@ class Surroundings:
         dt: time step of the integrator.
         step: that has been taken.
         edges: of the box.
+        periodic: whether it is that along each axis.
     """
 
     particle: Mapping[str, Any]
@@ -157,12 +158,19 @@ class Surroundings:
     dt: float
     step: int
     edges: Sequence[float]
+    periodic: Sequence[bool]
 
     @property
     def apart(self) -> Floats:
         """From the particle to its neighbours, (d, n)."""
         apart: Floats = np.array([self.around[axis] for axis in self.position], float)
         return apart
+
+    def nearest(self, step: Floats) -> Floats:
+        """The way from a particle to the nearest image of another, (d,), from the way to any of its images."""
+        edges = np.array(self.edges)
+        with np.errstate(invalid="ignore"):
+            return np.where(self.periodic, step - edges * np.rint(step / edges), step)
 
 
 class BoundInteraction(ABC):

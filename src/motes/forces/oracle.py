@@ -18,7 +18,7 @@ from motes.core.state import Floats
 from motes.forces.pair_function import PairFormula
 from motes.formulas.bind import Bound
 from motes.formulas.derive import evaluate
-from motes.formulas.difference import slope
+from motes.formulas.difference import central_slope
 
 # Of two particles
 
@@ -34,7 +34,7 @@ def pair_energy(pair: PairFormula, parameters: Mapping[str, Any], distances: Arr
 
 def pair_slope(pair: PairFormula, parameters: Mapping[str, Any], distances: ArrayLike) -> Floats:
     """dU/dr of the bare energy at these distances."""
-    return slope(lambda r: pair_energy(pair, parameters, r), distances, distances)
+    return central_slope(lambda r: pair_energy(pair, parameters, r), distances, distances)
 
 
 def pair_force(pair: PairFormula, shift: str | None, parameters: Mapping[str, Any], distances: ArrayLike) -> Floats:
@@ -44,6 +44,13 @@ def pair_force(pair: PairFormula, shift: str | None, parameters: Mapping[str, An
     if shift == "force":
         rate = rate - pair_slope(pair, parameters, np.broadcast_to(parameters["cutoff"], r.shape))
     return np.where(r < parameters["cutoff"], -rate, 0.0)
+
+
+def pair_value(pair: PairFormula, parameters: Mapping[str, Any], values: Mapping[str, Any]) -> Floats:
+    """What a function of two particles gives at these values of its coordinates; 0 beyond the cutoff."""
+    with np.errstate(all="ignore"):
+        value = evaluate(pair.formula, {**parameters, **values})
+    return np.where(values["r"] < parameters["cutoff"], value, 0.0)
 
 
 # Of one particle
@@ -62,7 +69,9 @@ def field_force(
     def along(axis: str) -> Callable[[float], float]:
         return lambda x: field_energy(bound, kind, attributes, {**position, axis: x}, time)
 
-    return np.array([-slope(along(axis), x, edge) for (axis, x), edge in zip(position.items(), edges, strict=True)])
+    return np.array(
+        [-central_slope(along(axis), x, edge) for (axis, x), edge in zip(position.items(), edges, strict=True)]
+    )
 
 
 def field_energy(
@@ -85,17 +94,14 @@ def tuple_force(energy: Callable[[Floats], Floats], points: Floats, member: int)
         unit[member, axis] = 1.0
         return lambda x: energy(points + x * unit)
 
-    return np.array([-slope(along(axis), 0.0, extent) for axis in range(points.shape[1])])
+    return np.array([-central_slope(along(axis), 0.0, extent) for axis in range(points.shape[1])])
 
 
 def density(pair: PairFormula, columns: Mapping[str, Any], distances: Floats) -> Floats:
     """The density at each first particle that each second one makes, (n, n), from their columns and distances."""
     i, j = np.indices(distances.shape)
-    known = pair.parameters_between((columns, i), (columns, j))
-    with np.errstate(all="ignore"):
-        made = evaluate(pair.formula, {**known, "r": distances})
-    found: Floats = np.where((distances < known["cutoff"]) & (i != j), made, 0.0)
-    return found
+    made = pair_value(pair, pair.parameters_between((columns, i), (columns, j)), {"r": distances})
+    return np.where(i != j, made, 0.0)
 
 
 def embedded_force(pair: PairFormula, energy: Bound, cancels: bool, columns: Mapping[str, Any], x: Floats) -> Floats:
@@ -107,11 +113,13 @@ def embedded_force(pair: PairFormula, energy: Bound, cancels: bool, columns: Map
     apart = x[:, :, None] - x[:, None, :]
     distances = np.sqrt((apart**2).sum(axis=0))
     rho = density(pair, columns, distances).sum(axis=1)
-    scale = np.where(rho == 0.0, np.abs(rho).max(), rho)
-    slopes = slope(lambda at: energy.value({"rho": at}, columns["type"], columns), rho, scale)
+    scale = np.where(rho == 0.0, np.abs(rho).max() or 1.0, np.abs(rho))
+    slopes = central_slope(lambda at: energy.value({"rho": at}, columns["type"], columns), rho, scale)
     slopes = np.where(np.isfinite(slopes) | (rho != 0.0) | cancels, slopes, 0.0)
-    rates = slope(lambda r: density(pair, columns, r), distances, distances)
+    rates = central_slope(lambda r: density(pair, columns, r), distances, distances)
     with np.errstate(all="ignore"):
-        size = -(slopes[0] * rates[0] + slopes * rates[:, 0])[1:]
+        # Of those that are too far to feel it not all neighbours are known, and their slope may be no number.
+        own = np.where(rates[0] == 0.0, 0.0, slopes[0] * rates[0])
+        size = -(own + np.where(rates[:, 0] == 0.0, 0.0, slopes * rates[:, 0]))[1:]
         total: Floats = (size * apart[:, 0, 1:] / distances[0, 1:]).sum(axis=1)
     return total

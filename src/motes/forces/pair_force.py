@@ -25,13 +25,14 @@ from motes.core.frozen import FrozenMapping, shown
 from motes.core.state import Floats
 from motes.core.words import known_keywords
 from motes.exact.noise import PAIRS, check_seed, draw_for_pairs, key_of_step
+from motes.forces import oracle
 from motes.forces.cluster_kernel import Term
 from motes.forces.law import Interaction, Surroundings
 from motes.forces.of_pairs import BoundOfPairs
 from motes.forces.pair_function import PairFunction, Rows, checked_cutoff, kept_cutoff
 from motes.forces.parameters import OF_THE_PAIR
 from motes.formulas.bind import Names
-from motes.formulas.derive import PairCode, derive_values, evaluate
+from motes.formulas.derive import PairCode, derive_values
 from motes.formulas.verify import require_right
 from motes.formulas.written import Written
 
@@ -71,10 +72,7 @@ class BoundPairForce(BoundOfPairs):
 
     def force_between(self, ones: Rows, others: Rows, values: Mapping[str, Any]) -> Floats:
         """0 beyond the cutoff."""
-        known = self.pair.parameters_between(ones, others)
-        force = evaluate(self.pair.formula, {**known, **values})
-        found: Floats = np.where(values["r"] < known["cutoff"], force, 0.0)
-        return found
+        return oracle.pair_value(self.pair, self.pair.parameters_between(ones, others), values)
 
     def code(self) -> PairCode:
         """Straight-line code; InputError if it is not what the formula says."""

@@ -181,6 +181,8 @@ class BoundTuples(BoundInteraction):
         for row in self._uses.get(mine, []):
             members = self.tuples.members[row].tolist()
             points = np.array([nearest[one] for one in members])
+            for k in range(1, len(points)):  # from member to member, as a tuple is resolved
+                points[k] = points[k - 1] + surroundings.nearest(points[k] - points[k - 1])
             force += tuple_force(partial(self._energy_at, row), points, members.index(mine))
         return force
 

@@ -15,7 +15,7 @@ STEP = 1e-5
 nine digits."""
 
 
-def slope(function: Callable[[Any], ArrayLike], x: ArrayLike, scale: ArrayLike, step: float = STEP) -> Floats:
+def central_slope(function: Callable[[Any], ArrayLike], x: ArrayLike, scale: ArrayLike, step: float = STEP) -> Floats:
     """The slope of a function at x.
 
     Args:

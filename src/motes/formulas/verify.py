@@ -18,7 +18,7 @@ import numpy as np
 
 from motes.core.errors import InputError
 from motes.formulas.derive import Code, PairCode, evaluate
-from motes.formulas.difference import slope as difference
+from motes.formulas.difference import central_slope
 from motes.formulas.formula import Expression, compute
 from motes.formulas.lines import FUNCTIONS
 from motes.formulas.lookup import columns_in
@@ -154,7 +154,7 @@ def slope_of(formula: Expression, coordinate: str, point: Point) -> float:
         return _value(formula, {**point, coordinate: x})
 
     size = STEP * (abs(point[coordinate]) or 1.0)
-    coarse, fine = (float(difference(along, point[coordinate], size, step)) for step in (1.0, 0.5))
+    coarse, fine = (float(central_slope(along, point[coordinate], size, step)) for step in (1.0, 0.5))
     near = _value(formula, point)
     with np.errstate(all="ignore"):
         steps = [along(point[coordinate] + k * size) for k in (1, -1)]

@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from motes.core.checks import file_path
+from motes.core.durable import sync_descriptor
 from motes.core.errors import InputError, RunError
 from motes.core.streams import warn
 
@@ -154,7 +155,7 @@ class Hold:
 
     def sync(self) -> None:
         """Return when what was written is on the disk, so that a loss of power does not take it away."""
-        os.fsync(self.descriptor)
+        sync_descriptor(self.descriptor)
 
 
 def hold(path: Path, flags: int = os.O_RDWR) -> Hold:

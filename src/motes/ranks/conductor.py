@@ -56,8 +56,8 @@ class Build:
 
 @dataclass(frozen=True)
 class Command:
-    """Call a function of an engine, a method or one of `engine/queries.py` or `engine/downhill.py`: functions travel by
-    their names."""
+    """Call a function of an engine, a method or one of `engine/commands.py`, `downhill.py` or `queries.py`: functions
+    travel by their names."""
 
     number: int
     function: Callable[..., Any]

@@ -119,9 +119,10 @@ class Reporter:
 
     def _forces_on(self, particle: Mapping[str, Any], around: Mapping[str, Array], step: int) -> dict[str, Floats]:
         """The force of each interaction on the particle, at the place where it is."""
-        edges = self.summary.box.lengths.tolist()
+        box = self.summary.box
         time, dt = self._timeline.at(step), self._timeline.dt
-        where = Surroundings(particle, around, self._inside(particle), time, dt, step, edges)
+        edges, periodic = box.lengths.tolist(), box.periodic.tolist()
+        where = Surroundings(particle, around, self._inside(particle), time, dt, step, edges, periodic)
         return {f"{number}, {law.label}": law.force_on(where) for number, law in enumerate(self.interactions, 1)}
 
     # Words
@@ -173,7 +174,7 @@ class Reporter:
             return "give a larger box or walls, or a smaller dt if the particle was thrown out"
         if cutoff and move > LONG_MOVE * cutoff:
             return f"use a smaller dt: the particle moves by {move / cutoff:.0%} of the cutoff in one step"
-        if failure.step <= 1 and nearest < CLOSE * usual:
+        if cutoff and failure.step <= 1 and nearest < CLOSE * usual:
             return "particles overlap at the start: sim.minimize(force_tolerance) parts them"
         if failure.cause == NOT_FINITE:
             return "make the function finite at all distances, or keep particles apart: a smaller dt, no overlaps"

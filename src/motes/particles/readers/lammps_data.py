@@ -6,7 +6,6 @@ A header line starts with a number, the name of a section with a letter; a secti
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import math
 import re
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from motes.core.checks import require_memory
 from motes.core.errors import InputError
 from motes.core.tuples import WIDTHS
-from motes.core.words import caution, did_you_mean
+from motes.core.words import caution, did_you_mean, nearest
 from motes.particles.readers.contents import Contents
 from motes.particles.readers.lammps_header import Header, Lines, without_comment
 from motes.particles.readers.rows import WORD, Table, fail, opened, parse, stacked
@@ -157,9 +156,9 @@ def _read_sections(lines: Lines, header: Header, style: str | None) -> dict[str,
 
 
 def _not_a_section(keyword: str) -> str:
-    known = difflib.get_close_matches(keyword, _SECTIONS, 1, 0.8)
-    if known:
-        return f"{keyword!r} is not the name of a section; did you mean {known[0]!r}?"
+    meant = nearest(keyword, _SECTIONS, 0.8)
+    if meant is not None:
+        return f"{keyword!r} is not the name of a section; did you mean {meant!r}?"
     if re.fullmatch(r"[A-Z][\w/ ]*", keyword):
         return (
             f"{keyword!r} is not the name of a section of particles; if it is for a fix of LAMMPS, it may be taken out"
