@@ -11,7 +11,7 @@ import pytest
 
 from motes.core.compiled import njit
 from motes.core.state import Floats, Integers
-from motes.core.tape import LINE, Tape, block_of, board_words, play
+from motes.core.tape import LARGER, LINE, SET, Tape, block_of, board_words, play
 
 
 @njit(cache=True, nogil=True)
@@ -77,8 +77,8 @@ class Played:
 def test_loops_get_what_they_were_given() -> None:
     numbers, rows = np.arange(5), np.ones((2, 8))[:, ::2]
     tape = Tape(1)
-    tape.call(0, tape.block(add, (numbers, 3)), 1, 4, -1, more=False)
-    tape.call(0, tape.block(scale, (rows, 0.5)), 0, 4, tape.result(), more=False)
+    tape.call(0, tape.block(add, (numbers, 3)), 1, 4, -1)
+    tape.call(0, tape.block(scale, (rows, 0.5)), 0, 4, tape.result())
     played = Played(tape)
     assert played(3) == [(3, 0)]
     assert numbers.tolist() == [0, 10, 11, 12, 4]
@@ -88,16 +88,16 @@ def test_loops_get_what_they_were_given() -> None:
 
 def test_the_first_round_may_begin_in_its_middle() -> None:
     numbers, tape = np.zeros(2, np.int64), Tape(1)
-    tape.call(0, tape.block(add, (numbers, 1)), 0, 1, -1, more=False)
+    tape.call(0, tape.block(add, (numbers, 1)), 0, 1, -1)
     tape.mark()
-    tape.call(0, tape.block(add, (numbers, 1)), 1, 2, -1, more=False)
+    tape.call(0, tape.block(add, (numbers, 1)), 1, 2, -1)
     assert Played(tape)(3, tape.middles[0]) == [(3, 0)]
     assert numbers.tolist() == [2, 3]
 
 
 def test_whole_numbers_advance() -> None:
     numbers, tape = np.zeros(2, np.int64), Tape(1)
-    tape.call(0, tape.block(add, (numbers, 10)), 0, 2, -1, more=False)
+    tape.call(0, tape.block(add, (numbers, 10)), 0, 2, -1)
     assert Played(tape, [[tape.numbers[0][0], 5]])(3) == [(3, 0)]
     assert numbers.tolist() == [10 + 15 + 20] * 2
 
@@ -109,12 +109,12 @@ def test_threads_wait_for_each_other(threads: int) -> None:
     tape = Tape(threads)
     adding = tape.block(add, (numbers, 1))
     for t in range(threads):
-        tape.call(t, adding, 1000 * t, 1000 * (t + 1), -1, more=False)
+        tape.call(t, adding, 1000 * t, 1000 * (t + 1), -1)
     tape.barrier()
     tape.barrier()  # says nothing new
     number = tape.result()
     for t in range(threads):
-        tape.call(t, tape.block(total, (numbers, sums, LINE * t)), t, 0, number, more=False)
+        tape.call(t, tape.block(total, (numbers, sums, LINE * t)), t, 0, number)
     tape.barrier()
     tape.guard(number, 0, 1000 * threads * 199, 7)
     played = Played(tape)
@@ -126,7 +126,7 @@ def test_threads_wait_for_each_other(threads: int) -> None:
 def test_a_guard_looks_at_both_ends_but_not_at_0(first: int, code: int) -> None:
     numbers, sums, tape = np.array([first]), np.zeros(1, np.int64), Tape(1)
     number = tape.result()
-    tape.call(0, tape.block(total, (numbers, sums, 0)), 0, 0, number, more=False)
+    tape.call(0, tape.block(total, (numbers, sums, 0)), 0, 0, number)
     tape.guard(number, 3, 7, 4)
     tape.lap("count")
     assert Played(tape)(2) == [(0 if code else 2, code)]
@@ -136,7 +136,7 @@ def test_the_largest_result_of_several_calls_counts() -> None:
     sums, tape = np.zeros(3, np.int64), Tape(1)
     number = tape.result()
     for k, value in enumerate((4, 9, 2)):
-        tape.call(0, tape.block(total, (np.array([value]), sums, k)), 0, 0, number, more=k > 0)
+        tape.call(0, tape.block(total, (np.array([value]), sums, k)), 0, 0, number, LARGER if k else SET)
     played = Played(tape)
     played(2)
     assert played.results[0] == 9
@@ -146,7 +146,7 @@ def test_the_largest_result_of_several_calls_counts() -> None:
 def test_the_time_of_laps_is_counted() -> None:
     tape = Tape(1)
     for phase in ("one", "two", "one"):
-        tape.call(0, tape.block(scale, (np.ones((1, 10_000)), 1.0)), 0, 10_000, -1, more=False)
+        tape.call(0, tape.block(scale, (np.ones((1, 10_000)), 1.0)), 0, 10_000, -1)
         tape.lap(phase)
     played = Played(tape)
     played(20)
@@ -176,7 +176,7 @@ def test_processes_end_where_one_of_them_says_so(threads: int, low: int, high: i
     for rank, amount in enumerate((8, 0)):
         tape = Tape(threads)
         number = tape.result()
-        tape.call(threads - 1, tape.block(grow, (counts[rank], amount)), 0, 0, number, more=False)
+        tape.call(threads - 1, tape.block(grow, (counts[rank], amount)), 0, 0, number)
         tape.barrier()
         tape.say(number, 3, more=False)
         tape.say(-1, 4, more=False)

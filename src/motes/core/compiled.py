@@ -39,9 +39,10 @@ _memory: Any = nrt.rtsys
 VERSIONS = (platform.python_version(), numba.__version__, llvmlite.__version__, np.__version__)
 
 
-SPEED, FORCE, MOVE, BEYOND = "speed", "force", "move", "beyond"
+SPEED, FORCE, PUSH, MOVE, BEYOND = "speed", "force", "push", "move", "beyond"
 """What the number is that a loop returns: the largest component of a velocity, the square of a bound of the largest
-force, the square of the farthest move since lists were built, how many particles are beyond a side."""
+force, the largest component of a force, the square of the farthest move since lists were built, how many particles are
+beyond a side."""
 
 
 def njit(

@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from struct import Struct
 from typing import Any
 
@@ -33,6 +34,11 @@ from motes.core.compiled import njit
 from motes.core.state import Integers
 
 CALL, BARRIER, GUARD, LAP, SAY, MEET, HEAR = range(7)
+
+SET, LARGER, LARGER_SQUARE = range(3)
+"""What becomes of a number that a loop returns: it is the result; or that is the larger of it, or of the square of the
+number of float64 whose bits it is, and what was there before."""
+
 WIDTH = 8
 """Numbers in a row of a tape: its kind, and then those that `Tape` writes."""
 
@@ -59,6 +65,9 @@ typeof: Any = numba.typeof
 
 def _width(kind: Any) -> int:
     """Words that an argument of this type takes."""
+    if isinstance(kind, types.BaseTuple):
+        parts: Any = kind
+        return sum(map(_width, parts), 0)
     return 5 + 2 * kind.ndim if isinstance(kind, types.Array) else 1
 
 
@@ -145,6 +154,19 @@ def _atomic_load(_typing: Any, array: Any, _index: Any) -> Any:
     return types.int64(array, types.intp), generate
 
 
+def _square(_typing: Any, _bits: Any) -> Any:
+    """The bits of the square of a number that is not negative, which is 0 of 0 alone."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        number = builder.bitcast(arguments[0], ir.DoubleType())
+        product = builder.bitcast(builder.fmul(number, number), _WORD)
+        zero = ir.Constant(_WORD, 0)
+        lost = builder.and_(builder.icmp_signed("==", product, zero), builder.icmp_signed("!=", arguments[0], zero))
+        return builder.select(lost, ir.Constant(_WORD, 1), product)
+
+    return types.int64(types.int64), generate
+
+
 def _external(name: str, result: Any) -> Any:
     """A function of the system, or of LLVM, without arguments."""
 
@@ -163,6 +185,7 @@ _emitted: Any = intrinsic
 call_caller: Any = _emitted(_call_caller)
 atomic_add: Any = _emitted(_atomic_add)
 atomic_load: Any = _emitted(_atomic_load)
+square: Any = _emitted(_square)
 give_way: Any = _external("sched_yield", types.int32)
 cycle: Any = _external("llvm.readcyclecounter", types.int64)
 
@@ -234,7 +257,9 @@ def play(
                 found = call_caller(tape[entry, 1], tape[entry, 2], tape[entry, 4], tape[entry, 5], tape[entry, 3])
                 if tape[entry, 6] >= 0:
                     at = LINE * threads * tape[entry, 6] + LINE * thread
-                    results[at] = max(results[at], found) if tape[entry, 7] else found
+                    if tape[entry, 7] == LARGER_SQUARE:
+                        found = square(found)
+                    results[at] = found if tape[entry, 7] == SET else max(results[at], found)
             elif kind == BARRIER:
                 begun = cycle()
                 barrier(sync, threads)
@@ -283,7 +308,7 @@ def known(loop: Any, arguments: Sequence[Any]) -> Known:
     """The loop, compiled for a range and these arguments."""
     key = (loop, *map(_code, arguments))
     if key not in _known:
-        others = [typeof(one) if isinstance(one, np.ndarray) else _KINDS[_code(one)] for one in arguments]
+        others = [typeof(one) if isinstance(one, np.ndarray | tuple) else _KINDS[_code(one)] for one in arguments]
         kinds = (types.int64, types.int64, *others)
         if kinds not in loop.overloads:
             loop.compile(kinds)
@@ -303,6 +328,8 @@ def _code(value: Any) -> Any:
     """What stands for the type of an argument."""
     if isinstance(value, np.ndarray):
         return value.dtype.char, value.ndim, value.flags.c_contiguous, value.flags.writeable
+    if isinstance(value, tuple):
+        return tuple(map(_code, value))
     return "float" if isinstance(value, float) else "int"
 
 
@@ -340,6 +367,8 @@ def _words_of(value: Any) -> tuple[int, ...]:
     if isinstance(value, np.ndarray):
         at = value.__array_interface__["data"][0]
         return 0, 0, value.size, value.itemsize, at, *value.shape, *value.strides
+    if isinstance(value, tuple):
+        return tuple(chain.from_iterable(map(_words_of, value)))
     return (_BITS.unpack(_NUMBER.pack(value))[0] if isinstance(value, float) else int(value),)
 
 
@@ -373,13 +402,13 @@ class Tape:
         self.blocks.append(block)
         return block
 
-    def call(self, thread: int, block: Block, begin: int, end: int, result: int, more: bool) -> None:
-        """Let a thread call a loop; its result is kept by this number, if it is not below 0, or, if there are more
-        calls of it, the largest."""
+    def call(self, thread: int, block: Block, begin: int, end: int, result: int, how: int = SET) -> None:
+        """Let a thread call a loop; how its result is kept by this number, if it is not below 0: SET, LARGER or
+        LARGER_SQUARE."""
         words = self._words[thread]
         self._calls[thread].append(len(self._rows[thread]))
         self._rows[thread].append(
-            [CALL, block.known.caller, block.known.address, len(words), int(begin), int(end), result, int(more)]
+            [CALL, block.known.caller, block.known.address, len(words), int(begin), int(end), result, how]
         )
         for piece in block.pieces:
             if len(piece) == 1:

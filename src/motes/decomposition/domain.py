@@ -84,6 +84,9 @@ class Shell:
     count: int = 0
 
 
+MOST_COLUMNS = 2
+"""That ghosts are told of at once: what they carry, and how fast they are."""
+
 TOO_FAR = f"is more than {REACH:g} edges of the box beyond its open side"
 
 
@@ -213,8 +216,8 @@ class Domain:
         """Ghosts take over what their particles have in these columns; positions are shifted."""
         rows = [(_rows(state.column(name)), float(name == "positions")) for name in columns]
         for number, shell in enumerate(self.shells):
-            for values, moved in rows:
-                self._refresh(number, shell, values, moved * shell.shift)
+            for k, (values, moved) in enumerate(rows):
+                self._refresh(k * len(self.shells) + number, shell, values, moved * shell.shift)
 
     def _refresh(self, number: int, shell: Shell, rows: Floats, shift: float) -> None:
         if shell.to == self.link.rank:
@@ -232,7 +235,7 @@ class Domain:
             if shell.to == self.link.rank:
                 self.team.split(fold_shell, shell.count, rows, shell.source, shell.begin)
                 continue
-            back = len(self.shells) + number
+            back = MOST_COLUMNS * len(self.shells) + number
             leaving = self.post.leaving(back, (len(rows), shell.count), rows.dtype)
             self.team.split(copy_columns, shell.count, rows, shell.begin, leaving, 0)
             arriving = self.post.exchange(back, leaving, shell.origin, (len(rows), len(shell.source)), shell.to)
@@ -240,8 +243,8 @@ class Domain:
 
     @property
     def messages(self) -> int:
-        """How many are numbered: one for each shell, there and back."""
-        return 2 * len(self.shells)
+        """How many are numbered: one for each shell, in each column there, and back."""
+        return (MOST_COLUMNS + 1) * len(self.shells)
 
     @property
     def longest_message(self) -> int:

@@ -12,8 +12,8 @@ Ranks of one machine march together: what leaves a region is written into memory
 Invariant: the tape has the loops of the ordinary step, in its order, on the same arrays. So it has its bits. What all
 ranks have said decides whether a march begins and where it ends, so all of them take the same steps.
 
-Disadvantage: only steps whose loops get the same from step to step can be put on a tape: on one machine, without noise
-between pairs, without forces that depend on velocities or time, and without what all particles must agree on.
+Disadvantage: only steps whose loops get the same from step to step can be put on a tape: on one machine, without forces
+that depend on the time, and without what all particles must agree on.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from motes.core.compiled import BEYOND, FORCE, MOVE, SPEED
+from motes.core.compiled import BEYOND, FORCE, MOVE, PUSH, SPEED
 from motes.core.state import Integers, State
-from motes.core.tape import LINE, Block, Tape, play
+from motes.core.tape import LARGER, LARGER_SQUARE, LINE, SET, Block, Tape, play
 from motes.core.threads import Team, Work
 from motes.decomposition.board import Board, BoardPost
-from motes.decomposition.domain import Domain, Link
+from motes.decomposition.domain import MOST_COLUMNS, Domain, Link
 from motes.engine.clock import Clock
 from motes.exact.arithmetic import bits_of, number_of
 from motes.exact.quanta import AMPLE, FORCES, LOOSE, SPEEDS
@@ -40,7 +40,6 @@ from motes.forces.law import Stage, Sums
 from motes.forces.slots import SlotForces
 from motes.integrators.motion import Integrator
 from motes.neighbors.list import NeighborList
-from motes.neighbors.tuples import TupleSearch
 
 HALF, FORCED, DONE = 1, 2, 3
 """Where a step was left: with its first half done, with its forces computed, with all done but what a guard saw."""
@@ -87,9 +86,12 @@ class Noted:
         self._before = count if apart else 0
         edges = [count * part // threads for part in range(threads + 1)]
         block = self.tape.block(kernel, arguments)
-        number = self._result(kernel, block)
+        if getattr(kernel, "returns", None) == PUSH:  # one more of the forces that the engine sees together
+            number, how = self._forces(), LARGER_SQUARE
+        else:
+            number, how = self._result(kernel, block), SET
         for thread, (begin, end) in enumerate(pairwise(edges)):
-            self.tape.call(thread, block, begin, end, number, more=False)
+            self.tape.call(thread, block, begin, end, number, how)
         return [] if block.known.nothing is None else [block.known.nothing]
 
     def each(self, lists: Sequence[Sequence[Work]]) -> list[Any]:
@@ -102,16 +104,16 @@ class Noted:
         several = self._seen.get(FORCE, [])
         number, nothing = several[0] if several else -1, []
         for thread, works in enumerate(lists):
-            more = bool(several)
+            how = LARGER if several else SET
             for loop, (begin, end, *arguments) in works:
                 block = self.tape.block(loop, arguments)
                 if block.known.nothing is not None:
                     number = self._result(loop, block) if number < 0 else number
                     nothing.append(block.known.nothing)
-                    self.tape.call(thread, block, begin, end, number, more)
-                    more = True
+                    self.tape.call(thread, block, begin, end, number, how)
+                    how = LARGER
                 else:
-                    self.tape.call(thread, block, begin, end, -1, more=False)
+                    self.tape.call(thread, block, begin, end, -1)
         return nothing
 
     def middle(self) -> None:
@@ -129,6 +131,12 @@ class Noted:
         if threads > 1 or self._shared:
             self.tape.barrier()
         self._shared = threads > 1
+
+    def _forces(self) -> int:
+        """The number of the largest force of pairs, which every thread writes before any other."""
+        if FORCE not in self._seen:
+            raise UnmarchableError
+        return self._seen[FORCE][0]
 
     def _result(self, loop: Any, block: Block) -> int:
         """A number for what a loop returns, or -1."""
@@ -225,8 +233,14 @@ class Marching(Protocol):
     neighbors: NeighborList
     slots: SlotForces
     stages: list[Stage]
-    searches: dict[int, TupleSearch]
     work: float
+
+    @property
+    def refreshed(self) -> tuple[str, ...]:
+        """See Engine."""
+
+    def note_velocities(self) -> None:
+        """See Engine."""
 
 
 class March:
@@ -257,8 +271,6 @@ class March:
             and not engine.integrator.coupled
             and all(stage.marches for stage in engine.stages)
             and engine.state.meeting is None
-            and not engine.searches
-            and len(engine.state.force_velocities) == 0
             and engine.neighbors.cutoff > 0
             and engine.integrator is not self._unfit
         )
@@ -325,7 +337,7 @@ class March:
         link.waited += missed
         there, back = rounds + (code in (FORCED, DONE)) - half_done, rounds + (code == DONE)
         for number, size in self._sent.items():
-            times = there if number < len(self._engine.domain.shells) else back
+            times = there if number < MOST_COLUMNS * len(self._engine.domain.shells) else back
             link.messages += times
             link.bytes += times * size
         self._engine.work += spent - missed
@@ -344,7 +356,8 @@ class March:
 
     def _put_on_tape(self, step: int, board: Board | None, room: int) -> None:
         noted = self._note(step, board, room)
-        later = None if self._engine.integrator.seed is None else self._note(step + 1, board, room)
+        stepped = self._engine.integrator.seed is not None or any(stage.stepped for stage in self._engine.stages)
+        later = self._note(step + 1, board, room) if stepped else None
         self._board = np.zeros(0, np.int64) if board is None else board.common
         self._tape, self._seen = noted.tape, noted.results
         self._players = [
@@ -370,7 +383,9 @@ class March:
             engine.neighbors.moved_too_far(state)
             noted.guard(HALF, {SPEED: self._speeds(), MOVE: self._moves(), BEYOND: (0, 0)})
             noted.tape.lap("integrate")
-            engine.domain.refresh(state, ("positions",))
+            engine.note_velocities()
+            state.step += 1
+            engine.domain.refresh(state, engine.refreshed)
             noted.tape.lap("halo")
             engine.neighbors.follow(state)
             noted.tape.lap("neighbors")

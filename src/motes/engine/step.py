@@ -23,6 +23,7 @@ from motes.core.threads import Team
 from motes.decomposition.balance import Balancer
 from motes.decomposition.domain import Domain, Link
 from motes.decomposition.grid import Regions
+from motes.decomposition.halo import copy_columns
 from motes.engine.clock import Clock
 from motes.engine.failing import FAILED, Attempts
 from motes.engine.march import DONE, FORCED, HALF, March
@@ -177,7 +178,7 @@ class Engine:
         if self._follow_range(force, wish=neighbors.moved_too_far(state)):
             self.rebuild()
         else:
-            domain.refresh(state, self._followed)
+            domain.refresh(state, self.refreshed)
             lap("halo")
             neighbors.follow(state)
             lap("neighbors")
@@ -203,7 +204,7 @@ class Engine:
         lap("migrate")
         domain.build_halo(state)
         self._find_tuples()
-        domain.refresh(state, self._followed[1:])
+        domain.refresh(state, self.refreshed[1:])
         lap("halo")
         begun = process_time()
         self.neighbors.build(state, domain.region())
@@ -225,7 +226,7 @@ class Engine:
             self.domain.widen_halo(self.state)
 
     @property
-    def _followed(self) -> tuple[str, ...]:
+    def refreshed(self) -> tuple[str, ...]:
         """The columns that ghosts must know of at every step."""
         return ("positions", "force_velocities") if len(self.state.force_velocities) else ("positions",)
 
@@ -233,7 +234,7 @@ class Engine:
         """These velocities are those of which the next forces are a function."""
         if len(self.state.force_velocities):
             owned = self.state.owned
-            self.state.force_velocities[:, :owned] = self.state.velocities[:, :owned]
+            self.team.split(copy_columns, owned, self.state.velocities, 0, self.state.force_velocities, 0)
 
     def compute_forces(self, energy: bool) -> None:
         """The forces on every particle, those on its ghosts on other ranks among them."""

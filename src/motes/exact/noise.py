@@ -63,11 +63,20 @@ def normal_of_pair(key0: int, key1: int, one: int, other: int) -> float:
 
 
 @njit(cache=True, nogil=True)
-def key_of_step(seed: int, purpose: int, step: int) -> Integers:
-    """The two words of a key for one step, where the counter is full of ids."""
+def draw_keys(begin: int, end: int, seeds: Integers, purpose: int, step: int, keys: Integers) -> None:
+    """The two words of a key for each of these seeds at one step, (2 n,), where the counter is full of ids."""
     counter = step >> 32 & 0xFFFF | purpose << 16
-    words = philox(step & MASK, counter, MASK, MASK, seed & MASK, seed >> 32 & MASK)
-    return np.array([words[0], words[1]])
+    for k in range(begin, end):
+        seed = seeds[k]
+        words = philox(step & MASK, counter, MASK, MASK, seed & MASK, seed >> 32 & MASK)
+        keys[2 * k], keys[2 * k + 1] = words[0], words[1]
+
+
+def key_of_step(seed: int, purpose: int, step: int) -> Integers:
+    """The key of one seed."""
+    key = np.empty(2, np.int64)
+    draw_keys(0, 1, np.array([seed], np.int64), purpose, step, key)
+    return key
 
 
 @njit(cache=True, nogil=True)

@@ -23,7 +23,7 @@ from motes.core.errors import ParticleError
 from motes.core.state import CLUSTER, ROUND, Array, Chunk, Floats, Integers, PairList, State
 from motes.core.threads import Team, Work
 from motes.exact.arithmetic import number_of
-from motes.exact.noise import PAIRS, key_of_step
+from motes.exact.noise import PAIRS, draw_keys
 from motes.exact.quanta import FORCES, looked_at
 from motes.exact.sums import whole
 from motes.forces.cluster_kernel import OPTIONAL, ORDINARY, Layout, Term, cluster_key, cluster_source
@@ -97,7 +97,9 @@ class ClusterStage(Stage):
         self._velocities: Floats = np.zeros((3, 0))
         self._ids: Integers = np.zeros(0, np.int64)
         self._time = self._time_step = 0.0
+        self._seeds: Integers = np.array(plan.seeds, np.int64)
         self._keys: Integers = np.zeros(2 * len(plan.seeds), np.int64)
+        self.stepped = "noise" in plan.reads
         needed = {*plan.reads, *(["bonds"] if plan.special else [])}
         self._more = [need for need in OPTIONAL if need in needed]
         for kernel in self._kernels:  # compiled (or loaded) before the clock runs
@@ -212,7 +214,7 @@ class ClusterStage(Stage):
             for values, row in zip(state.force_velocities, (0, 1, 2) if plan.dimensions == 3 else (0, 2), strict=True):
                 self._gather(values, pairs, self._velocities[row])
         if "noise" in plan.reads:
-            self._keys[:] = np.concatenate([key_of_step(seed, PAIRS, state.step) for seed in plan.seeds])
+            self.team.split(draw_keys, len(self._seeds), self._seeds, PAIRS, state.step, self._keys)
 
     def _gather(self, values: Array, pairs: PairList, slots: Array) -> None:
         self.team.split(gather_slots, pairs.slots + CLUSTER, pairs.particle, values, slots)
@@ -225,7 +227,7 @@ class ClusterForces(ClusterStage):
 
     def __init__(self, plan: ClusterPlan, slots: SlotForces, team: Team) -> None:
         super().__init__(plan, slots, team)
-        self.marches = type(self) is ClusterForces and not ({"noise", "t", "v"} & plan.reads or plan.live)
+        self.marches = type(self) is ClusterForces and not ("t" in plan.reads or plan.live)
 
     @property
     def _kernels(self) -> Sequence[Any]:

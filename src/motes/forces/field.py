@@ -23,12 +23,14 @@ from motes.exact.sums import whole
 from motes.forces.field_kernel import field_key, field_source
 from motes.forces.law import BoundInteraction, Interaction, Plan, Stage, Sums, Surroundings
 from motes.forces.oracle import field_energy, field_force
-from motes.formulas.bind import COORDINATES, MASS, Bound, Names, bind, check_given
+from motes.formulas.bind import COORDINATES, MASS, PREFIX, Bound, Names, bind, check_given
 from motes.formulas.kernel import Kernel
 from motes.formulas.written import Written
 
 PLACES = 8
 """At how many places between the sides the two sides of a periodic axis are compared."""
+
+TIME = PREFIX + "t"
 
 SOME_TIME = 0.37
 """When."""
@@ -85,13 +87,13 @@ class Field(Interaction):
 
 @dataclass(frozen=True)
 class FieldsPlan(Plan):
-    """All fields of a run: their names and kernels."""
+    """All fields of a run: their names and kernels, and whether the time is in them."""
 
-    fields: tuple[tuple[str, Kernel], ...]
+    fields: tuple[tuple[str, Kernel, bool], ...]
 
     def stages(self, slots: Any, team: Team) -> Sequence[Stage]:
         """One for each."""
-        return [FieldForces(name, kernel, team) for name, kernel in self.fields]
+        return [FieldForces(*field, team) for field in self.fields]
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,7 @@ class BoundField(BoundInteraction):
     @classmethod
     def plan(cls, bound: Sequence[BoundField], names: Names) -> FieldsPlan:
         """A kernel for each."""
-        return FieldsPlan(tuple((one.name, _kernel(one.bound, names)) for one in bound))
+        return FieldsPlan(tuple((one.name, _kernel(one.bound, names), TIME in one.bound.symbols) for one in bound))
 
 
 def _kernel(bound: Bound, names: Names) -> Kernel:
@@ -160,8 +162,9 @@ class FieldForces(Stage):
 
     outside = True
 
-    def __init__(self, name: str, kernel: Kernel, team: Team) -> None:
+    def __init__(self, name: str, kernel: Kernel, timed: bool, team: Team) -> None:
         self.team = team
+        self.marches = not timed
         self._name = name
         self._kernel = kernel
         self._module = kernel.load()
@@ -181,11 +184,11 @@ class FieldForces(Stage):
     def _apply(
         self, state: State, quantum: float, energy_quantum: float, only: tuple[int, int] | None = None
     ) -> list[Any]:
-        kernel, apply = self._kernel, self._module.apply
+        kernel, apply, time = self._kernel, self._module.apply, 0.0 if self.marches else state.time
         columns = tuple(map(state.column, kernel.attributes))
         what = (
             state.positions, state.box.origin, state.box.lengths, kernel.numbers, kernel.tables, state.types,
-            columns or (state.mass,), state.time, ROUND * quantum, ROUND * energy_quantum, state.forces,
+            columns or (state.mass,), time, ROUND * quantum, ROUND * energy_quantum, state.forces,
         )  # fmt: skip
         return [apply(*only, *what)] if only else self.team.split(apply, state.owned, *what)
 

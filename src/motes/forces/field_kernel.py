@@ -7,15 +7,21 @@ stop the run when it is out of range.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from motes.core.box import Boundary
+from motes.core.compiled import PUSH
+from motes.exact.arithmetic import bits_of
 from motes.formulas import verify
 from motes.formulas.bind import COORDINATES, PREFIX, Bound
 from motes.formulas.derive import Code, derive_field
 from motes.formulas.lines import ENERGY_UNITS, add_energy, header, indent
 
 AXES = COORDINATES[:3]
+INFINITE = bits_of(math.inf)
+"""So that an energy that is not finite is seen by the first number alone; the bits of a NaN are more."""
+
 ARGUMENTS = "begin, end, positions, origin, lengths, numbers, tables, types, attributes, t, magic, energy_magic, forces"
 
 
@@ -41,12 +47,13 @@ def field_source(bound: Bound, boundary: Sequence[Boundary]) -> str:
         f"    return {', '.join(code.results)}",
         "",
         "",
-        '@njit(cache=True, nogil=True, error_model="numpy")',
+        f'@njit(cache=True, nogil=True, error_model="numpy", returns={PUSH!r}, apart=True)',
         f"def apply({ARGUMENTS}):",
         "    wide_vectors()",
         *indent(1, _before(bound, axes)),
         "    for i in range(end - begin):",
         *indent(2, _one(bound, axes, boundary, ", ".join([*axes, "t", *own]))),
+        f"    biggest = biggest_energy if biggest_energy >= {INFINITE} else biggest",
         "    return biggest, biggest_energy, energy_high, energy_low, energy_rest",
     ]
     return "\n".join(lines) + "\n"

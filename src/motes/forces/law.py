@@ -99,6 +99,8 @@ class Stage(ABC):
     """The number of the quantum of what it adds up for each particle, if it does so."""
     marches = False
     """Whether it has loops only, which get the same from step to step."""
+    stepped = False
+    """Whether its loops get the number of the step, by which alone they differ from one to the next."""
     outside: ClassVar[bool] = False
     """Whether it pulls from outside, so that its forces say nothing of particles that overlap."""
 

@@ -12,15 +12,21 @@ Disadvantage: positions are gathered one by one, so that the first loop is no ve
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from motes.core.box import AXES
+from motes.core.compiled import PUSH
+from motes.exact.arithmetic import bits_of
 from motes.formulas.bind import Bound
 from motes.formulas.lines import ENERGY_UNITS, add_energy, header, indent
 
 LONGEST = 0.45
 """Of an edge of the box: how long a member may be from the one before it, along a periodic axis."""
+
+INFINITE = bits_of(math.inf)
+"""The first number of what a kernel returns tells alone that something is wrong with a tuple."""
 
 TOO_LONG = f"that is longer than {LONGEST} edges of the periodic box"
 
@@ -54,7 +60,7 @@ def tuple_source(bound: Bound, body: Body, periodic: Sequence[bool]) -> str:
     lines = [
         header(body.functions, body.lines),
         "",
-        '@njit(cache=True, nogil=True, error_model="numpy")',
+        f'@njit(cache=True, nogil=True, error_model="numpy", returns={PUSH!r})',
         "def apply(begin, end, positions, indices, kinds, numbers, tables, lengths, magic, energy_magic, forces):",
         "    magic_bits = to_bits(magic)",
         *indent(1, ENERGY_UNITS),
@@ -70,6 +76,8 @@ def tuple_source(bound: Bound, body: Body, periodic: Sequence[bool]) -> str:
         *indent(2, _forces(axes, body)),
         *indent(2, _sums()),
         "    limbs = energy_high, energy_low, energy_rest, virial_high, virial_low, virial_rest",
+        f"    biggest = biggest_energy if biggest_energy >= {INFINITE} else biggest",
+        f"    biggest = biggest if longest <= {LONGEST} else {INFINITE}",
         "    return (biggest, biggest_energy, *limbs, longest)",
         "",
         "",

@@ -57,6 +57,8 @@ class TuplesPlan(Plan):
 class TupleForces(Stage):
     """The forces within the tuples of a region."""
 
+    marches = True
+
     def __init__(self, plan: TuplePlan, team: Team) -> None:
         self.team = team
         self.members = plan.members
