@@ -11,7 +11,8 @@ import pytest
 
 from motes.core.compiled import njit
 from motes.core.state import Floats, Integers
-from motes.core.tape import LARGER, LINE, SET, Tape, block_of, board_words, play
+from motes.core.tape import LARGER, LARGER_SQUARE, LINE, SET, Tape, block_of, board_words, play
+from motes.exact.arithmetic import number_of, to_bits
 
 
 @njit(cache=True, nogil=True)
@@ -164,6 +165,30 @@ def test_what_is_the_same_is_taken_from_the_block_before() -> None:
     assert other.known is first.known
     assert flat.known is not first.known  # it does not lie in one row
     assert block_of(scale, (np.ones((2, 3)), 0.5), first).loop is scale
+
+
+@pytest.mark.parametrize(("value", "right"), [(3.0, 9.0), (2.0, 5.0), (1e-200, 5.0), (1e200, np.inf)])
+def test_the_square_of_a_number_counts_where_it_is_larger(value: float, right: float) -> None:
+    tape = Tape(1)
+    number = tape.result()
+    tape.call(0, tape.block(said, (5.0,)), 0, 0, number)
+    tape.call(0, tape.block(said, (value,)), 0, 0, number, LARGER_SQUARE)
+    played = Played(tape)
+    played(1)
+    assert number_of(played.results[0]) == right
+
+
+def test_the_square_of_a_small_number_is_not_nothing() -> None:
+    tape = Tape(1)
+    tape.call(0, tape.block(said, (1e-200,)), 0, 0, tape.result(), LARGER_SQUARE)
+    played = Played(tape)
+    played(1)
+    assert 0.0 < number_of(played.results[0]) < 1e-300
+
+
+@njit(cache=True, nogil=True)
+def said(begin: int, end: int, value: float) -> int:
+    return to_bits(value) + begin + end
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -312,6 +312,20 @@ def test_who_flies_off_is_told_as_by_the_ordinary_step() -> None:
     assert how_it_ended(made(), 20_000, marches=True) == how_it_ended(made(), 20_000, marches=False)
 
 
+@pytest.mark.filterwarnings("ignore::motes.MotesWarning")
+def test_forces_that_depend_on_the_time_are_left_to_the_ordinary_step(marched: list[int]) -> None:
+    """With a bath, whose steps are numbered on the tape."""
+    integrator = langevin().integrator
+    wave = motes.Field(lambda x, t, k: np.cos(k * x - 30 * t), k=2 * np.pi / 10.0805)
+    particles, pair = motes.fcc(4, 0.8, temperature=1.0, seed=1), motes.Pair(soft, REACH, k=15.0)
+    simulation = motes.Simulation(particles, integrator, [pair, wave], threads=1)
+    simulation.run(20)
+    assert sum(marched) == 0
+    force = motes.PairForce(lambda r, t: (1 - r / REACH) * np.sin(20 * t), REACH)
+    motes.Simulation(particles, integrator, [pair, force], threads=1).run(20)
+    assert sum(marched) == 0
+
+
 class Slower(motes.VelocityVerlet):
     """A user's own: it takes something away in every step, by NumPy."""
 

@@ -23,14 +23,12 @@ from motes.exact.sums import whole
 from motes.forces.field_kernel import field_key, field_source
 from motes.forces.law import BoundInteraction, Interaction, Plan, Stage, Sums, Surroundings
 from motes.forces.oracle import field_energy, field_force
-from motes.formulas.bind import COORDINATES, MASS, PREFIX, Bound, Names, bind, check_given
+from motes.formulas.bind import COORDINATES, MASS, Bound, Names, bind, check_given
 from motes.formulas.kernel import Kernel
 from motes.formulas.written import Written
 
 PLACES = 8
 """At how many places between the sides the two sides of a periodic axis are compared."""
-
-TIME = PREFIX + "t"
 
 SOME_TIME = 0.37
 """When."""
@@ -149,7 +147,7 @@ class BoundField(BoundInteraction):
     @classmethod
     def plan(cls, bound: Sequence[BoundField], names: Names) -> FieldsPlan:
         """A kernel for each."""
-        return FieldsPlan(tuple((one.name, _kernel(one.bound, names), TIME in one.bound.symbols) for one in bound))
+        return FieldsPlan(tuple((one.name, _kernel(one.bound, names), "t" in one.bound.symbols) for one in bound))
 
 
 def _kernel(bound: Bound, names: Names) -> Kernel:
