@@ -118,7 +118,7 @@ def test_particles_blow_up_on_one_rank(on_ranks: Any, write: Any, fast: int) -> 
     done = on_ranks.run(4, write("blast.py", BLAST.format(fast=fast)), timeout=SECONDS)
     assert (done.returncode, done.stdout) == (1, "begin\n")
     assert len(messages(done.stderr)) == 1, done.stderr
-    assert re.search(rf"motes.core.motes.RunError: step \d+: particle {fast + 1} moves by [\d.e+]+ in one", done.stderr)
+    assert re.search(rf"motes.RunError: step \d+: particle {fast + 1} moves by [\d.e+]+ in one", done.stderr)
     assert "  advice     use a smaller dt" in done.stderr
     assert "abort" not in done.stderr.lower()
 

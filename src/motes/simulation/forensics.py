@@ -99,31 +99,53 @@ class Reporter:
 
     # What a particle feels
 
-    def strongest_on(self, number: int) -> float:
-        """The largest force that any other particle, or a field, exerts on a particle; infinite where forces of several
-        may cancel and are not known one by one, as those of bonds and of many-body energies."""
-        particle = {name: values[0] for name, values in self._columns(self.engine.ask(queries.find, [number])).items()}
-        around = self._around(particle)
-        rows = {name: np.concatenate([[particle[name]], values]) for name, values in around.items()}
-        others = np.arange(1, len(rows["id"]))
-        distances = np.sqrt((self._positions(around) ** 2).sum(axis=0))
-        on_all = self._forces_on(particle, around, self.engine.here.state.step).values()
+    def strongest_on(self, numbers: Sequence[int]) -> dict[int, float]:
+        """For each of these ids the largest force that any other particle, or a field, exerts on it; infinite where
+        forces of several may cancel and are not known one by one, as those of bonds and of many-body energies."""
+        found = self._columns(self.engine.ask(queries.find, list(numbers)))
+        particles = [{name: values[k] for name, values in found.items()} for k in range(len(found["id"]))]
+        around = [self._around(particle) for particle in particles]
+        # One evaluation for all pairs of all of them.
+        rows = {name: np.concatenate([values, *(one[name] for one in around)]) for name, values in found.items()}
+        counts = [len(one["id"]) for one in around]
+        distances = np.concatenate(
+            [np.sqrt((self._positions(one) ** 2).sum(axis=0)) for one in around] or [np.zeros(0)]
+        )
+        ones, others = np.repeat(np.arange(len(around)), counts), len(around) + np.arange(len(distances))
+        singles = [np.abs(law.forces_between(rows, ones, others, distances)) for law in self.interactions]
+        ends = np.cumsum([0, *counts])
+        return {
+            int(particle["id"]): self._strongest(particle, around[k], distances[part], [one[part] for one in singles])
+            for k, particle in enumerate(particles)
+            for part in [slice(ends[k], ends[k + 1])]
+        }
+
+    def _strongest(
+        self, particle: Mapping[str, Any], around: Mapping[str, Array], distances: Floats, singles: Sequence[Floats]
+    ) -> float:  # fmt: skip
         strongest = 0.0
-        for law, force in zip(self.interactions, on_all, strict=True):
-            single = np.abs(law.forces_between(rows, 0 * others, others, distances))
-            several = bool(law.partners(number)) or (distances < law.reach).any()
+        for law, single in zip(self.interactions, singles, strict=True):
+            several = bool(law.partners(int(particle["id"]))) or (distances < law.reach).any()
             if several and not single.any():
                 return math.inf
-            strongest = max(strongest, float((single if several else np.abs(force)).max(initial=0.0)))
+            force = single if several else np.abs(law.force_on(self._where(particle, around)))
+            strongest = max(strongest, float(force.max(initial=0.0)))
         return strongest
 
-    def _forces_on(self, particle: Mapping[str, Any], around: Mapping[str, Array], step: int) -> dict[str, Floats]:
-        """The force of each interaction on the particle, at the place where it is."""
-        box = self.summary.box
-        time, dt = self._timeline.at(step), self._timeline.dt
-        edges, periodic = box.lengths.tolist(), box.periodic.tolist()
-        where = Surroundings(particle, around, self._inside(particle), time, dt, step, edges, periodic)
+    def _forces_on(
+        self, particle: Mapping[str, Any], around: Mapping[str, Array], step: int | None = None
+    ) -> dict[str, Floats]:
+        """The force of each interaction on the particle, where it is."""
+        where = self._where(particle, around, step)
         return {f"{number}, {law.label}": law.force_on(where) for number, law in enumerate(self.interactions, 1)}
+
+    def _where(self, particle: Mapping[str, Any], around: Mapping[str, Array], step: int | None = None) -> Surroundings:
+        """The particle and who is around it, at a step, or now."""
+        box, timeline = self.summary.box, self._timeline
+        step = self.engine.here.state.step if step is None else step
+        edges, periodic = box.lengths.tolist(), box.periodic.tolist()
+        inside, time = self._inside(particle), timeline.at(step)
+        return Surroundings(particle, around, inside, time, timeline.dt, step, edges, periodic)
 
     # Words
 

@@ -215,8 +215,7 @@ class Simulation(Readings):
         warn_of_slow(extremes, self._quanta.velocity)
         if self._interactions:
             ids = self._engine.ask(queries.faint, ASKED).tolist()
-            strongest = {number: self._reporter.strongest_on(number) for number in ids}
-            warn_of_faint(strongest, extremes, self._quanta.force)
+            warn_of_faint(self._reporter.strongest_on(ids), extremes, self._quanta.force)
 
     @property
     def _length(self) -> float:
