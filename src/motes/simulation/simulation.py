@@ -68,7 +68,7 @@ from motes.simulation.readings import Readings, degrees_of_freedom
 from motes.simulation.records import own_version, record_of_integrator, records_of
 from motes.simulation.rescue import Rescue
 from motes.storage.columns import ColumnFile, file_name, write_tuples
-from motes.storage.folder import new_checkpoint, place_of
+from motes.storage.folder import checkpoint_path, new_checkpoint
 from motes.storage.manifest import BoxRecord, InputRecord, InteractionRecord, Manifest, TuplesRecord, write_manifest
 
 ASSIGNABLE = "what can be assigned are integrator, positions, velocities, mass and attributes[name], each as a whole"
@@ -397,7 +397,7 @@ class Simulation(Readings):
             return f"the state before that step could not be saved: {error}"
         if where is None:
             return f"the simulation is at step {self.step}, before that step; it can be looked at, or saved"
-        return f"the state before that step is in {os.path.relpath(place_of(where, self.step))}"
+        return f"the state before that step is in {os.path.relpath(checkpoint_path(where, self.step))}"
 
     def _observe(self) -> None:
         if self._schedule.due(self.step):
@@ -424,7 +424,7 @@ class Simulation(Readings):
             }
             files = tuple(ColumnFile(file_name(rank), *answer[1:]) for rank, answer in enumerate(answers))
             write_manifest(place, self._manifest(folder, files, topology))
-        return place_of(folder, self.step)
+        return checkpoint_path(folder, self.step)
 
     @cached_property
     def _records(self) -> tuple[dict[str, Any], tuple[InteractionRecord, ...]]:
