@@ -377,7 +377,7 @@ def test_threads_share_the_work_and_end_with_the_simulation() -> None:
 
 
 @numba.njit(nogil=True)  # not Motes' own, which says nothing of what it returns
-def largest_place(begin: int, end: int, positions: Floats) -> float:
+def largest_position(begin: int, end: int, positions: Floats) -> float:
     """A number that means nothing to a march."""
     largest = 0.0
     for i in range(begin, end):
@@ -392,7 +392,7 @@ class Looking(motes.VelocityVerlet):
 
     def second_half(self, state: State, team: Team) -> None:
         super().second_half(state, team)
-        team.split(largest_place, state.owned, state.positions)
+        team.split(largest_position, state.owned, state.positions)
 
 
 def test_loops_of_unknown_meaning_are_left_to_the_ordinary_step(marched: list[int]) -> None:

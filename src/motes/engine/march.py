@@ -169,8 +169,8 @@ class Noted:
             *earlier, last = self._seen.get(meaning, [NOTHING])
             at = self._saying(code, meaning)
             self.tape.say(last, at, more=False)
-            for place, number in enumerate(earlier or [NOTHING]):
-                self.tape.say(number, at + 1, more=place > 0)
+            for index, number in enumerate(earlier or [NOTHING]):
+                self.tape.say(number, at + 1, more=index > 0)
         self.meet()
         for meaning, (lowest, highest) in bounds.items():
             at = self._saying(code, meaning)
