@@ -38,10 +38,10 @@ def crossing(velocity, dt, interactions, box=None, **columns):
     """Particle 7 flies at 4, which rests; three more stand around, one of them beyond the edge."""
     dimensions = 3 if box is None else box.dimensions
     box = box or motes.Box([8.0] * 3, origin=[-4.0] * 3)
-    places = np.array([[1.0, 4, 4], [5.0, 4, 4], [5.0, 5.5, 4], [5.0, 2.25, 4.5], [7.9, 4.2, 4]])[:, :dimensions]
-    velocities = np.zeros_like(places)
+    positions = np.array([[1.0, 4, 4], [5.0, 4, 4], [5.0, 5.5, 4], [5.0, 2.25, 4.5], [7.9, 4.2, 4]])[:, :dimensions]
+    velocities = np.zeros_like(positions)
     velocities[0, 0] = velocity
-    particles = motes.Particles(places + box.origin, box, velocities, ids=[7, 4, 9, 2, 30], **columns)
+    particles = motes.Particles(positions + box.origin, box, velocities, ids=[7, 4, 9, 2, 30], **columns)
     return motes.Simulation(particles, motes.VelocityVerlet(dt), interactions, threads=1)
 
 

@@ -229,7 +229,7 @@ class Simulation(Readings):
             return self._reporter.complaint(failure)
         return (
             f"a force or an energy at the start is not finite{self._blamed(failure)}; "
-            "particles need places of their own, and the function must be finite at that distance"
+            "particles need positions of their own, and the function must be finite at that distance"
         )
 
     def _blamed(self, failure: Failure) -> str:
@@ -385,8 +385,8 @@ class Simulation(Readings):
             return f"nothing was saved: {error}"
         if where is None:
             return "nothing was saved: a motes.Checkpoint among the observers would have done so"
-        place = os.path.relpath(where)
-        command = f"motes resume {place}" if self._input else f"motes.resume({place!r}, interactions=[...])"
+        path = os.path.relpath(where)
+        command = f"motes resume {path}" if self._input else f"motes.resume({path!r}, interactions=[...])"
         return f"go on with {command}"
 
     def _saved(self) -> str:
@@ -412,18 +412,18 @@ class Simulation(Readings):
             RunError: if the disk refuses; then there is no part of it, and those before it are as they were.
         """
         folder = file_path("path", path).absolute()
-        with new_checkpoint(folder, self.step) as place:
-            answers = self._engine.ask(queries.save, place)
+        with new_checkpoint(folder, self.step) as unfinished:
+            answers = self._engine.ask(queries.save, unfinished)
             for rank, (wrong, *_) in enumerate(answers):
                 if wrong:
                     raise OSError(wrong, f"{os.strerror(wrong)} ({file_name(rank)})")
             topology = {
-                kind: TuplesRecord(file=write_tuples(place, kind, tuples), names=tuples.names)
+                kind: TuplesRecord(file=write_tuples(unfinished, kind, tuples), names=tuples.names)
                 for kind, tuples in self._summary.topology.items()
                 if len(tuples)
             }
             files = tuple(ColumnFile(file_name(rank), *answer[1:]) for rank, answer in enumerate(answers))
-            write_manifest(place, self._manifest(folder, files, topology))
+            write_manifest(unfinished, self._manifest(folder, files, topology))
         return checkpoint_path(folder, self.step)
 
     @cached_property
@@ -470,7 +470,7 @@ class Simulation(Readings):
         potential_energy.
 
         The handle that is returned can be removed. An observer that is given again, as by a cell of a notebook that is
-        run again, takes its own place: the same function at the same interval, or one of the same kind and path.
+        run again, replaces itself: the same function at the same interval, or one of the same kind and path.
         """
         return self._schedule.add(interval, *observers)
 
