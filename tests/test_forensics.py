@@ -1,4 +1,4 @@
-"""What a failed run says of itself, held against plain NumPy: who, when, where, what it felt, and who was near."""
+"""What a failed run says of itself, held against plain NumPy: who, when, where, with which forces, and who was near."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def test_the_interaction_with_the_largest_share_is_named():
 
 
 def test_shares_are_of_forces():
-    """A light particle, just not too fast until it is pushed: all forces are small, and their parts can be told."""
+    """A light particle, just not too fast until it is pushed: all forces are small, and their parts are known."""
     pairs = [motes.Pair(soft, 3.0, height=2.0), motes.Pair(soft, 3.0, height=6.0)]
     report = Report(crossing(290.0, 0.01, pairs, mass=[1e-3, 1, 1, 1, 1]))
     assert (report.step, report.id) == (1, 7)

@@ -458,7 +458,7 @@ def test_a_virial_is_not_lost_in_the_sum_with_far_larger_ones():
     assert simulation.virial == pytest.approx(-0.75, rel=1e-7)
 
 
-def test_forces_that_are_lost_beside_far_stronger_ones_are_told_of():
+def test_forces_that_are_lost_beside_far_stronger_ones_are_reported():
     message = (
         "particles 2, 3 feel no force above 1, of which much or all is lost: forces are multiples of 4, since the "
         "largest is 1e+12 (README, The price of the same bits)"
@@ -478,7 +478,7 @@ def strong_and_weak(strength):
 
 
 @pytest.mark.filterwarnings("error")
-def test_nothing_is_told_of_forces_that_are_felt_or_that_cancel():
+def test_nothing_is_reported_of_forces_that_act_or_that_cancel():
     motes.Simulation(*strong_and_weak(1e8), threads=1)
     pair = motes.Pair(lennard_jones, 2.5, epsilon=1.0, sigma=1.0)
     for particles in (
@@ -490,7 +490,7 @@ def test_nothing_is_told_of_forces_that_are_felt_or_that_cancel():
 
 
 @pytest.mark.filterwarnings("error")
-def test_nothing_is_told_where_sums_of_forces_cancel_or_particles_only_pass_each_other():
+def test_nothing_is_reported_where_sums_of_forces_cancel_or_particles_only_pass_each_other():
     verlet = motes.VelocityVerlet(0.001)
     crystal = motes.fcc(cells=3, density=0.8)
     many = motes.Embedded(lambda r: (1 - r / 2) ** 3, lambda rho: -np.sqrt(rho), 2.0)
@@ -502,8 +502,8 @@ def test_nothing_is_told_where_sums_of_forces_cancel_or_particles_only_pass_each
     motes.Simulation(passing, verlet, [motes.Pair(lambda r: np.exp(-12 * (r - 1)), 3.0)], threads=1)
 
 
-@pytest.mark.parametrize(("fast", "told"), [(1e3, False), (1e6, True)])
-def test_velocities_that_are_lost_beside_far_larger_ones_are_told_of(fast, told, recwarn):
+@pytest.mark.parametrize(("fast", "reported"), [(1e3, False), (1e6, True)])
+def test_velocities_that_are_lost_beside_far_larger_ones_are_reported(fast, reported, recwarn):
     start = motes.Particles([[1.0, 1, 1], [9.0, 9, 9]], BOX, velocities=[[1e-5, 0, 0], [fast, 0, 0]])
     simulation = motes.Simulation(start, motes.VelocityVerlet(1e-6), threads=1)
     simulation.velocities = start.velocities
@@ -511,10 +511,10 @@ def test_velocities_that_are_lost_beside_far_larger_ones_are_told_of(fast, told,
         "1 particle moves so slowly that much of that is lost: velocities are multiples of 2.38e-07, since the largest "
         "component is 1e+06 (README, The price of the same bits)"
     )
-    assert [str(one.message) for one in recwarn] == [message] * (2 if told else 0)
+    assert [str(one.message) for one in recwarn] == [message] * (2 if reported else 0)
 
 
-def test_a_push_that_hardly_changes_a_velocity_is_told_of():
+def test_a_push_that_hardly_changes_a_velocity_is_reported():
     start = motes.Particles([[1.0, 1, 1], [2.5, 1, 1]], BOX, velocities=[[1.0, 0, 0], [0, 0, 0]], mass=[1.0, 1e14])
     with pytest.warns(motes.MotesWarning, match="1 particle is so heavy, or pushed so weakly, that much of"):
         motes.Simulation(start, motes.VelocityVerlet(1e-3), [motes.Pair(spring, 2.0, k=1.0)], threads=1)

@@ -345,7 +345,7 @@ def test_after_a_refused_assignment_forces_that_depend_on_velocities_go_on_as_be
     assert sim.fingerprint == usual.fingerprint
 
 
-def test_particles_at_rest_are_told_of_when_a_bath_takes_over():
+def test_particles_at_rest_are_reported_when_a_bath_takes_over():
     sim = two(1.5)
     with pytest.warns(motes.MotesWarning, match="all particles are at rest"):
         sim.integrator = motes.Bussi(1e-3, 1.0, 0.1, seed=1)

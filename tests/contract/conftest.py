@@ -110,7 +110,7 @@ class Case:
         return SYSTEMS[self.system][0]()[0]
 
     def simulation(self, particles: motes.Particles | None = None, **options: Any) -> motes.Simulation:
-        """A simulation of it, on one thread and with a thin skin, hence many lists, unless told otherwise."""
+        """A simulation of it, on one thread and with a thin skin, hence many lists, by default."""
         make, dt = SYSTEMS[self.system]
         own, pairs = make()
         options = {"threads": 1, "skin": 0.1} | options

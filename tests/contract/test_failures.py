@@ -216,8 +216,8 @@ def test_the_wrong_mpiexec(on_ranks: Any, write: Any) -> None:
     path = write("fluid.toml", FLUID.format(cutoff=2.5))
     said = []
     for rank in range(3):
-        told = {"OMPI_COMM_WORLD_RANK": str(rank), "OMPI_COMM_WORLD_SIZE": "3"}
-        done = on_ranks.run(None, "-m", "motes", "run", path, timeout=SECONDS, environment=told)
+        environment = {"OMPI_COMM_WORLD_RANK": str(rank), "OMPI_COMM_WORLD_SIZE": "3"}
+        done = on_ranks.run(None, "-m", "motes", "run", path, timeout=SECONDS, environment=environment)
         assert done.returncode == 2
         assert done.stdout == ""
         said += messages(done.stderr)

@@ -187,14 +187,14 @@ SIDES = [
 
 @pytest.mark.parametrize(("field", "axes"), SIDES)
 @pytest.mark.parametrize("boundary", ["periodic", "open"])
-def test_a_field_that_jumps_where_particles_go_around_is_told_of(
+def test_a_field_that_jumps_where_particles_go_around_is_reported(
     field: Any, axes: list[str], boundary: Any, recwarn: Any
 ) -> None:
     particles = motes.Particles([[1.0, 1.0], [2.0, 4.0]], motes.Box([6.0, 6.0], boundary), width=[1.0, 2.0])
     given = {"a": 2.0} if "a" in inspect.signature(field).parameters else {}
     motes.Simulation(particles, motes.VelocityVerlet(0.01), [motes.Field(field, **given)])
-    told = [str(one.message) for one in recwarn]
-    assert len(told) == (len(axes) if boundary == "periodic" else 0), told
-    for axis, line in zip(axes, told, strict=False):
+    warnings = [str(one.message) for one in recwarn]
+    assert len(warnings) == (len(axes) if boundary == "periodic" else 0), warnings
+    for axis, line in zip(axes, warnings, strict=False):
         assert f"one side of the periodic {axis[0]} axis" in line
         assert ("another energy" in line) == (axis != axis[0])

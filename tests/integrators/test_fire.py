@@ -305,7 +305,7 @@ def test_a_step_is_taken_back_beside_a_wall(threads, monkeypatch):
     assert 30.0 * apart / (1 - (apart / 1.5) ** 2) + 50.0 == pytest.approx(1e5 * np.exp(-apart), rel=1e-6)
 
 
-def test_where_even_the_shortest_step_leads_to_no_force_the_bond_is_told(monkeypatch):
+def test_where_even_the_shortest_step_leads_to_no_force_the_bond_is_reported(monkeypatch):
     """Beads at the longest that their bond may be are pushed on, and there is no way to go."""
     longest = 1.5 + 1e-9
     particles = motes.Particles([[1.0, 1, 1], [2.5, 1, 1]], motes.Box([10.0] * 3), bonds=[(0, 1)])

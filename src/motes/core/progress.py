@@ -125,7 +125,7 @@ def _nobody(simulation: Any, steps: int) -> AbstractContextManager[None]:  # noq
 
 
 run_watcher: ContextVar[Watcher] = ContextVar("run_watcher", default=_nobody)
-"""Who is told of each run of this task: `motes run script.py` is."""
+"""Who is notified of each run of this task: `motes run script.py` is."""
 
 
 @contextmanager

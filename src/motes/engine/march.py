@@ -45,7 +45,7 @@ HALF, FORCED, DONE = 1, 2, 3
 """Where a step was left: with its first half done, with its forces computed, with all done but what a guard saw."""
 
 UNMARCHABLE, WITHOUT_THREADS = 2, 1
-"""What may keep a rank from a march; the larger is told to all."""
+"""What may keep a rank from a march; the larger is sent to all."""
 
 MEANINGS = SPEED, FORCE, MOVE, BEYOND
 NOTHING = -1

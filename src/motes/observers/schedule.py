@@ -240,7 +240,7 @@ class Schedule:
                 entry.observer(frame)
 
     def finish(self) -> None:
-        """Tell those that were started that the run is over; each is told, also if another one fails."""
+        """Tell those that were started that the run is over; each is called, also if another one fails."""
         with ExitStack() as stack:
             for entry in self._entries:
                 if entry.started and isinstance(entry.observer, Observer):
