@@ -19,11 +19,11 @@ from checkpoint_damage import FILES, complaint, write_checkpoint
 
 
 def damaged(whole: bytes, cut: bool, random: np.random.Generator) -> bytes:
-    place = int(random.integers(len(whole)))
+    offset = int(random.integers(len(whole)))
     if cut:
-        return whole[:place]
-    other = whole[place] ^ int(random.integers(1, 256))
-    return whole[:place] + bytes([other]) + whole[place + 1 :]
+        return whole[:offset]
+    other = whole[offset] ^ int(random.integers(1, 256))
+    return whole[:offset] + bytes([other]) + whole[offset + 1 :]
 
 
 def main() -> int:

@@ -78,15 +78,15 @@ def swirl(x: Any, y: Any, speed: Any) -> Any:
 
 
 def start() -> tuple[Any, Any]:
-    """Places (N, 2) away from the origin, and speeds."""
+    """Positions (N, 2) away from the origin, and speeds."""
     generator = np.random.default_rng(1)
     angle, r = generator.uniform(0, 2 * np.pi, COUNT), generator.uniform(0.2, 0.6, COUNT)
     return np.stack([r * np.cos(angle), r * np.sin(angle)], axis=1), generator.uniform(-3, 3, COUNT)
 
 
-def after(seconds: float, places: Any) -> Result:
+def after(seconds: float, positions: Any) -> Result:
     """What every side reports: the time of a particle's step, and a number that shows where all have got to."""
-    return {"ns": 1e9 * seconds / (COUNT * STEPS), "moment": float((places * [[1.0, 2.0]]).sum())}
+    return {"ns": 1e9 * seconds / (COUNT * STEPS), "moment": float((positions * [[1.0, 2.0]]).sum())}
 
 
 def best_of(run: Callable[[], Any], turns: int = TURNS) -> tuple[float, Any]:
@@ -103,14 +103,14 @@ def ours() -> Result:
     """Motes on one thread and on two, which take turns, so that both see the same machine."""
     import motes
 
-    places, speeds = start()
+    positions, speeds = start()
     box = motes.Box([2.0, 2.0], boundary="open", origin=[-1.0, -1.0])
     flow = motes.Flow(swirl, dt=TIME_STEP)
     best = dict.fromkeys((1, 2), float("inf"))
     prints = set()
     for _ in range(TURNS):
         for threads in (1, 2):
-            sim = motes.Simulation(motes.Particles(places, box, speed=speeds), flow, threads=threads)
+            sim = motes.Simulation(motes.Particles(positions, box, speed=speeds), flow, threads=threads)
             begin = time.perf_counter()
             sim.run(STEPS)
             best[threads] = min(best[threads], time.perf_counter() - begin)
@@ -122,13 +122,13 @@ def ours() -> Result:
 
 def loops(peers: list[Callable[..., None]]) -> Result:
     """The faster of loops that all take columns, speeds, dt and steps."""
-    places, speeds = start()
+    positions, speeds = start()
     found = []
     for peer in peers:
-        peer(*places.T.copy(), speeds, TIME_STEP, 1)
-        seconds, moved = float("inf"), places
+        peer(*positions.T.copy(), speeds, TIME_STEP, 1)
+        seconds, moved = float("inf"), positions
         for _ in range(TURNS):
-            columns = places.T.copy()
+            columns = positions.T.copy()
             begin = time.perf_counter()
             peer(*columns, speeds, TIME_STEP, STEPS)
             seconds, moved = min(seconds, time.perf_counter() - begin), columns.T
@@ -271,7 +271,7 @@ def circling(rounds: int) -> list[Figure]:
         )
     moments = [run["moment"] for runs in results.values() for run in runs]
     if max(moments) - min(moments) > 1e-9 * COUNT:
-        raise RuntimeError("not comparable: particles ended at different places")
+        raise RuntimeError("not comparable: particles ended at different positions")
     one, by_cython, by_numba = (min(run["ns"] for run in runs) for runs in results.values())
     speedup = max(run["speedup"] for run in results["motes"])
     return [

@@ -29,7 +29,7 @@ def yukawa(r: Any, strength: Any, kappa: Any) -> Any:
     return strength * np.exp(-kappa * r) / r
 
 
-# Morse with the place, depth and curvature of the Lennard-Jones minimum, and a Yukawa repulsion. Both keep
+# Morse with the position, depth and curvature of the Lennard-Jones minimum, and a Yukawa repulsion. Both keep
 # this melt a liquid at about the same temperature (0.76 and 0.88; Lennard-Jones 0.74), so that lists are as
 # long and are rebuilt about as often.
 FUNCTIONS: dict[str, tuple[Callable[..., Any], dict[str, float]]] = {

@@ -32,7 +32,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 DATA = Path(__file__).parent / "data"
-PLACES = ("anywhere", "clusters", "one corner", "faces", "lattice", "one place")
+ARRANGEMENTS = ("anywhere", "clusters", "one corner", "faces", "lattice", "one position")
 BOUNDARIES = ("periodic", "open", "reflecting")
 
 
@@ -100,11 +100,11 @@ def small_parts() -> Iterator[None]:
 
 @dataclass
 class System:
-    """A box and places in it, and where they come from, for the report of a failure."""
+    """A box and positions in it, and where they come from, for the report of a failure."""
 
     box: motes.Box
     positions: Any = field(repr=False)
-    places: tuple[str, ...]
+    arrangements: tuple[str, ...]
     seed: int
 
     def __len__(self) -> int:
@@ -131,7 +131,7 @@ def _coordinates(kind: str, count: int, box: motes.Box, random: np.random.Genera
         return np.where(random.random(anywhere.shape) < 0.7, on_face, anywhere)
     if kind == "lattice":
         return np.floor(anywhere / box.lengths * 4) / 4 * box.lengths
-    if kind == "one place":
+    if kind == "one position":
         return np.tile(anywhere[:1], (count, 1))
     return anywhere
 
@@ -148,14 +148,14 @@ def _systems(draw: st.DrawFn, most: int = 120) -> System:
     box = motes.Box(lengths, boundary, origin)
     images = np.prod([np.ceil(1.5 / edge) if wraps else 1 for edge, wraps in zip(lengths, box.periodic, strict=True)])
     count = draw(st.integers(1, max(1, int(most / images))))
-    places = tuple(draw(st.lists(st.sampled_from(PLACES), min_size=1, max_size=3)))
+    arrangements = tuple(draw(st.lists(st.sampled_from(ARRANGEMENTS), min_size=1, max_size=3)))
     seed = draw(st.integers(0, 2**32))
     random = np.random.default_rng(seed)
-    shares = np.array_split(np.arange(count), len(places))
-    parts = [_coordinates(kind, len(share), box, random) for kind, share in zip(places, shares, strict=True)]
+    shares = np.array_split(np.arange(count), len(arrangements))
+    parts = [_coordinates(kind, len(share), box, random) for kind, share in zip(arrangements, shares, strict=True)]
     inside = np.concatenate([part for part in parts if len(part)])
     inside = np.where(box.periodic, inside, np.clip(inside, 0, box.lengths))
-    return System(box, box.snap(inside + box.origin) + box.origin, places, seed)
+    return System(box, box.snap(inside + box.origin) + box.origin, arrangements, seed)
 
 
 @pytest.fixture(scope="session")

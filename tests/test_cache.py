@@ -15,11 +15,11 @@ from motes.core import cache
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache of its own, of which nothing has been said yet."""
-    place = tmp_path / "cache"
-    monkeypatch.setenv("MOTES_CACHE", str(place))
+    path = tmp_path / "cache"
+    monkeypatch.setenv("MOTES_CACHE", str(path))
     monkeypatch.setattr(cache, "_said", [])
     monkeypatch.setattr(cache, "_tidied", set())
-    return place
+    return path
 
 
 def test_what_is_written_is_read(folder: Path, capsys: Any) -> None:
@@ -86,10 +86,10 @@ def test_a_file_that_others_can_write_to_is_made_anew(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("umask", "file", "place"), [(0o022, 0o644, 0o755), (0o002, 0o644, 0o755), (0o077, 0o600, 0o700)]
+    ("umask", "file", "directory"), [(0o022, 0o644, 0o755), (0o002, 0o644, 0o755), (0o077, 0o600, 0o700)]
 )
 def test_others_may_read_what_the_user_lets_them_read_and_never_write(
-    folder: Path, umask: int, file: int, place: int
+    folder: Path, umask: int, file: int, directory: int
 ) -> None:
     before = os.umask(umask)
     try:
@@ -97,7 +97,7 @@ def test_others_may_read_what_the_user_lets_them_read_and_never_write(
     finally:
         os.umask(before)
     assert (folder / "motes-a.py").stat().st_mode & 0o777 == file
-    assert folder.stat().st_mode & 0o777 == place
+    assert folder.stat().st_mode & 0o777 == directory
     assert cache.read("motes-a.py") == b"1"
 
 

@@ -21,9 +21,9 @@ def groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     def make(own: str, **files: str) -> None:
         (tmp_path / "own").write_text(own, encoding="utf-8")
         for name, text in files.items():
-            place = tmp_path / "groups" / name
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_text(text + "\n", encoding="utf-8")
+            path = tmp_path / "groups" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text + "\n", encoding="utf-8")
 
     monkeypatch.setattr(cores, "OWN_GROUPS", tmp_path / "own")
     monkeypatch.setattr(cores, "CGROUPS", tmp_path / "groups")

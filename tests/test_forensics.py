@@ -1,4 +1,4 @@
-"""What a failed run says of itself, held against plain NumPy: who, when, where, what it felt, and who was near."""
+"""What a failed run says of itself, held against plain NumPy: who, when, where, with which forces, and who was near."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def crossing(velocity, dt, interactions, box=None, **columns):
     """Particle 7 flies at 4, which rests; three more stand around, one of them beyond the edge."""
     dimensions = 3 if box is None else box.dimensions
     box = box or motes.Box([8.0] * 3, origin=[-4.0] * 3)
-    places = np.array([[1.0, 4, 4], [5.0, 4, 4], [5.0, 5.5, 4], [5.0, 2.25, 4.5], [7.9, 4.2, 4]])[:, :dimensions]
-    velocities = np.zeros_like(places)
+    positions = np.array([[1.0, 4, 4], [5.0, 4, 4], [5.0, 5.5, 4], [5.0, 2.25, 4.5], [7.9, 4.2, 4]])[:, :dimensions]
+    velocities = np.zeros_like(positions)
     velocities[0, 0] = velocity
-    particles = motes.Particles(places + box.origin, box, velocities, ids=[7, 4, 9, 2, 30], **columns)
+    particles = motes.Particles(positions + box.origin, box, velocities, ids=[7, 4, 9, 2, 30], **columns)
     return motes.Simulation(particles, motes.VelocityVerlet(dt), interactions, threads=1)
 
 
@@ -171,7 +171,7 @@ def test_the_interaction_with_the_largest_share_is_named():
 
 
 def test_shares_are_of_forces():
-    """A light particle, just not too fast until it is pushed: all forces are small, and their parts can be told."""
+    """A light particle, just not too fast until it is pushed: all forces are small, and their parts are known."""
     pairs = [motes.Pair(soft, 3.0, height=2.0), motes.Pair(soft, 3.0, height=6.0)]
     report = Report(crossing(290.0, 0.01, pairs, mass=[1e-3, 1, 1, 1, 1]))
     assert (report.step, report.id) == (1, 7)

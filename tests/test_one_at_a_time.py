@@ -102,7 +102,7 @@ def test_by_another_thread(ask: Callable[[motes.Simulation], Any]) -> None:
 
 
 def test_what_another_thread_reads_is_of_one_moment() -> None:
-    """Particles change places in memory whenever lists are built, and must not do so between values and order."""
+    """Particles are reordered in memory whenever lists are built, and must not do so between values and order."""
     simulation, seen = crystal(), []
     for _ in range(2):
         thread = threading.Thread(target=simulation.run, args=(STEPS // 2,), daemon=True)

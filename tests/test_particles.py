@@ -183,7 +183,7 @@ def test_beyond_an_open_side_particles_may_be_a_thousand_edges_away():
     Particles([[-2, -2, -2], [2, 2, 2]], OPEN)
     far = Particles([[-4002, 0, 0], [0.25, 0, 4002]], OPEN)
     assert far.positions.tolist() == [[-4002, 0, 0], [0.25, 0, 4002]]
-    with pytest.raises(InputError, match=r"particle id 1 .*expected a place within \[-4002, 4002\]"):
+    with pytest.raises(InputError, match=r"particle id 1 .*expected a position within \[-4002, 4002\]"):
         Particles([[0, 0, 0], [0, 0, 4002.001]], OPEN)
     half = Box([4.0, 4.0], ["open", ("reflecting", "open")])
     Particles([[-3000, 0], [3000, 3000]], half)

@@ -121,7 +121,7 @@ def test_lennard_jones_is_exact_in_any_units(units, dimensions):
 
 def test_a_run_in_scaled_units_is_the_same_run():
     """Powers of two scale every number exactly, the quanta included."""
-    places = []
+    positions = []
     for units in (Units(1.0, 1.0, 1.0), Units(2.0**-30, 2.0**-70, 2.0**-80)):
         particles = fluid(Units(1.0, 1.0, 1.0), 3)
         box = motes.Box(particles.box.lengths * units.length)
@@ -130,8 +130,8 @@ def test_a_run_in_scaled_units_is_the_same_run():
         pair = motes.Pair(lennard_jones, 2.5 * units.length, epsilon=units.energy, sigma=units.length)
         simulation = motes.Simulation(scaled, motes.VelocityVerlet(2.0**-8 * units.time), [pair], threads=1)
         simulation.run(50)
-        places.append(simulation.positions / units.length)
-    assert np.array_equal(places[0], places[1])
+        positions.append(simulation.positions / units.length)
+    assert np.array_equal(positions[0], positions[1])
 
 
 @pytest.mark.parametrize("units", [UNITS["reduced"], UNITS["SI"], UNITS["strong"]], ids=["reduced", "SI", "strong"])
@@ -172,8 +172,8 @@ def test_soft_particles_are_exact_hot_and_cold(units, temperature):
 
 def test_a_strong_and_a_weak_type_are_both_exact():
     box = motes.Box([40.0] * 3)
-    places = np.array([[10.0, 10, 10], [11.05, 10, 10], [30.0, 30, 30], [30.0, 31.05, 30]])
-    particles = motes.Particles(places, box, types=["A", "A", "B", "B"])
+    positions = np.array([[10.0, 10, 10], [11.05, 10, 10], [30.0, 30, 30], [30.0, 31.05, 30]])
+    particles = motes.Particles(positions, box, types=["A", "A", "B", "B"])
     table = {("A", "A"): 1.0, ("A", "B"): 1.0, ("B", "B"): 1e-3}
     pair = motes.Pair(lennard_jones, 2.5, epsilon=table, sigma=1.0)
     forces = motes.Simulation(particles, motes.VelocityVerlet(0.005), [pair], threads=1).forces
@@ -285,8 +285,8 @@ def orbit(eccentricity: float, cutoff: float, dt: float) -> motes.Simulation:
     """Two bodies on a Kepler orbit of period 2 pi, beginning where they are farthest apart."""
     box = motes.Box([400.0] * 3, boundary="open")
     far, speed = 1 + eccentricity, np.sqrt((1 - eccentricity) / (1 + eccentricity))
-    places, speeds = [[200, 200, 200], [200 + far, 200, 200]], [[0, -speed / 2, 0], [0, speed / 2, 0]]
-    start = motes.Particles(places, box, velocities=speeds, mass=0.5)
+    positions, speeds = [[200, 200, 200], [200 + far, 200, 200]], [[0, -speed / 2, 0], [0, speed / 2, 0]]
+    start = motes.Particles(positions, box, velocities=speeds, mass=0.5)
     return motes.Simulation(start, motes.VelocityVerlet(dt), [motes.Pair(gravity, cutoff=cutoff, g=0.25)], threads=1)
 
 
@@ -345,8 +345,8 @@ def test_what_was_widened_for_one_step_is_narrowed_after_it(at):
     dt = 0.01
 
     def energies(strength):
-        places, mass = [[4, 4, 4], [5.2, 4, 4], [8, 8, 8]], [1, 1, 1e18]
-        particles = motes.Particles(places, motes.Box([12.0] * 3), mass=mass, types=["A", "A", "B"])
+        positions, mass = [[4, 4, 4], [5.2, 4, 4], [8, 8, 8]], [1, 1, 1e18]
+        particles = motes.Particles(positions, motes.Box([12.0] * 3), mass=mass, types=["A", "A", "B"])
         pulse = motes.Field(kick, strength={"A": 0.0, "B": strength}, begin=(at - 0.5) * dt, end=(at + 0.5) * dt)
         simulation = motes.Simulation(
             particles, motes.VelocityVerlet(dt), [motes.Pair(spring, 2.5, k=1.0), pulse], threads=1
@@ -392,13 +392,13 @@ def test_a_run_that_was_given_up_goes_on_as_its_checkpoint_and_its_copy_do(tmp_p
     "integrator", [motes.VelocityVerlet(0.01), motes.Brownian(10.0, temperature=0.0, friction=0.1, seed=1)], ids=repr
 )
 def test_of_particles_that_move_equally_far_the_lowest_id_is_named(integrator):
-    places = np.array([[2.0, 2, 2], [4, 4, 4], [6, 6, 6]])
+    positions = np.array([[2.0, 2, 2], [4, 4, 4], [6, 6, 6]])
     strong = [
         motes.Field(lambda x, t: -1e9 * x * t),
         motes.Pair(lambda r: 0.0 * r, 1.0),
     ]  # laid out as they lie in space
     for ids in ([7, 4, 9], [4, 9, 7], [9, 7, 4]):
-        particles = motes.Particles(places, motes.Box([8.0] * 3, boundary="open"), ids=ids)
+        particles = motes.Particles(positions, motes.Box([8.0] * 3, boundary="open"), ids=ids)
         with pytest.raises(motes.RunError, match=r"particle 4 moves by"):
             motes.Simulation(particles, integrator, strong, threads=1).run(100)
 
@@ -406,37 +406,37 @@ def test_of_particles_that_move_equally_far_the_lowest_id_is_named(integrator):
 # What is weak beside something far stronger
 
 STRENGTHS = {"A": 1e14, "B": -1e14, "C": 1.0}
-PLACES = np.array([[2.0, 2, 2], [2.0, 12, 12], [12.0, 2, 12]])
+POSITIONS = np.array([[2.0, 2, 2], [2.0, 12, 12], [12.0, 2, 12]])
 ALONG, ACROSS = np.array([1.5, 0, 0]), np.array([1.5, 1.5, 0])
 BOX = motes.Box([20.0] * 3, boundary="open")
 
 
 def of_pairs(kinds):
-    places = np.concatenate([PLACES, PLACES + ALONG])
+    positions = np.concatenate([POSITIONS, POSITIONS + ALONG])
     table = {(a, b): STRENGTHS[a] if a == b else 0.0 for a in STRENGTHS for b in STRENGTHS}
-    return motes.Particles(places, BOX, types=[*kinds] * 2), motes.Pair(spring, 2.0, k=table), 0.125
+    return motes.Particles(positions, BOX, types=[*kinds] * 2), motes.Pair(spring, 2.0, k=table), 0.125
 
 
 def of_bonds(kinds):
-    places = np.concatenate([PLACES, PLACES + ALONG])
-    particles = motes.Particles(places, BOX, bonds=[(0, 3), (1, 4), (2, 5)], bond_types=[*kinds])
+    positions = np.concatenate([POSITIONS, POSITIONS + ALONG])
+    particles = motes.Particles(positions, BOX, bonds=[(0, 3), (1, 4), (2, 5)], bond_types=[*kinds])
     return particles, motes.Bond(spring, k=STRENGTHS), 0.125
 
 
 def of_angles(kinds):
-    places = np.concatenate([PLACES, PLACES + ALONG, PLACES + ACROSS])
-    particles = motes.Particles(places, BOX, angles=[(0, 3, 6), (1, 4, 7), (2, 5, 8)], angle_types=[*kinds])
+    positions = np.concatenate([POSITIONS, POSITIONS + ALONG, POSITIONS + ACROSS])
+    particles = motes.Particles(positions, BOX, angles=[(0, 3, 6), (1, 4, 7), (2, 5, 8)], angle_types=[*kinds])
     return particles, motes.Angle(lambda theta, k: k * theta**2, k=STRENGTHS), (np.pi / 2) ** 2
 
 
 def of_a_field(kinds):
-    particles = motes.Particles(PLACES, BOX, types=[*kinds])
+    particles = motes.Particles(POSITIONS, BOX, types=[*kinds])
     return particles, motes.Field(lambda x, k: k * np.where(x < 5.0, x - 1.75, x - 11.75) ** 2, k=STRENGTHS), 0.0625
 
 
 def of_densities(kinds):
-    places = np.concatenate([PLACES, PLACES + ALONG])
-    particles = motes.Particles(places, BOX, types=[*kinds] * 2)
+    positions = np.concatenate([POSITIONS, POSITIONS + ALONG])
+    particles = motes.Particles(positions, BOX, types=[*kinds] * 2)
     embedded = motes.Embedded(lambda r: 1.0 / r**2, lambda rho, k: k * (rho - 0.5) ** 2, 2.0, k=STRENGTHS)
     return particles, embedded, 2 * (1.5**-2 - 0.5) ** 2
 
@@ -458,7 +458,7 @@ def test_a_virial_is_not_lost_in_the_sum_with_far_larger_ones():
     assert simulation.virial == pytest.approx(-0.75, rel=1e-7)
 
 
-def test_forces_that_are_lost_beside_far_stronger_ones_are_told_of():
+def test_forces_that_are_lost_beside_far_stronger_ones_are_reported():
     message = (
         "particles 2, 3 feel no force above 1, of which much or all is lost: forces are multiples of 4, since the "
         "largest is 1e+12 (README, The price of the same bits)"
@@ -478,7 +478,7 @@ def strong_and_weak(strength):
 
 
 @pytest.mark.filterwarnings("error")
-def test_nothing_is_told_of_forces_that_are_felt_or_that_cancel():
+def test_nothing_is_reported_of_forces_that_act_or_that_cancel():
     motes.Simulation(*strong_and_weak(1e8), threads=1)
     pair = motes.Pair(lennard_jones, 2.5, epsilon=1.0, sigma=1.0)
     for particles in (
@@ -490,20 +490,20 @@ def test_nothing_is_told_of_forces_that_are_felt_or_that_cancel():
 
 
 @pytest.mark.filterwarnings("error")
-def test_nothing_is_told_where_sums_of_forces_cancel_or_particles_only_pass_each_other():
+def test_nothing_is_reported_where_sums_of_forces_cancel_or_particles_only_pass_each_other():
     verlet = motes.VelocityVerlet(0.001)
     crystal = motes.fcc(cells=3, density=0.8)
     many = motes.Embedded(lambda r: (1 - r / 2) ** 3, lambda rho: -np.sqrt(rho), 2.0)
     motes.Simulation(crystal, verlet, [many], threads=1)
-    places = np.arange(20)[:, None] * np.array([1.3, 0, 0]) + 2.0
-    chain = motes.Particles(places, motes.Box([40.0] * 3), bonds=[(i, i + 1) for i in range(19)])
+    positions = np.arange(20)[:, None] * np.array([1.3, 0, 0]) + 2.0
+    chain = motes.Particles(positions, motes.Box([40.0] * 3), bonds=[(i, i + 1) for i in range(19)])
     motes.Simulation(chain, verlet, [motes.Bond(spring, k=10.0)], threads=1)
     passing = motes.Particles([[4.0, 5, 5], [6.9, 5, 5]], BOX, [[1.0, 0, 0], [-1.0, 0, 0]])
     motes.Simulation(passing, verlet, [motes.Pair(lambda r: np.exp(-12 * (r - 1)), 3.0)], threads=1)
 
 
-@pytest.mark.parametrize(("fast", "told"), [(1e3, False), (1e6, True)])
-def test_velocities_that_are_lost_beside_far_larger_ones_are_told_of(fast, told, recwarn):
+@pytest.mark.parametrize(("fast", "reported"), [(1e3, False), (1e6, True)])
+def test_velocities_that_are_lost_beside_far_larger_ones_are_reported(fast, reported, recwarn):
     start = motes.Particles([[1.0, 1, 1], [9.0, 9, 9]], BOX, velocities=[[1e-5, 0, 0], [fast, 0, 0]])
     simulation = motes.Simulation(start, motes.VelocityVerlet(1e-6), threads=1)
     simulation.velocities = start.velocities
@@ -511,10 +511,10 @@ def test_velocities_that_are_lost_beside_far_larger_ones_are_told_of(fast, told,
         "1 particle moves so slowly that much of that is lost: velocities are multiples of 2.38e-07, since the largest "
         "component is 1e+06 (README, The price of the same bits)"
     )
-    assert [str(one.message) for one in recwarn] == [message] * (2 if told else 0)
+    assert [str(one.message) for one in recwarn] == [message] * (2 if reported else 0)
 
 
-def test_a_push_that_hardly_changes_a_velocity_is_told_of():
+def test_a_push_that_hardly_changes_a_velocity_is_reported():
     start = motes.Particles([[1.0, 1, 1], [2.5, 1, 1]], BOX, velocities=[[1.0, 0, 0], [0, 0, 0]], mass=[1.0, 1e14])
     with pytest.warns(motes.MotesWarning, match="1 particle is so heavy, or pushed so weakly, that much of"):
         motes.Simulation(start, motes.VelocityVerlet(1e-3), [motes.Pair(spring, 2.0, k=1.0)], threads=1)

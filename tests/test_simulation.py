@@ -40,10 +40,16 @@ def two(apart: float, interactions=None, velocities=None) -> motes.Simulation:
 
 def test_arrays_come_in_the_order_of_ids():
     box = motes.Box([10.0, 8.0], ("periodic", "open"), origin=[-5.0, 1.0])
-    places = np.array([[1.0, 2.0], [-4.0, 5.0], [3.0, 8.5]])
+    positions = np.array([[1.0, 2.0], [-4.0, 5.0], [3.0, 8.5]])
     velocities = np.array([[1.0, 0.5], [0.25, -2.0], [0.0, 3.0]])
     particles = motes.Particles(
-        places, box, velocities, mass=[1.0, 2.0, 3.0], types=["B", "A", "B"], ids=[30, 10, 20], charge=[0.1, 0.2, 0.3]
+        positions,
+        box,
+        velocities,
+        mass=[1.0, 2.0, 3.0],
+        types=["B", "A", "B"],
+        ids=[30, 10, 20],
+        charge=[0.1, 0.2, 0.3],
     )
     simulation = motes.Simulation(particles, motes.VelocityVerlet(0.01), threads=1)
     order = [1, 2, 0]
@@ -52,7 +58,7 @@ def test_arrays_come_in_the_order_of_ids():
     assert simulation.type_names == ("A", "B")
     assert simulation.mass.tolist() == [2.0, 3.0, 1.0]
     assert simulation.attributes["charge"].tolist() == [0.2, 0.3, 0.1]
-    assert simulation.positions == pytest.approx(places[order], abs=1e-14)
+    assert simulation.positions == pytest.approx(positions[order], abs=1e-14)
     assert simulation.velocities.tolist() == velocities[order].tolist()
     assert simulation.forces.tolist() == [[0.0, 0.0]] * 3
     assert simulation.box == box

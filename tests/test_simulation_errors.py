@@ -55,12 +55,12 @@ VERLET = motes.VelocityVerlet(0.005)
 # Bad input
 
 
-def test_two_particles_at_one_place_are_named():
+def test_two_particles_at_one_position_are_named():
     with pytest.raises(motes.InputError, match=r"not finite: particles [47] and [47] are 0 apart, at \[1\.0, 2\.0"):
         two(0.0)
 
 
-def test_particles_that_feel_nothing_sharp_may_share_a_place():
+def test_particles_that_feel_nothing_sharp_may_share_a_position():
     simulation = two(0.0, [motes.Pair(lambda r: np.exp(-(r**2)), cutoff=2.0)])
     simulation.run(2)
     assert simulation.potential_energy == pytest.approx(1.0)
@@ -345,7 +345,7 @@ def test_after_a_refused_assignment_forces_that_depend_on_velocities_go_on_as_be
     assert sim.fingerprint == usual.fingerprint
 
 
-def test_particles_at_rest_are_told_of_when_a_bath_takes_over():
+def test_particles_at_rest_are_reported_when_a_bath_takes_over():
     sim = two(1.5)
     with pytest.warns(motes.MotesWarning, match="all particles are at rest"):
         sim.integrator = motes.Bussi(1e-3, 1.0, 0.1, seed=1)
@@ -381,7 +381,7 @@ def test_masked_arrays_are_refused(name, rows):
 
 
 def test_velocities_stay_where_a_minimization_cannot_begin():
-    """Particles so near that the grid of a minimization makes one place of their two."""
+    """Particles so near that the grid of a minimization makes one position of their two."""
     near = [[5.0, 5, 5], [5.0 + 2.0**-45, 5, 5]]
     particles = motes.Particles(near, motes.Box([10.0] * 3, "open"), np.ones((2, 3)))
     sim = motes.Simulation(particles, VERLET, [motes.Pair(lambda r: (1 - r) ** 2, 1.0)], threads=1)

@@ -83,7 +83,7 @@ def test_nothing_but_repeats(work, threads):
     assert len({row["got"] for row in rows}) == 3
 
 
-def test_seeds_belong_to_places_and_are_for_ever(work, threads):
+def test_seeds_belong_to_indices_and_are_for_ever(work, threads):
     assert [seed_of(0, index) for index in range(3)] == [132276321837047, 74491904010272, 251048086389044]
     assert len({seed_of(seed, index) for seed in range(100) for index in range(100)}) == 10_000
     rows = motes.sweep(work.seeded, {"x": [1, 2]}, threads, seed=3)
@@ -110,7 +110,7 @@ def test_results_become_plain_values(work, threads):
 
 
 def test_the_name_stays_a_function():
-    """A module of the same name would take its place as soon as something imports it."""
+    """A module of the same name would hide it as soon as something imports it."""
     import_module("motes.sweeps.conduct")
     assert callable(motes.sweep)
 
@@ -526,11 +526,11 @@ def test_parameters_that_no_file_can_hold(work, threads, path):
 
 
 def test_functions_that_take_no_names(threads):
-    def by_place(x, /):
+    def by_position(x, /):
         return x
 
-    with pytest.raises(motes.InputError, match="takes x by place only"):
-        motes.sweep(by_place, {"x": [1]}, threads)
+    with pytest.raises(motes.InputError, match="takes x by position only"):
+        motes.sweep(by_position, {"x": [1]}, threads)
     with pytest.raises(motes.InputError, match="not over int"):
         motes.sweep(3, {"x": [1]}, threads)
     assert motes.sweep(lambda **all_of_it: len(all_of_it), {"x": [1], "y": [2]}, threads)[0]["result"] == 2

@@ -59,7 +59,7 @@ def digest_of(tmp_path, monkeypatch):
     return digest_of
 
 
-def test_comments_docstrings_and_places_do_not_count(digest_of):
+def test_comments_docstrings_and_lines_do_not_count(digest_of):
     first = digest_of()
     assert digest_of() == first
     assert digest_of("import math", "import math  # for nothing\n\n\n") == first

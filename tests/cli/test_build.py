@@ -271,7 +271,7 @@ def test_greek_names_and_tables_from_a_file(write):
 
 
 @pytest.mark.usefixtures("four")
-def test_values_for_types_that_no_particle_has_are_told_of(write):
+def test_values_for_types_that_no_particle_has_are_reported(write):
     table = '{"Na-1-Na-1" = 1, "B-Na-1" = 2, B-B = 3, B-C = 4}'
     (pair,) = build(write, READ + REST.replace("epsilon = 1.0", f"epsilon = {table}")).interactions
     with pytest.warns(MotesWarning, match=r"epsilon: there is a value for type 'C', which nothing here has"):

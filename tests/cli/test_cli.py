@@ -332,12 +332,12 @@ def test_check_knows_shifts(motes, write, shift, jumps):
     assert [float(number) for number in cut[-2:]] == pytest.approx(jumps, rel=1e-5)
 
 
-def test_check_refuses_two_particles_at_one_place(motes, write):
+def test_check_refuses_two_particles_at_one_position(motes, write):
     write('2\nLattice="9 0 0 0 9 0 0 0 9" Properties=species:S:1:pos:R:3\nA 1 2 3\nA 1 2 12\n', "two.xyz")
     rest = write().read_text().split("[[interactions]]")[1]
     result = motes("check", write('[particles]\nread = "two.xyz"\n[[interactions]]' + rest))
     assert result.exit_code == 2
-    assert "are at the same place, (1, 2, 3)" in result.stderr
+    assert "are at the same position, (1, 2, 3)" in result.stderr
 
 
 def test_check_without_interactions(motes, write):
@@ -430,7 +430,7 @@ def test_check_warns_of_a_disk_without_room(motes, write, monkeypatch):
     )
 
 
-def test_check_refuses_a_place_that_is_not_there(motes, write):
+def test_check_refuses_a_folder_that_is_not_there(motes, write):
     result = motes("check", write(write().read_text() + '[checkpoint]\npath = "no/a.ckpt"\nevery = 5\n'))
     assert result.exit_code == 2
     assert re.search(
@@ -453,7 +453,7 @@ def test_doctor_sees_the_machine(motes):
     assert {"cores", "vectors", "threads", "MPI", "cache", "Python", "numba", "sympy", "motes"} <= names
 
 
-def test_run_refuses_a_place_that_is_not_there_before_anything_else(motes, write):
+def test_run_refuses_a_folder_that_is_not_there_before_anything_else(motes, write):
     result = motes("run", write(write().read_text() + OUTPUTS.replace("fluid.gsd", "no/fluid.gsd")))
     assert (result.exit_code, result.stdout) == (2, "")
     assert re.search(r"fluid.toml: \[trajectory\]: cannot write no/fluid.gsd: the folder .*no does not", result.stderr)

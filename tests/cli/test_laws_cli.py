@@ -157,7 +157,7 @@ MISPLACED = [
 
 
 @pytest.mark.parametrize(("old", "new", "message"), MISPLACED)
-def test_what_stands_in_the_wrong_place_is_named(chains, motes, old, new, message):
+def test_keys_of_the_wrong_table_are_named(chains, motes, old, new, message):
     text = (chains / "chains.toml").read_text()
     assert old in text
     (chains / "wrong.toml").write_text(text.replace(old, new))
@@ -166,7 +166,7 @@ def test_what_stands_in_the_wrong_place_is_named(chains, motes, old, new, messag
     assert message in " ".join(result.stderr.split()), result.stderr
 
 
-def test_a_value_for_a_type_that_is_not_there_is_told_of(chains, motes):
+def test_a_value_for_a_type_that_is_not_there_is_reported(chains, motes):
     (chains / "more.toml").write_text(INPUT.replace("c = {1 = 0.5}", "c = {1 = 0.5, X = 2.0}"))
     with pytest.warns(library.MotesWarning, match="there is a value for type 'X', which nothing here has"):
         assert motes("run", "more.toml", "--steps", "1").exit_code == 0

@@ -16,20 +16,20 @@ from motes.particles.particles import Particles
 
 def by_all_pairs(particles, reach):
     """Mean number of neighbours within reach and the smallest distance, the slow way."""
-    box, places = particles.box, particles.positions
+    box, positions = particles.box, particles.positions
     copies = [math.ceil(reach / length) + 1 for length in box.lengths]
     shifts = itertools.product(
         *(range(-n, n + 1) if periodic else [0] for n, periodic in zip(copies, box.periodic, strict=True))
     )
     count, smallest = 0, math.inf
     for shift in shifts:
-        apart = places[:, np.newaxis] - places + np.array(shift) * box.lengths
+        apart = positions[:, np.newaxis] - positions + np.array(shift) * box.lengths
         distance = np.sqrt((apart**2).sum(axis=2))
         if not any(shift):
             np.fill_diagonal(distance, math.inf)
         count += np.count_nonzero(distance < reach)
         smallest = min(smallest, distance.min())
-    return count / len(places), smallest
+    return count / len(positions), smallest
 
 
 @st.composite
@@ -63,6 +63,6 @@ def test_a_lattice_has_twelve_nearest_neighbours():
 
 
 def test_far_flung_particles_cost_no_memory():
-    places = np.random.default_rng(1).uniform(0, 1e9, (500, 3))
-    particles = Particles(places, Box([1e9] * 3, "open"))
+    positions = np.random.default_rng(1).uniform(0, 1e9, (500, 3))
+    particles = Particles(positions, Box([1e9] * 3, "open"))
     assert mean_and_closest(particles, 1.0) == (0.0, None)

@@ -46,8 +46,8 @@ def test_every_row_is_what_motes_run_would_give(motes, fluid, folder):
     assert row["step"] == "20"
 
     header, table = result.stdout.split("\n\n")
-    told = dict(line.split(maxsplit=1) for line in header.splitlines())
-    assert (told["varied"], told["runs"]) == ("integrator.dt", "4, 2 repeats of each set")
+    shown = dict(line.split(maxsplit=1) for line in header.splitlines())
+    assert (shown["varied"], shown["runs"]) == ("integrator.dt", "4, 2 repeats of each set")
     assert table.splitlines()[0].split() == ["index", "repeat", "integrator.dt", *COLUMNS]
     assert [line.split()[-1] for line in table.splitlines()[1:]] == [row["fingerprint"] for row in rows]
 

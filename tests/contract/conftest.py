@@ -74,8 +74,8 @@ def slab() -> tuple[motes.Particles, list[motes.Pair]]:
     """A box thinner than the cutoff, so that particles meet images of themselves; sizes that are mixed."""
     box = motes.Box([9.0, 8.0, 1.25], ["periodic", "reflecting", "periodic"], origin=[-4.5, -4.0, 0.0])
     generator = np.random.default_rng(2)
-    height, places = generator.uniform(1.0, 2.0, 300), generator.random((300, 3)) * box.lengths + box.origin
-    particles = moving(motes.Particles(places, box, height=height), 1.0)
+    height, positions = generator.uniform(1.0, 2.0, 300), generator.random((300, 3)) * box.lengths + box.origin
+    particles = moving(motes.Particles(positions, box, height=height), 1.0)
     return particles, [motes.Pair(bump, 1.5, height=motes.mix("height", "geometric"))]
 
 
@@ -110,7 +110,7 @@ class Case:
         return SYSTEMS[self.system][0]()[0]
 
     def simulation(self, particles: motes.Particles | None = None, **options: Any) -> motes.Simulation:
-        """A simulation of it, on one thread and with a thin skin, hence many lists, unless told otherwise."""
+        """A simulation of it, on one thread and with a thin skin, hence many lists, by default."""
         make, dt = SYSTEMS[self.system]
         own, pairs = make()
         options = {"threads": 1, "skin": 0.1} | options

@@ -25,12 +25,12 @@ def vanishing(r: Any) -> Any:
 def row(fast: int, integrator: Any, *interactions: Any, boundary: str = "open") -> motes.Simulation:
     """26 particles in a row along x, so that ranks have their own, with ids that fall; one of them is fast."""
     box = motes.Box([40.0, 8.0, 8.0], boundary)
-    places = np.stack([np.arange(1.0, 40.0, 1.5), np.full(26, 4.0), np.full(26, 4.0)], axis=1)
+    positions = np.stack([np.arange(1.0, 40.0, 1.5), np.full(26, 4.0), np.full(26, 4.0)], axis=1)
     velocities = np.zeros((26, 3))
     velocities[fast, 0] = 40.0 if fast < 13 else -40.0
     mass = np.where(np.arange(26) == fast, 0.9, 1.0)
     ids = 100 - np.arange(26)
-    particles = motes.Particles(places, box, velocities, mass, types=["A", "B"] * 13, ids=ids)
+    particles = motes.Particles(positions, box, velocities, mass, types=["A", "B"] * 13, ids=ids)
     return motes.Simulation(particles, integrator, interactions, threads=1)
 
 

@@ -49,8 +49,10 @@ def scattered(count: int, box: motes.Box) -> Any:
 def liquid(cells: int = 4, edge: float = 1.6875, temperature: float = 1.5, **options: Any) -> motes.Particles:
     """A face-centred cubic crystal, too hot to stay one."""
     corners = np.stack(np.meshgrid(*[np.arange(cells)] * 3, indexing="ij"), axis=-1).reshape(-1, 1, 3)
-    places = corners + np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]) + 0.125
-    return moving(motes.Particles(places.reshape(-1, 3) * edge, motes.Box([cells * edge] * 3), **options), temperature)
+    positions = corners + np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]) + 0.125
+    return moving(
+        motes.Particles(positions.reshape(-1, 3) * edge, motes.Box([cells * edge] * 3), **options), temperature
+    )
 
 
 def moving(particles: motes.Particles, temperature: float) -> motes.Particles:
@@ -118,7 +120,7 @@ def field(**how: Any) -> motes.Simulation:
 
 
 def flow(**how: Any) -> motes.Simulation:
-    """Particles that never meet, in a velocity that depends on place, time, type and an attribute."""
+    """Particles that never meet, in a velocity that depends on position, time, type and an attribute."""
     box = motes.Box([3.0, 4.0, 5.0], ["periodic", "reflecting", "open"], origin=[-1.0, 2.0, -2.0])
     particles = motes.Particles(scattered(300, box), box, types=np.arange(300) % 2, speed=4 * spread(300) - 2)
 

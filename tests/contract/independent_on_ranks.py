@@ -20,8 +20,8 @@ def stirred(x: Any, y: Any, z: Any, t: Any, speed: Any, rate: Any) -> Any:
 def flow(threads: int) -> motes.Simulation:
     box = motes.Box([3.0, 4.0, 5.0], ["periodic", "reflecting", "open"], origin=[-1.0, 2.0, -2.0])
     generator = np.random.default_rng(1)
-    places = generator.random((500, 3)) * box.lengths + box.origin
-    particles = motes.Particles(places, box, types=np.arange(500) % 2, speed=generator.uniform(-2, 2, 500))
+    positions = generator.random((500, 3)) * box.lengths + box.origin
+    particles = motes.Particles(positions, box, types=np.arange(500) % 2, speed=generator.uniform(-2, 2, 500))
     method = motes.Flow(stirred, dt=0.01, method="rk4", rate={0: 1.0, 1: 2.0})
     return motes.Simulation(particles, method, threads=threads)
 

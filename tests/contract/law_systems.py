@@ -29,7 +29,7 @@ def dpd(r: Any, v: Any, noise: Any, a: Any, gamma: Any, sigma: Any, cutoff: Any)
 
 
 def drops() -> System:
-    """Two liquids that do not mix, with friction and noise; ids that do not follow the places."""
+    """Two liquids that do not mix, with friction and noise; ids that do not follow the positions."""
     dt, generator = 0.02, np.random.default_rng(1)
     types = np.where(np.arange(600) % 3, "oil", "water")
     box = motes.Box([7.0, 5.0, 6.0])
@@ -101,7 +101,7 @@ def chains() -> System:
     box = motes.Box([9.0, 7.0, 8.0], origin=[-4.0, 100.0, 0.0])
     start = np.stack(np.meshgrid(np.arange(5), np.arange(4), [0]), -1).reshape(-1, 3) * [1.8, 1.75, 0.0]
     step = np.array([0.0, 0.35, 0.85]) + 0.05 * generator.normal(size=(count, length, 3))
-    places = (start[:, None] + step.cumsum(axis=1)).reshape(-1, 3)
+    positions = (start[:, None] + step.cumsum(axis=1)).reshape(-1, 3)
     ids = generator.permutation(count * length) + 2**40
     along = ids.reshape(count, length)
     bonds = np.stack([along[:, :-1], along[:, 1:]], -1).reshape(-1, 2)
@@ -109,7 +109,7 @@ def chains() -> System:
     angles = np.stack([along[:, 2:5], along[:, 3:6]], 1).reshape(-1, 3)
     order = generator.permutation(len(bonds))
     particles = motes.Particles(
-        places + box.origin, box, ids=ids, bonds=bonds[order], bond_types=kinds[order], angles=angles,
+        positions + box.origin, box, ids=ids, bonds=bonds[order], bond_types=kinds[order], angles=angles,
         angle_types=np.tile([7, 3], count),
     )  # fmt: skip
     particles.thermalize(1.0, seed=10)
@@ -125,11 +125,11 @@ def net() -> System:
     """A net of springs in a plane that feels nothing else, closed along one axis and free to leave along the other."""
     box = motes.Box([12.0, 10.0], ["periodic", "open"])
     rows, columns = np.arange(9), np.arange(12)
-    places = np.stack(np.meshgrid(columns, rows), -1).reshape(-1, 2).astype(float)
+    positions = np.stack(np.meshgrid(columns, rows), -1).reshape(-1, 2).astype(float)
     ids = np.arange(108).reshape(9, 12)
     across = np.stack([ids, np.roll(ids, -1, axis=1)], -1).reshape(-1, 2)
     up = np.stack([ids[:-1], ids[1:]], -1).reshape(-1, 2)
-    particles = motes.Particles(places, box, bonds=np.concatenate([across, up]))
+    particles = motes.Particles(positions, box, bonds=np.concatenate([across, up]))
     particles.thermalize(2.0, seed=12)
     return particles, motes.VelocityVerlet(0.02), [motes.Bond(lambda r, k: k * (r - 0.8) ** 2, k=5.0)]
 
@@ -150,10 +150,10 @@ def fene(r: Any, k: Any, most: Any) -> Any:
 def strands() -> System:
     """Chains near the longest that their bonds may be, of beads that overlap: minimized first, which tears none."""
     start = np.stack(np.meshgrid(np.arange(6), np.arange(5), [0]), -1).reshape(-1, 3) * [0.8, 0.9, 0.0]
-    places = (start[:, None] + np.arange(6)[:, None] * [0.0, 0.0, 1.45]).reshape(-1, 3)
-    along = np.arange(len(places)).reshape(-1, 6)
+    positions = (start[:, None] + np.arange(6)[:, None] * [0.0, 0.0, 1.45]).reshape(-1, 3)
+    along = np.arange(len(positions)).reshape(-1, 6)
     bonds = np.stack([along[:, :-1], along[:, 1:]], -1).reshape(-1, 2)
-    particles = motes.Particles(places + 1.0, motes.Box([6.0, 7.0, 12.0]), bonds=bonds)
+    particles = motes.Particles(positions + 1.0, motes.Box([6.0, 7.0, 12.0]), bonds=bonds)
     particles.thermalize(1.0, seed=13)
     laws = [motes.Pair(repulsion, 1.5, "force", epsilon=30.0, sigma=1.0), motes.Bond(fene, k=5.0, most=1.5)]
     return particles, motes.VelocityVerlet(0.001), laws
@@ -174,8 +174,8 @@ def simulation(name: str, particles: motes.Particles | None = None, **options: A
     return sim
 
 
-def resumed(name: str, place: Path, threads: int) -> motes.Simulation:
-    return motes.resume(place, SYSTEMS[name]()[2], threads=threads)
+def resumed(name: str, checkpoint: Path, threads: int) -> motes.Simulation:
+    return motes.resume(checkpoint, SYSTEMS[name]()[2], threads=threads)
 
 
 def outcome(sim: motes.Simulation) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def melt() -> System:
 
 
 def mixture() -> System:
-    """Two types with tables and masses, sizes of their own, ids that do not follow the places."""
+    """Two types with tables and masses, sizes of their own, ids that do not follow the positions."""
     generator = np.random.default_rng(1)
     lattice = motes.fcc(cells=5, density=0.9)
     types = generator.choice(["big", "small"], len(lattice), p=[0.8, 0.2])
@@ -81,7 +81,7 @@ def droplet() -> System:
 
 
 def overlaps() -> System:
-    """A liquid of random places, made by all ranks, of which most overlap: it is minimized first."""
+    """A liquid of random positions, made by all ranks, of which most overlap: it is minimized first."""
     particles = motes.random(1500, motes.Box([13.0, 11.0, 12.4]), 7)
     particles.thermalize(1.0, seed=8)
     return particles, [motes.Pair(lennard_jones, 2.5, epsilon=1.0, sigma=1.0)], 0.002, None

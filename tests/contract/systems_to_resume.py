@@ -44,7 +44,7 @@ def swirl(x: Any, y: Any, t: Any, speed: Any) -> Any:
 
 
 def mixture() -> System:
-    """All periodic: tables by type, sizes and masses of their own, ids that do not follow the places."""
+    """All periodic: tables by type, sizes and masses of their own, ids that do not follow the positions."""
     generator = np.random.default_rng(1)
     lattice = motes.fcc(cells=4, density=0.9)
     types = generator.choice(["big", "small"], len(lattice), p=[0.8, 0.2])
@@ -84,9 +84,9 @@ def dust() -> System:
     """Particles that feel nothing, with velocities of their own."""
     generator = np.random.default_rng(7)
     box = motes.Box([4.0, 4.0], "open", origin=[-2.0, -2.0])
-    places = generator.uniform(-1.0, 1.0, (300, 2))
+    positions = generator.uniform(-1.0, 1.0, (300, 2))
     speed, charge = generator.uniform(-3, 3, 300), generator.random(300)  # their order is not that of the alphabet
-    return motes.Particles(places, box, generator.normal(size=(300, 2)), speed=speed, charge=charge), []
+    return motes.Particles(positions, box, generator.normal(size=(300, 2)), speed=speed, charge=charge), []
 
 
 INTEGRATORS: dict[str, Callable[[], Any]] = {

@@ -122,26 +122,26 @@ def test_unknown_names_are_refused() -> None:
 def gas(**attributes: Any) -> motes.Simulation:
     """In a box that is periodic, open and reflecting, ids not in order."""
     box = motes.Box([4.0, 5.0, 6.0], ["periodic", "open", "reflecting"], origin=[-1.0, 2.0, 0.0])
-    places = np.random.default_rng(3).random((40, 3)) * box.lengths + box.origin
-    particles = motes.Particles(places, box, ids=np.arange(40)[::-1] + 5, **attributes)
+    positions = np.random.default_rng(3).random((40, 3)) * box.lengths + box.origin
+    particles = motes.Particles(positions, box, ids=np.arange(40)[::-1] + 5, **attributes)
     return motes.Simulation(particles, motes.VelocityVerlet(0.01), threads=1)
 
 
 def test_arrays_are_taken_over_as_given() -> None:
     simulation = gas(charge=1.0)
     random = np.random.default_rng(7)
-    places = random.random((40, 3)) * simulation.box.lengths + simulation.box.origin
+    positions = random.random((40, 3)) * simulation.box.lengths + simulation.box.origin
     velocities, charge, mass = random.normal(size=(40, 3)), random.normal(size=40), random.uniform(1, 2, 40)
-    simulation.positions, simulation.velocities, simulation.mass = places, velocities, mass
+    simulation.positions, simulation.velocities, simulation.mass = positions, velocities, mass
     simulation.attributes["charge"] = charge
-    assert simulation.positions == pytest.approx(places, abs=1e-12)
+    assert simulation.positions == pytest.approx(positions, abs=1e-12)
     assert simulation.velocities == pytest.approx(velocities, abs=1e-9)
     assert np.array_equal(simulation.attributes["charge"], charge)
     assert np.array_equal(simulation.mass, mass)
     assert simulation.kinetic_energy == pytest.approx(0.5 * (mass[:, None] * velocities**2).sum())
     with pytest.raises(ValueError, match="read-only"):
         simulation.attributes["charge"][:] = 0
-    simulation.positions = places + np.array([4.0, 0.0, 0.0])
+    simulation.positions = positions + np.array([4.0, 0.0, 0.0])
     assert simulation.images[:, 0].tolist() == [1] * 40
 
 
@@ -170,16 +170,16 @@ def test_arrays_that_do_not_fit_are_refused_and_nothing_changes() -> None:
     assert simulation.attributes["charge"].tolist() == [1.0] * 40
 
 
-def test_particles_at_one_place_are_refused_and_overlaps_wait_for_minimize() -> None:
+def test_particles_at_one_position_are_refused_and_overlaps_wait_for_minimize() -> None:
     simulation = changes.liquid(1, motes.VelocityVerlet(0.004))
     simulation.run(3)
-    fingerprint, energy, places = simulation.fingerprint, simulation.potential_energy, simulation.positions.copy()
-    places[1] = places[0]
+    fingerprint, energy, positions = simulation.fingerprint, simulation.potential_energy, simulation.positions.copy()
+    positions[1] = positions[0]
     with pytest.raises(motes.InputError, match="particles 0 and 1 are 0 apart"):
-        simulation.positions = places
+        simulation.positions = positions
     assert (simulation.fingerprint, simulation.potential_energy) == (fingerprint, energy)
-    places[1] = places[0] + 1e-3
-    simulation.positions = places
+    positions[1] = positions[0] + 1e-3
+    simulation.positions = positions
     with pytest.raises(motes.InputError, match=r"overlap; call simulation.minimize"):
         simulation.run(1)
     simulation.minimize(10.0)

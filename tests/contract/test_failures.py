@@ -27,11 +27,11 @@ def lennard_jones(r, epsilon, sigma):
     return 4 * epsilon * ((sigma / r) ** 12 - (sigma / r) ** 6)
 
 box = motes.Box([40.0, 8.0, 8.0], "open")
-places = np.stack([np.arange(1.0, 40.0, 1.5), np.full(26, 4.0), np.full(26, 4.0)], axis=1)
+positions = np.stack([np.arange(1.0, 40.0, 1.5), np.full(26, 4.0), np.full(26, 4.0)], axis=1)
 velocities = np.zeros((26, 3))
 velocities[{fast}, 0] = 40.0  # into its neighbour, 1.5 away: with dt = 0.035 the two nearly coincide after a step
 sim = motes.Simulation(
-    motes.Particles(places, box, velocities), motes.VelocityVerlet(0.035),
+    motes.Particles(positions, box, velocities), motes.VelocityVerlet(0.035),
     [motes.Pair(lennard_jones, cutoff=2.5, epsilon=1.0, sigma=1.0)], threads=1,
 )
 print("begin", flush=True)
@@ -216,8 +216,8 @@ def test_the_wrong_mpiexec(on_ranks: Any, write: Any) -> None:
     path = write("fluid.toml", FLUID.format(cutoff=2.5))
     said = []
     for rank in range(3):
-        told = {"OMPI_COMM_WORLD_RANK": str(rank), "OMPI_COMM_WORLD_SIZE": "3"}
-        done = on_ranks.run(None, "-m", "motes", "run", path, timeout=SECONDS, environment=told)
+        environment = {"OMPI_COMM_WORLD_RANK": str(rank), "OMPI_COMM_WORLD_SIZE": "3"}
+        done = on_ranks.run(None, "-m", "motes", "run", path, timeout=SECONDS, environment=environment)
         assert done.returncode == 2
         assert done.stdout == ""
         said += messages(done.stderr)

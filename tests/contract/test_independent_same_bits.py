@@ -80,12 +80,12 @@ def test_steps_in_fields_that_do_not_change_can_be_taken_back() -> None:
     field = motes.Field(lambda x, y: np.cos(np.pi * x / 3) + 0.2 * (y - 3) ** 2)
     pair = motes.Pair(lambda r, cutoff: 5 * (1 - (r / cutoff) ** 2) ** 3, 1.0)
     simulation = motes.Simulation(start, motes.VelocityVerlet(0.01), [pair, field], threads=2)
-    places = simulation.positions
+    positions = simulation.positions
     simulation.run(500)
-    assert (simulation.positions != places).any(axis=1).all()
+    assert (simulation.positions != positions).any(axis=1).all()
     simulation.velocities = -simulation.velocities
     simulation.run(500)
-    assert (simulation.positions == places).all()
+    assert (simulation.positions == positions).all()
 
 
 def test_ranks(on_ranks: Any) -> None:

@@ -28,7 +28,7 @@ def liquid() -> System:
 
 
 def mixture() -> System:
-    """Two types with tables, sizes that are mixed, ids that do not follow the places, walls, and a field."""
+    """Two types with tables, sizes that are mixed, ids that do not follow the positions, walls, and a field."""
     generator = np.random.default_rng(3)
     box = motes.Box([9.0, 8.0, 7.0], ["periodic", "reflecting", "open"], origin=[-4.0, 30.0, 0.5])
     particles = motes.Particles(

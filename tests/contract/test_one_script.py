@@ -62,13 +62,13 @@ def test_whatever_a_script_does_it_does_once(both: Any) -> None:
             print("refused", error)
         try:
             together = motes.Box([6.0, 5.0, 4.0])
-            place = np.zeros((2, 3))
+            positions = np.zeros((2, 3))
             motes.Simulation(
-                motes.Particles(place, together), motes.VelocityVerlet(0.01),
+                motes.Particles(positions, together), motes.VelocityVerlet(0.01),
                 [motes.Pair(motes.potentials.lennard_jones, 2.0, epsilon=1.0, sigma=1.0)],
             )
         except motes.InputError as error:
-            print("refused two at one place:", str(error)[:40])
+            print("refused two at one position:", str(error)[:40])
         try:
             first.run(-1)
         except motes.InputError as error:

@@ -14,9 +14,9 @@ import motes
 import numpy as np
 
 box = motes.Box([40.0, 8.0, 8.0], "open")
-places = np.stack([np.arange(1.0, 40.0, 1.5), np.full(26, 4.0), np.full(26, 4.0)], axis=1)
-places[-1] = places[{same}]
-particles = motes.Particles(places, box, ids=100 - np.arange(26))
+positions = np.stack([np.arange(1.0, 40.0, 1.5), np.full(26, 4.0), np.full(26, 4.0)], axis=1)
+positions[-1] = positions[{same}]
+particles = motes.Particles(positions, box, ids=100 - np.arange(26))
 verlet, pair = motes.VelocityVerlet(0.01), motes.Pair(lambda r: 1 / r, 2.5)
 given = ({arguments},)
 try:
@@ -86,7 +86,7 @@ def test_every_run_failed_and_left_a_checkpoint_of_the_step_before(reports: Any)
     lines = reports[1].splitlines()
     begins = [int(line.split()[1].rstrip(":")) for line in lines if line.startswith("step ")]
     ends = [line.split() for line in lines if " step-" in line]
-    assert [(int(step), place) for step, _, place in ends] == [(begin - 1, f"step-{begin - 1}") for begin in begins]
+    assert [(int(step), name) for step, _, name in ends] == [(begin - 1, f"step-{begin - 1}") for begin in begins]
 
 
 @pytest.mark.parametrize("ranks", [1, 3])

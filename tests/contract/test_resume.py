@@ -76,9 +76,9 @@ def test_a_checkpoint_is_the_state_of_its_moment(run: Any, tmp_path: Path) -> No
     """Also before a step is taken; and forces and energies are not kept, but follow."""
     simulation = run.simulation(tmp_path)
     simulation.run(37)
-    place = simulation.save(tmp_path / "by hand.ckpt")
-    assert place == tmp_path / "by hand.ckpt" / "step-37"
-    again = run.resume(place, threads=2)
+    checkpoint = simulation.save(tmp_path / "by hand.ckpt")
+    assert checkpoint == tmp_path / "by hand.ckpt" / "step-37"
+    again = run.resume(checkpoint, threads=2)
     assert run.outcome(again, tmp_path) == run.outcome(simulation, tmp_path)
     assert (again.box.boundary, again.box.spacing) == (simulation.box.boundary, simulation.box.spacing)
     assert np.array_equal([again.box.lengths, again.box.origin], [simulation.box.lengths, simulation.box.origin])
@@ -213,7 +213,7 @@ def test_keep(tmp_path: Path) -> None:
     assert steps_in(saved) == [50, 60, 70]  # it still knows how many to keep
 
 
-def test_a_new_run_does_not_take_the_place_of_another(tmp_path: Path, unbroken: Any) -> None:
+def test_a_new_run_does_not_replace_another(tmp_path: Path, unbroken: Any) -> None:
     saved = stopped(MELT, tmp_path, 57)
     (tmp_path / "other").mkdir()
     with pytest.raises(motes.InputError, match=r"run\.ckpt has checkpoints of an earlier run: go on .*--overw"):

@@ -80,7 +80,7 @@ def test_translated_by_lattice_vectors_of_the_box(case: Any, whole_run: motes.Si
 
 @pytest.mark.parametrize("integrator", ["VelocityVerlet", "Langevin", "Brownian", "Bussi"])
 @pytest.mark.parametrize("system", ["melt", "mixture"])
-def test_no_place_is_special_where_all_is_periodic(system: str, integrator: str, cases: Any) -> None:
+def test_no_position_is_special_where_all_is_periodic(system: str, integrator: str, cases: Any) -> None:
     """Translated by any vector of the grid, every velocity keeps its bits and every position is moved by it."""
     case, whole_run = cases(system, integrator)
     particles, box = case.particles, case.particles.box

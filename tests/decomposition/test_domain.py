@@ -70,7 +70,7 @@ class Region:
     state: State
 
     def pairs(self, distance: float) -> list[tuple[int, int, Any]]:
-        """Places of all pairs that this region sees by the eighth-shell rule, and where they lie apart."""
+        """Indices of all pairs that this region sees by the eighth-shell rule, and where they lie apart."""
         state = self.state
         x, axes = state.positions[:, : state.total], state.ghost_axes[: state.total]
         apart = x[:, :, None] - x[:, None, :]
@@ -125,11 +125,11 @@ class Regional:
 
         self.all(build)
 
-    def places(self) -> tuple[Any, Any]:
+    def positions(self) -> tuple[Any, Any]:
         """Rising ids, and where their particles are, (N, d)."""
         ids = np.concatenate([r.state.ids[: r.state.owned] for r in self.regions])
-        places = np.concatenate([r.state.positions[:, : r.state.owned].T for r in self.regions])
-        return np.sort(ids), places[np.argsort(ids)]
+        positions = np.concatenate([r.state.positions[:, : r.state.owned].T for r in self.regions])
+        return np.sort(ids), positions[np.argsort(ids)]
 
     def seen(self, distance: float) -> Counter[Key]:
         return Counter(
@@ -138,8 +138,8 @@ class Regional:
         )  # fmt: skip
 
     def there_are(self, distance: float) -> Counter[Key]:
-        ids, places = self.places()
-        i, j, apart = brute_pairs(places + self.box.origin, self.box, distance)
+        ids, positions = self.positions()
+        i, j, apart = brute_pairs(positions + self.box.origin, self.box, distance)
         return Counter(map(key_of, ids[i].tolist(), ids[j].tolist(), apart))
 
     def close(self) -> None:
@@ -197,11 +197,11 @@ def check_owners(world: Regional) -> None:
 
 def check_ghosts(world: Regional) -> None:
     """A ghost is its particle, whole edges away, and knows all it must."""
-    ids, places = world.places()
+    ids, positions = world.positions()
     for region in world.regions:
         state = region.state
         here, count = state.ids[: state.total], state.owned
-        offset = (state.positions[:, : state.total].T - places[np.searchsorted(ids, here)]) / world.box.lengths
+        offset = (state.positions[:, : state.total].T - positions[np.searchsorted(ids, here)]) / world.box.lengths
         assert (offset == np.rint(offset)).all()
         assert (offset[:, ~world.box.periodic] == 0).all()
         assert (state.types[: state.total] == here % 3).all()
@@ -212,7 +212,7 @@ def check_ghosts(world: Regional) -> None:
 
 
 def move(world: Regional, random: Any, longest: float) -> None:
-    ids, _ = world.places()
+    ids, _ = world.positions()
     spacing = world.box.spacing
     displacements = np.rint(random.uniform(-longest, longest, (world.box.dimensions, len(ids))) / spacing) * spacing
 
@@ -226,9 +226,9 @@ def move(world: Regional, random: Any, longest: float) -> None:
 
 def check_folding(world: Regional, distance: float) -> None:
     """Each pair pushes by its displacement, counted in steps of the grid: the sums are whole and come home."""
-    ids, places = world.places()
+    ids, positions = world.positions()
     expected = np.zeros((world.box.dimensions, len(ids)), np.int64)
-    i, j, apart = brute_pairs(places + world.box.origin, world.box, distance)
+    i, j, apart = brute_pairs(positions + world.box.origin, world.box, distance)
     push = np.rint(apart / world.box.spacing).astype(np.int64).T
     for axis in range(world.box.dimensions):
         np.add.at(expected[axis], i, push[axis])
@@ -288,15 +288,15 @@ def test_particles_travel_any_number_of_regions(regional: Any) -> None:
     """Also the short way round a periodic box, and back from outside an open one."""
     box = motes.Box([16.0, 16.0], ["periodic", "open"])
     regions = Regions(box, tuple(weighted_borders(box, axis, 8, np.ones(1), 0.0) for axis in range(2)))
-    places = np.random.default_rng(3).random((300, 2)) * box.lengths
-    world = regional(regions, 0.0, box.snap(places))
+    positions = np.random.default_rng(3).random((300, 2)) * box.lengths
+    world = regional(regions, 0.0, box.snap(positions))
     for shift in ([0.0, 0.0], [15.0, 14.0], [-7.9, -30.0], [31.0, 31.0]):
         for region in world.regions:
             steps = np.rint(np.array(shift) / box.spacing) * box.spacing
             region.state.positions[:, : region.state.owned] += steps[:, None]
         world.build()
         check_owners(world)
-        assert (world.places()[1][:, 0] < 16.0).all()
+        assert (world.positions()[1][:, 0] < 16.0).all()
 
 
 def test_a_lost_particle_is_noticed_by_all(regional: Any) -> None:

@@ -1,4 +1,4 @@
-"""Every place has one owner, regions have the least surface, and a halo reaches as far as it must and no further."""
+"""Every position has one owner, regions have the least surface, and a halo reaches as far as it must and no further."""
 
 from __future__ import annotations
 
@@ -76,27 +76,27 @@ def test_shapes_that_are_plain_to_see(count: int, lengths: tuple[float, ...], sh
 
 
 @given(data=st.data(), regions=regions_of())
-def test_every_place_has_exactly_one_owner(data: st.DataObject, regions: Regions) -> None:
+def test_every_position_has_exactly_one_owner(data: st.DataObject, regions: Regions) -> None:
     """Also on the planes, a step of the grid beside them, and outside the box."""
     box = regions.box
-    place = []
+    position = []
     for axis, planes in enumerate(regions.borders):
         length = float(box.lengths[axis])
         beside = [float(plane) + step * box.spacing for plane in planes for step in (-1, 0, 1)]
         x = data.draw(st.sampled_from(beside) | st.floats(0.0, length) | st.floats(-length, 2 * length))
         x = float(np.rint(x / box.spacing) * box.spacing)
-        place.append(float(np.mod(x, length)) if box.periodic[axis] else x)
-    owner = regions.rank([int(regions.index(axis, np.array([x]))[0]) for axis, x in enumerate(place)])
-    owners = [rank for rank in range(regions.count) if owns(regions, rank, place)]
+        position.append(float(np.mod(x, length)) if box.periodic[axis] else x)
+    owner = regions.rank([int(regions.index(axis, np.array([x]))[0]) for axis, x in enumerate(position)])
+    owners = [rank for rank in range(regions.count) if owns(regions, rank, position)]
     assert owners == [owner]
 
 
-def owns(regions: Regions, rank: int, place: list[float]) -> bool:
+def owns(regions: Regions, rank: int, position: list[float]) -> bool:
     """Regions are half open; where the box ends, its outermost ones do not."""
     lower, upper = regions.corners(rank)
     for axis, (i, parts) in enumerate(zip(regions.coordinates(rank), regions.shape, strict=True)):
         first, last = i == 0, i == parts - 1
-        if not ((first or lower[axis] <= place[axis]) and (last or place[axis] < upper[axis])):
+        if not ((first or lower[axis] <= position[axis]) and (last or position[axis] < upper[axis])):
             return False
     return True
 

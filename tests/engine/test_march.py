@@ -297,12 +297,12 @@ def how_it_ended(simulation: motes.Simulation, steps: int, marches: bool) -> str
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_what_ends_a_run_is_told_as_by_the_ordinary_step(threads: int) -> None:
+def test_what_ends_a_run_is_reported_as_by_the_ordinary_step(threads: int) -> None:
     made = [melt(motes.VelocityVerlet(0.025), threads=threads) for _ in range(2)]
     assert how_it_ended(made[0], 3000, marches=True) == how_it_ended(made[1], 3000, marches=False)
 
 
-def test_who_flies_off_is_told_as_by_the_ordinary_step() -> None:
+def test_who_flies_off_is_reported_as_by_the_ordinary_step() -> None:
     def made() -> motes.Simulation:
         particles = motes.Particles(
             [[0.5, 0.5], [0.6, 0.5]], motes.Box([1.0, 1.0], "open"), [[-30.0, 0.0], [30.0, 0.0]]
@@ -353,7 +353,7 @@ def test_time_is_booked_to_the_phases() -> None:
     assert spent["neighbors"] > 0
 
 
-def test_how_even_threads_were_is_told() -> None:
+def test_how_even_threads_were_is_reported() -> None:
     simulation, alone = melt(threads=2), melt(threads=1)
     assert math.isnan(simulation.idleness)
     simulation.run(50)
@@ -377,7 +377,7 @@ def test_threads_share_the_work_and_end_with_the_simulation() -> None:
 
 
 @numba.njit(nogil=True)  # not Motes' own, which says nothing of what it returns
-def largest_place(begin: int, end: int, positions: Floats) -> float:
+def largest_position(begin: int, end: int, positions: Floats) -> float:
     """A number that means nothing to a march."""
     largest = 0.0
     for i in range(begin, end):
@@ -392,7 +392,7 @@ class Looking(motes.VelocityVerlet):
 
     def second_half(self, state: State, team: Team) -> None:
         super().second_half(state, team)
-        team.split(largest_place, state.owned, state.positions)
+        team.split(largest_position, state.owned, state.positions)
 
 
 def test_loops_of_unknown_meaning_are_left_to_the_ordinary_step(marched: list[int]) -> None:

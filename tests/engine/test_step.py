@@ -35,9 +35,9 @@ def row(integrator: Any) -> tuple[Plan, State]:
     velocities = np.zeros((10, 3))
     velocities[:, 1] = 0.1 * np.arange(10)
     velocities[8, 0] = 249.99
-    places = np.stack([X, np.full(10, 3.0), np.full(10, 3.0)], axis=1)
-    places[9, 0] -= 0.7  # where it pulls the fast one on
-    particles = motes.Particles(places, BOX, velocities, mass=np.where(np.arange(10) == 8, 1e-3, 1.0))
+    positions = np.stack([X, np.full(10, 3.0), np.full(10, 3.0)], axis=1)
+    positions[9, 0] -= 0.7  # where it pulls the fast one on
+    particles = motes.Particles(positions, BOX, velocities, mass=np.where(np.arange(10) == 8, 1e-3, 1.0))
     simulation = motes.Simulation(particles, integrator, PAIRS, threads=1)
     return simulation._plan, start_of(particles)
 

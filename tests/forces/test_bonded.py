@@ -205,7 +205,7 @@ def test_weights_by_hand(weights: Any, threads: int) -> None:
     assert sim.potential_energy == pytest.approx(expected, rel=1e-11)
 
 
-def test_bonded_particles_at_one_place_feel_nothing_if_they_are_excluded() -> None:
+def test_bonded_particles_at_one_position_feel_nothing_if_they_are_excluded() -> None:
     """What is left out is never computed: its energy is infinite."""
     x = [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [2.0, 1.0, 1.0]]
     particles = motes.Particles(x, motes.Box([8.0] * 3), bonds=[(0, 1)])
@@ -324,19 +324,19 @@ def test_snapshots_and_files_have_bonds_and_angles(tmp_path: Path) -> None:
 def test_a_checkpoint_has_them_and_knows_when_they_are_damaged(tmp_path: Path) -> None:
     sim = motes.Simulation(molecules(), VERLET, LAWS)
     sim.run(30)
-    place = sim.save(tmp_path / "run")
-    again = motes.resume(place, LAWS)
+    checkpoint = sim.save(tmp_path / "run")
+    again = motes.resume(checkpoint, LAWS)
     assert (again.bonds == sim.bonds).all()
     again.run(30)
     sim.run(30)
     assert again.fingerprint == sim.fingerprint
-    whole = (place / "bonds.npy").read_bytes()
-    (place / "bonds.npy").write_bytes(whole[:-9] + b"\x01" + whole[-8:])
+    whole = (checkpoint / "bonds.npy").read_bytes()
+    (checkpoint / "bonds.npy").write_bytes(whole[:-9] + b"\x01" + whole[-8:])
     with pytest.raises(motes.InputError, match=r"bonds.npy is damaged"):
-        motes.resume(place, LAWS)
-    (place / "bonds.npy").unlink()
+        motes.resume(checkpoint, LAWS)
+    (checkpoint / "bonds.npy").unlink()
     with pytest.raises(motes.InputError, match=r"bonds.npy is missing"):
-        motes.resume(place, LAWS)
+        motes.resume(checkpoint, LAWS)
 
 
 def test_molecules_can_be_minimized() -> None:

@@ -169,8 +169,8 @@ def test_no_density_has_the_slope_of_its_energy_also_in_reports() -> None:
     for row in range(3):
         found = reporter._columns(sim._engine.ask(queries.find, [row]))
         particle = {word: values[0] for word, values in found.items()}
-        felt = reporter._forces_on(particle, reporter._around(particle), sim.step)
-        np.testing.assert_allclose(sum(felt.values()), sim.forces[row], atol=1e-6)
+        forces = reporter._forces_on(particle, reporter._around(particle), sim.step)
+        np.testing.assert_allclose(sum(forces.values()), sim.forces[row], atol=1e-6)
 
 
 def test_a_particle_by_itself_has_the_energy_of_no_density() -> None:

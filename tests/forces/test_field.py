@@ -19,9 +19,9 @@ SIZE = 8.0
 def particles(dimensions: int = 3, boundary: Any = "open", count: int = 60, **attributes: Any) -> motes.Particles:
     box = motes.Box([SIZE] * dimensions, boundary, origin=[-SIZE / 2] * dimensions)
     generator = np.random.default_rng(3)
-    places = generator.uniform(-1.5, 1.5, (count, dimensions))
+    positions = generator.uniform(-1.5, 1.5, (count, dimensions))
     mass = generator.uniform(0.5, 2.0, count)
-    return motes.Particles(places, box, mass=mass, types=np.arange(count) % 2, charge=mass - 1, **attributes)
+    return motes.Particles(positions, box, mass=mass, types=np.arange(count) % 2, charge=mass - 1, **attributes)
 
 
 def at_rest(field: motes.Field, **options: Any) -> motes.Simulation:
@@ -45,18 +45,18 @@ def test_forces_are_minus_the_slopes_of_the_energy(energy: Any, dimensions: int)
     simulation = at_rest(motes.Field(energy), dimensions=dimensions)
     bound = motes.Field(energy).bind(named((0, 1), {"charge": np.ones(1)}, dimensions)).bound
 
-    def energies(places: Any) -> Any:
-        values = {f"p_{name}": places[:, a] for a, name in enumerate("xyz"[:dimensions])}
+    def energies(positions: Any) -> Any:
+        values = {f"p_{name}": positions[:, a] for a, name in enumerate("xyz"[:dimensions])}
         own = {"p_mass": simulation.mass, "p_charge": simulation.attributes["charge"]}
         own |= {f"p_{name}": number for name, number in bound.numbers.items()}
         with np.errstate(invalid="ignore"):  # a branch that np.where does not choose
-            return np.broadcast_to(evaluate(bound.formulas[0], {**values, **own}), len(places))
+            return np.broadcast_to(evaluate(bound.formulas[0], {**values, **own}), len(positions))
 
-    places, step = simulation.positions, 1e-5
-    assert simulation.potential_energy == pytest.approx(energies(places).sum(), rel=1e-10)
+    positions, step = simulation.positions, 1e-5
+    assert simulation.potential_energy == pytest.approx(energies(positions).sum(), rel=1e-10)
     for a in range(dimensions):
         aside = np.eye(dimensions)[a] * step
-        slope = (energies(places + aside) - energies(places - aside)) / (2 * step)
+        slope = (energies(positions + aside) - energies(positions - aside)) / (2 * step)
         np.testing.assert_allclose(simulation.forces[:, a], -slope, rtol=1e-6, atol=1e-7)
     assert simulation.virial == 0.0
     assert simulation.degrees_of_freedom == dimensions * len(simulation)
@@ -116,7 +116,7 @@ def test_fields_and_pairs_add_up():
     assert both.potential_energy - alone.potential_energy == pytest.approx(energy, rel=1e-8)
 
 
-def test_a_field_sees_places_inside_a_periodic_box():
+def test_a_field_sees_positions_inside_a_periodic_box():
     """Particles that leave are wrapped only now and then, but feel what is felt where they come back."""
     start = particles(2, "periodic")
     start.velocities = np.full((len(start), 2), 2.0)
@@ -187,14 +187,14 @@ SIDES = [
 
 @pytest.mark.parametrize(("field", "axes"), SIDES)
 @pytest.mark.parametrize("boundary", ["periodic", "open"])
-def test_a_field_that_jumps_where_particles_go_around_is_told_of(
+def test_a_field_that_jumps_where_particles_go_around_is_reported(
     field: Any, axes: list[str], boundary: Any, recwarn: Any
 ) -> None:
     particles = motes.Particles([[1.0, 1.0], [2.0, 4.0]], motes.Box([6.0, 6.0], boundary), width=[1.0, 2.0])
     given = {"a": 2.0} if "a" in inspect.signature(field).parameters else {}
     motes.Simulation(particles, motes.VelocityVerlet(0.01), [motes.Field(field, **given)])
-    told = [str(one.message) for one in recwarn]
-    assert len(told) == (len(axes) if boundary == "periodic" else 0), told
-    for axis, line in zip(axes, told, strict=False):
+    warnings = [str(one.message) for one in recwarn]
+    assert len(warnings) == (len(axes) if boundary == "periodic" else 0), warnings
+    for axis, line in zip(axes, warnings, strict=False):
         assert f"one side of the periodic {axis[0]} axis" in line
         assert ("another energy" in line) == (axis != axis[0])

@@ -112,7 +112,7 @@ def test_an_expression_from_text_is_the_same_interaction() -> None:
     assert (bound.name, bound.shift) == (text, "energy")
 
 
-def test_unused_parameters_of_a_formula_need_no_place() -> None:
+def test_unused_parameters_of_a_formula_need_no_value() -> None:
     def energy(r: Any, k: Any, unused: Any) -> Any:  # noqa: ARG001
         return k * r
 

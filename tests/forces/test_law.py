@@ -18,9 +18,9 @@ def check_forces(sim: motes.Simulation, rows: Sequence[int]) -> None:
     for row in rows:
         found = reporter._columns(sim._engine.ask(queries.find, [int(sim.ids[row])]))
         particle = {word: values[0] for word, values in found.items()}
-        felt = reporter._forces_on(particle, reporter._around(particle), sim.step)
-        assert len(felt) == len(sim.interactions)
-        np.testing.assert_allclose(sum(felt.values()), sim.forces[row], rtol=1e-6, atol=1e-6)
+        forces = reporter._forces_on(particle, reporter._around(particle), sim.step)
+        assert len(forces) == len(sim.interactions)
+        np.testing.assert_allclose(sum(forces.values()), sim.forces[row], rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", laws.SYSTEMS)

@@ -191,10 +191,10 @@ def test_without_interactions_nothing_is_felt() -> None:
 def test_beyond_the_cutoff_nothing_is_felt_and_at_it_neither() -> None:
     box = motes.Box([8, 8, 8])
     pair = motes.Pair(gaussian, 0.75, epsilon=1.0, width=0.5)
-    for distance, felt in ((0.75 - box.spacing, True), (0.75, False), (0.75 + box.spacing, False)):
+    for distance, interacts in ((0.75 - box.spacing, True), (0.75, False), (0.75 + box.spacing, False)):
         sim = motes.Simulation(motes.Particles([[1, 1, 1], [1 + distance, 1, 1]], box), VERLET, [pair], skin=0.0)
-        assert (sim.potential_energy > 0) == felt
-        assert (sim.forces != 0).any() == felt
+        assert (sim.potential_energy > 0) == interacts
+        assert (sim.forces != 0).any() == interacts
 
 
 @pytest.mark.parametrize("threads", [2, 3, 5])

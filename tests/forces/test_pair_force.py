@@ -265,7 +265,7 @@ def test_what_does_not_fit_a_simulation_is_refused() -> None:
     with pytest.raises(motes.InputError, match="depends on velocities"):
         sim.integrator = motes.Brownian(0.01, temperature=1.0, friction=1.0, seed=1)
     lopsided = motes.PairForce(lambda charge_i, charge_j: charge_i - charge_j, 1.0)
-    with pytest.raises(motes.InputError, match="must be the same if the two particles change places"):
+    with pytest.raises(motes.InputError, match="must be the same if the two particles are exchanged"):
         motes.Simulation(particles, VERLET, [lopsided])
     with pytest.raises(motes.InputError, match="is not symmetric"):
         motes.Simulation(particles, VERLET, [motes.PairForce(lambda k: k, 1.0, k=[[1.0, 2.0], [3.0, 1.0]])])

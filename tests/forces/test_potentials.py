@@ -130,17 +130,17 @@ HOOMD: dict[str, Callable[..., Any]] = {
     "ExpandedGaussian": expanded_gaussian,
 }
 # DPD and DPDLJ have random forces, and Table is a table: none is a function of the distance alone.
-CASES = [(name, place) for name in HOOMD for place in range(len(TABLE[name]["params"]))]
+CASES = [(name, index) for name in HOOMD for index in range(len(TABLE[name]["params"]))]
 
 
-@pytest.mark.parametrize(("name", "place"), CASES)
-def test_every_pair_potential_of_hoomd_in_one_function(name: str, place: int, force_and_energy: Measure) -> None:
-    parameters = {key: value for key, value in TABLE[name]["params"][place].items() if key != "use_charge"}
+@pytest.mark.parametrize(("name", "index"), CASES)
+def test_every_pair_potential_of_hoomd_in_one_function(name: str, index: int, force_and_energy: Measure) -> None:
+    parameters = {key: value for key, value in TABLE[name]["params"][index].items() if key != "use_charge"}
     function = HOOMD[name]
     if name == "Fourier":
         function, parameters = fourier(**parameters), {}
     pair = Pair(function, CUTOFF, "force" if name == "ForceShiftedLJ" else None, **parameters)
-    for r, slope, energy in zip(DISTANCES, TABLE[name]["forces"][place], TABLE[name]["energies"][place], strict=True):
+    for r, slope, energy in zip(DISTANCES, TABLE[name]["forces"][index], TABLE[name]["energies"][index], strict=True):
         force, value = force_and_energy(pair, r)
         if name == "ForceShiftedLJ":  # HOOMD-blue takes off the slope at the cutoff, but not the energy there
             value += float(potentials.lennard_jones(CUTOFF, **parameters))

@@ -46,10 +46,10 @@ def test_from_text_and_by_keyword() -> None:
     [
         (
             lambda r, charge_i, charge_j: charge_i**2 * charge_j / r,
-            r"the same .* change places, but is not for charge_i =",
+            r"the same .* are exchanged, but is not for charge_i =",
         ),
-        (lambda r, charge_i: charge_i / r, "change places"),
-        (lambda r, mass_i, mass_j: mass_i - mass_j + r, "change places"),
+        (lambda r, charge_i: charge_i / r, "are exchanged"),
+        (lambda r, mass_i, mass_j: mass_i - mass_j + r, "are exchanged"),
         (lambda r, spin_i, spin_j: spin_i * spin_j * r, "'spin_i' is missing: .* the particles an attribute 'spin'"),
     ],
 )

@@ -104,9 +104,9 @@ def test_a_cutoff_beyond_the_table_is_refused() -> None:
 
 def test_tables_of_densities_and_of_angles_are_the_functions_they_come_from() -> None:
     """Of bonds, angles, densities and energies in them; cubic splines of so many points are as good as 1e-6."""
-    places = np.random.default_rng(1).uniform(0, 1.5, (9, 3)) + np.arange(9)[:, None] * [1.1, 0, 0]
+    positions = np.random.default_rng(1).uniform(0, 1.5, (9, 3)) + np.arange(9)[:, None] * [1.1, 0, 0]
     particles = motes.Particles(
-        places + 3,
+        positions + 3,
         motes.Box([20.0] * 3),
         bonds=[(i, i + 1) for i in range(8)],
         angles=[(i, i + 1, i + 2) for i in range(7)],

@@ -72,14 +72,14 @@ BOX = motes.Box([10.0] * 3, boundary="open")
 
 def test_names_of_parameters_are_free() -> None:
     """Among them those that the generated code has for itself, Greek letters, and those of its tables' values."""
-    places = motes.Particles([[1, 1, 1], [2.25, 1, 1]], BOX, σ=0.7)
+    particles = motes.Particles([[1, 1, 1], [2.25, 1, 1]], BOX, σ=0.7)
 
     def energy(r, f, u, big, ε, σ, near, cutoff_squared):  # noqa: PLC2401 - as physicists write them
         return ε * (σ / r) ** 2 + f * r + u / r + big * near + cutoff_squared
 
     given: Any = {"f": 3.0, "u": 5.0, "big": 7.0, "ε": 11.0, "near": 13.0, "cutoff_squared": 17.0}
     pair = Pair(energy, 2.5, σ=motes.mix("σ", "arithmetic"), **given)
-    simulation = motes.Simulation(places, motes.VelocityVerlet(1e-3), [pair], threads=1)
+    simulation = motes.Simulation(particles, motes.VelocityVerlet(1e-3), [pair], threads=1)
     expected = 11 * (0.7 / 1.25) ** 2 + 3 * 1.25 + 5 / 1.25 + 7 * 13 + 17
     assert simulation.potential_energy == pytest.approx(expected, rel=2**-41)  # half a quantum of energy
     assert simulation.forces[1, 0] == pytest.approx(2 * 11 * 0.7**2 / 1.25**3 - 3 + 5 / 1.25**2, rel=2**-38)

@@ -99,7 +99,7 @@ def test_everything_else_is_refused(text: str, message: str) -> None:
         parse(text, NAMES)
 
 
-def test_the_message_quotes_the_text_and_the_place() -> None:
+def test_the_message_quotes_the_text_and_the_character() -> None:
     with pytest.raises(InputError, match=r"^'  4\*epsilon\*foo' at character 13: "):
         parse("  4*epsilon*foo", NAMES)
 

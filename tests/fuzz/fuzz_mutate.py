@@ -34,29 +34,29 @@ INTEGERS = (0, 1, 0x7F, 0x80, 0xFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 
 Mutation = Callable[[random.Random, bytes, bytes], bytes]
 
 
-def _place(chance: random.Random, text: bytes) -> int:
+def _offset(chance: random.Random, text: bytes) -> int:
     return chance.randrange(len(text) + 1)
 
 
 def _flip(chance: random.Random, text: bytes, _other: bytes) -> bytes:
     if not text:
         return text
-    place = chance.randrange(len(text))
-    return text[:place] + bytes([text[place] ^ (1 << chance.randrange(8))]) + text[place + 1 :]
+    offset = chance.randrange(len(text))
+    return text[:offset] + bytes([text[offset] ^ (1 << chance.randrange(8))]) + text[offset + 1 :]
 
 
 def _insert(chance: random.Random, text: bytes, _other: bytes) -> bytes:
-    place = _place(chance, text)
-    return text[:place] + chance.choice(PIECES) + text[place:]
+    offset = _offset(chance, text)
+    return text[:offset] + chance.choice(PIECES) + text[offset:]
 
 
 def _delete(chance: random.Random, text: bytes, _other: bytes) -> bytes:
-    place = _place(chance, text)
-    return text[:place] + text[place + chance.choice((1, 1, 1, 4, 30)) :]
+    offset = _offset(chance, text)
+    return text[:offset] + text[offset + chance.choice((1, 1, 1, 4, 30)) :]
 
 
 def _cut(chance: random.Random, text: bytes, _other: bytes) -> bytes:
-    return text[: _place(chance, text)]
+    return text[: _offset(chance, text)]
 
 
 def _lines(chance: random.Random, text: bytes, _other: bytes) -> bytes:
@@ -91,7 +91,7 @@ def _splice(chance: random.Random, text: bytes, other: bytes) -> bytes:
 
 
 def _cross(chance: random.Random, text: bytes, other: bytes) -> bytes:
-    return text[: _place(chance, text)] + other[_place(chance, other) :]
+    return text[: _offset(chance, text)] + other[_offset(chance, other) :]
 
 
 def _nest(chance: random.Random, text: bytes, _other: bytes) -> bytes:
@@ -105,12 +105,12 @@ def _nest(chance: random.Random, text: bytes, _other: bytes) -> bytes:
 
 
 def _integer(chance: random.Random, text: bytes, _other: bytes) -> bytes:
-    """Write a number of 1 to 8 bytes over what is there, at a place where files keep such."""
+    """Write a number of 1 to 8 bytes over what is there, at an offset where files keep such."""
     width = chance.choice((1, 2, 4, 8))
     if len(text) < width:
         return text
-    place = chance.randrange(0, len(text) - width + 1, min(width, 4))
-    return text[:place] + (chance.choice(INTEGERS) % 256**width).to_bytes(width, "little") + text[place + width :]
+    offset = chance.randrange(0, len(text) - width + 1, min(width, 4))
+    return text[:offset] + (chance.choice(INTEGERS) % 256**width).to_bytes(width, "little") + text[offset + width :]
 
 
 TEXT: tuple[Mutation, ...] = (

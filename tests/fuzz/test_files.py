@@ -95,9 +95,9 @@ def test_xyz_files_that_do_harm(refused, text, message):
     assert message in refused("a.xyz", text.encode())
 
 
-# The numbers of a header, and of an entry of the index, by their places in the file.
+# The numbers of a header, and of an entry of the index, by their offsets in the file.
 HEADER = {"index": 8, "index_room": 16, "names": 24, "names_room": 32}
-ENTRY = {"frame": 0, "rows": 8, "place": 16, "columns": 24, "name": 28, "kind": 30, "flags": 31}
+ENTRY = {"frame": 0, "rows": 8, "offset": 16, "columns": 24, "name": 28, "kind": 30, "flags": 31}
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_a_gsd_header_is_not_trusted(refused, gsd, field, value):
 @pytest.mark.parametrize("field", ENTRY)
 def test_a_gsd_index_is_not_trusted(refused, gsd, field):
     whole, index = gsd
-    width = {"frame": 8, "rows": 8, "place": 8, "columns": 4, "name": 2}.get(field, 1)
+    width = {"frame": 8, "rows": 8, "offset": 8, "columns": 4, "name": 2}.get(field, 1)
     whole[index + ENTRY[field] : index + ENTRY[field] + width] = b"\xff" * width
     refused("a.gsd", bytes(whole))
 
@@ -133,18 +133,18 @@ def test_sizes_in_a_gsd_index_that_wrap_around(refused, gsd):
 def test_a_number_of_particles_in_a_gsd_file_that_it_has_no_room_for(refused, gsd):
     whole, _ = gsd
     three, messages = (3).to_bytes(4, "little"), []
-    for place in range(256, len(whole) - 4):
-        if whole[place : place + 4] == three:
+    for offset in range(256, len(whole) - 4):
+        if whole[offset : offset + 4] == three:
             damaged = whole.copy()
-            damaged[place : place + 4] = b"\xff" * 4
+            damaged[offset : offset + 4] = b"\xff" * 4
             messages.append(refused("a.gsd", bytes(damaged)))
     assert any("expected floating-point numbers of shape (4294967295, 3)" in message for message in messages)
 
 
 def test_a_position_that_is_not_a_number(refused, gsd):
     whole, _ = gsd
-    place = whole.index((np.arange(9) / 8 - 1).astype("<f4").tobytes())
-    whole[place : place + 4] = np.array([np.nan], "<f4").tobytes()
+    offset = whole.index((np.arange(9) / 8 - 1).astype("<f4").tobytes())
+    whole[offset : offset + 4] = np.array([np.nan], "<f4").tobytes()
     assert "expected finite coordinates" in refused("a.gsd", bytes(whole))
 
 

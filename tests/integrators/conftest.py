@@ -32,7 +32,7 @@ class Springs:
         return self.masses[0] * self.masses[1] / sum(self.masses)
 
     def simulation(self, integrator: Integrator) -> motes.Simulation:
-        """All pairs at rest at places of their own, stretched a little."""
+        """All pairs at rest at positions of their own, stretched a little."""
         lattice = np.array(list(itertools.product(range(self.per_axis), repeat=self.dimensions)))
         ends = np.repeat((lattice + 0.5) * self.room, 2, axis=0)
         ends[1::2, 0] += 0.05

@@ -10,7 +10,7 @@ import pytest
 import motes
 
 BOX = motes.Box([100.0, 100.0, 100.0], boundary="open")
-PLACES = np.random.default_rng(1).random((6, 3)) * 90 + 5
+POSITIONS = np.random.default_rng(1).random((6, 3)) * 90 + 5
 VELOCITIES = np.random.default_rng(2).normal(size=(6, 3))
 TYPES = ["A", "B", "A", "C", "B", "A"]
 BY_TYPE = {"A": 0.5, "B": 2.0, "C": 8.0}
@@ -19,7 +19,7 @@ FRICTION = np.array([BY_TYPE[label] for label in TYPES])
 
 def free(integrator, **attributes):
     """Six particles that feel no forces."""
-    particles = motes.Particles(PLACES, BOX, VELOCITIES, types=TYPES, drag=FRICTION, mass=2.0, **attributes)
+    particles = motes.Particles(POSITIONS, BOX, VELOCITIES, types=TYPES, drag=FRICTION, mass=2.0, **attributes)
     return motes.Simulation(particles, integrator, threads=1)
 
 
@@ -61,7 +61,7 @@ def test_brownian_motion_needs_friction():
             motes.Brownian(0.1, 1.0, friction=wrong, seed=1)
     with pytest.raises(motes.InputError, match=r"particle 3 at .* has drag 0, and a friction must be above 0"):
         motes.Simulation(
-            motes.Particles(PLACES, BOX, drag=[1, 1, 1, 0, 1, 1]), motes.Brownian(0.1, 1.0, friction="drag", seed=1)
+            motes.Particles(POSITIONS, BOX, drag=[1, 1, 1, 0, 1, 1]), motes.Brownian(0.1, 1.0, friction="drag", seed=1)
         )
 
 
@@ -107,7 +107,7 @@ def test_friction_that_does_not_fit_the_particles_is_refused(friction, words):
 
 
 def test_a_checkpoint_keeps_friction_by_type(tmp_path):
-    particles = motes.Particles(PLACES, BOX, VELOCITIES, types=[2, 1, 2, 3, 1, 2])
+    particles = motes.Particles(POSITIONS, BOX, VELOCITIES, types=[2, 1, 2, 3, 1, 2])
     integrator = motes.Langevin(0.05, 1.0, {2: 0.5, 1: 2.0, 3: 8.0}, seed=1)
     whole = motes.Simulation(particles, integrator)
     whole.run(5)

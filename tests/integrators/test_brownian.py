@@ -26,12 +26,12 @@ def test_free_particles_diffuse_by_temperature_over_mass_and_friction(dimensions
     for steps in (1, 9, 90):
         simulation.run(steps)
         for m in (0.5, 4.0):
-            places = simulation.positions[mass == m]
-            diffusion = places.var() / (2 * simulation.time)
-            error = math.sqrt(2 / places.size)
+            positions = simulation.positions[mass == m]
+            diffusion = positions.var() / (2 * simulation.time)
+            error = math.sqrt(2 / positions.size)
             assert diffusion / (TEMPERATURE / (m * friction)) == pytest.approx(1.0, abs=SIGMAS * error)
-            deviation = math.sqrt(2 * TEMPERATURE / (m * friction) * simulation.time / len(places))
-            assert places.mean(axis=0) == pytest.approx(np.zeros(dimensions), abs=SIGMAS * deviation)
+            deviation = math.sqrt(2 * TEMPERATURE / (m * friction) * simulation.time / len(positions))
+            assert positions.mean(axis=0) == pytest.approx(np.zeros(dimensions), abs=SIGMAS * deviation)
 
 
 @pytest.mark.parametrize("dimensions", [2, 3])
@@ -55,20 +55,20 @@ def test_a_harmonic_pair_has_the_mean_energy_of_eulers_scheme(springs, dimension
 def test_a_force_drags_each_particle_by_its_own_mass():
     """At a temperature too low to see, one step moves a particle by F dt / (m friction)."""
     box = motes.Box([20.0, 20.0, 20.0])
-    places = np.array([[5.0, 5.0, 5.0], [6.0, 5.2, 4.9], [15.0, 3.0, 8.0]])
+    positions = np.array([[5.0, 5.0, 5.0], [6.0, 5.2, 4.9], [15.0, 3.0, 8.0]])
     mass = np.array([1.0, 3.0, 0.5])
     spring = motes.Pair(lambda r, k: k * (r - 2.0) ** 2 / 2, cutoff=3.0, k=10.0)
     dt, friction = 0.01, 4.0
     simulation = motes.Simulation(
-        motes.Particles(places, box, mass=mass), motes.Brownian(dt, 1e-28, friction, seed=1), [spring], threads=1
+        motes.Particles(positions, box, mass=mass), motes.Brownian(dt, 1e-28, friction, seed=1), [spring], threads=1
     )
-    apart = places[0] - places[1]
+    apart = positions[0] - positions[1]
     r = np.linalg.norm(apart)
     force = -10.0 * (r - 2.0) * apart / r
     assert simulation.forces == pytest.approx(np.array([force, -force, 0 * force]), rel=1e-10, abs=1e-12)
     simulation.run(1)
     moves = np.array([force, -force, 0 * force]) * dt / (mass[:, None] * friction)
-    assert simulation.positions - places == pytest.approx(moves, rel=1e-9, abs=1e-12)
+    assert simulation.positions - positions == pytest.approx(moves, rel=1e-9, abs=1e-12)
 
 
 def test_particles_between_reflecting_walls_stay_and_fill_the_box_evenly():
@@ -77,11 +77,11 @@ def test_particles_between_reflecting_walls_stay_and_fill_the_box_evenly():
     particles = motes.Particles(np.full((count, 2), 0.3), box)
     simulation = motes.Simulation(particles, motes.Brownian(0.02, 1.0, 1.0, seed=4), threads=1)
     simulation.run(200)  # the slowest mode decays by exp(-D (pi / length)**2 t) = 5e-5
-    places = simulation.positions
-    assert places.min() >= 0
-    assert places.max() <= length
-    assert places.mean(axis=0) == pytest.approx([length / 2] * 2, abs=SIGMAS * length / math.sqrt(12 * count))
-    assert places.var() == pytest.approx(length**2 / 12, rel=SIGMAS * math.sqrt(0.8 / (2 * count)))
+    positions = simulation.positions
+    assert positions.min() >= 0
+    assert positions.max() <= length
+    assert positions.mean(axis=0) == pytest.approx([length / 2] * 2, abs=SIGMAS * length / math.sqrt(12 * count))
+    assert positions.var() == pytest.approx(length**2 / 12, rel=SIGMAS * math.sqrt(0.8 / (2 * count)))
 
 
 def test_a_step_longer_than_the_box_is_an_error_with_its_number():

@@ -163,7 +163,7 @@ def moving(speed: float, integrator: Any) -> motes.Simulation:
     return motes.Simulation(particles, integrator, [pair], threads=1)
 
 
-def test_a_drift_that_counts_as_heat_is_told_of() -> None:
+def test_a_drift_that_counts_as_heat_is_reported() -> None:
     bath, words = motes.Bussi(0.004, 1.0, 0.1, seed=1), r"the particles move together, with 57% of the kinetic energy"
     with pytest.warns(motes.MotesWarning, match=words):
         sim = moving(2.0, bath)

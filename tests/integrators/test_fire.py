@@ -66,9 +66,9 @@ def by_hand(positions, box, shift_force: bool = False) -> tuple[float, np.ndarra
 @pytest.mark.parametrize("apart", [0.01, 0.5, 1.0, 1.5])
 @pytest.mark.parametrize("dimensions", [2, 3])
 def test_two_particles_end_where_their_energy_is_least(apart, dimensions):
-    places = np.full((2, dimensions), 0.2)  # across a face
-    places[1, 0] = (0.2 - apart) % 8.0
-    sim = motes.Simulation(motes.Particles(places, motes.Box([8.0] * dimensions)), VERLET, [pair()], threads=1)
+    positions = np.full((2, dimensions), 0.2)  # across a face
+    positions[1, 0] = (0.2 - apart) % 8.0
+    sim = motes.Simulation(motes.Particles(positions, motes.Box([8.0] * dimensions)), VERLET, [pair()], threads=1)
     done = sim.minimize(1e-9)
     assert done.converged
     assert done.largest_force <= 1e-9
@@ -95,13 +95,13 @@ def test_walls_bear_what_is_pressed_onto_them():
     sim = motes.Simulation(particles, VERLET, [soft, motes.Field(lambda y, mass: mass * y)])
     done = sim.minimize(1e-3)
     assert done.converged
-    places, forces = sim.positions, sim.forces
-    pressed = ((places == 0) & (forces < 0)) | ((places == [5.0, 20.0]) & (forces > 0))
+    positions, forces = sim.positions, sim.forces
+    pressed = ((positions == 0) & (forces < 0)) | ((positions == [5.0, 20.0]) & (forces > 0))
     assert pressed[:, 1].any()
     assert np.abs(forces[~pressed]).max() <= 1e-3
     # The floor bears the weight of all, and the two walls push as strongly as each other.
     assert (forces * pressed).sum(axis=0) == pytest.approx([0.0, -60.0], abs=0.1)
-    assert ((places >= 0) & (places <= [5.0, 20.0])).all()
+    assert ((positions >= 0) & (positions <= [5.0, 20.0])).all()
     sim.run(20)
 
 
@@ -126,8 +126,8 @@ def test_a_random_start_reaches_the_tolerance_and_runs():
 @pytest.mark.parametrize("count", [13, 38])
 def test_another_minimizer_finds_nothing_lower(count):
     box = motes.Box([12.0] * 3, "open")
-    places = 4.5 + 3.0 * np.random.default_rng(count).random((count, 3))
-    sim = motes.Simulation(motes.Particles(places, box), VERLET, [pair(shift="force")], threads=1)
+    positions = 4.5 + 3.0 * np.random.default_rng(count).random((count, 3))
+    sim = motes.Simulation(motes.Particles(positions, box), VERLET, [pair(shift="force")], threads=1)
     done = sim.minimize(1e-7)
     assert done.converged
 
@@ -171,14 +171,14 @@ def test_particles_that_only_repel(soft):
 
 
 def test_masses_and_integrators_play_no_part():
-    places = motes.random(100, motes.Box([5.0] * 3), seed=6)
+    start = motes.random(100, motes.Box([5.0] * 3), seed=6)
     found = set()
     for mass, integrator in [
         (1.0, VERLET),
         (7.0, motes.VelocityVerlet(0.1)),
         (1.0, motes.Brownian(1e-5, temperature=2.0, friction=1.0, seed=1)),
     ]:
-        particles = motes.Particles(places.positions, places.box, mass=mass)
+        particles = motes.Particles(start.positions, start.box, mass=mass)
         sim = motes.Simulation(particles, integrator, [pair()], threads=1)
         done = sim.minimize(0.1)
         found.add((done.steps, done.largest_force, sim.positions.tobytes()))
@@ -188,11 +188,11 @@ def test_masses_and_integrators_play_no_part():
 def test_where_it_is_still_it_stays():
     sim = overlapping(200)
     sim.minimize(1e-1)
-    places = sim.positions
+    positions = sim.positions
     again = sim.minimize(1e-1)
     assert again.converged
     assert again.steps == 0
-    assert (sim.positions == places).all()
+    assert (sim.positions == positions).all()
 
 
 def test_a_simulation_that_has_run_can_be_minimized_and_run_on():
@@ -305,7 +305,7 @@ def test_a_step_is_taken_back_beside_a_wall(threads, monkeypatch):
     assert 30.0 * apart / (1 - (apart / 1.5) ** 2) + 50.0 == pytest.approx(1e5 * np.exp(-apart), rel=1e-6)
 
 
-def test_where_even_the_shortest_step_leads_to_no_force_the_bond_is_told(monkeypatch):
+def test_where_even_the_shortest_step_leads_to_no_force_the_bond_is_reported(monkeypatch):
     """Beads at the longest that their bond may be are pushed on, and there is no way to go."""
     longest = 1.5 + 1e-9
     particles = motes.Particles([[1.0, 1, 1], [2.5, 1, 1]], motes.Box([10.0] * 3), bonds=[(0, 1)])
@@ -361,8 +361,8 @@ def test_an_interrupted_minimization_can_be_taken_up_again(monkeypatch):
 
 
 def test_the_answer_tells_what_happened():
-    places = [[1.0, 1.0, 1.0], [2.0, 1.0, 1.0]]
-    sim = motes.Simulation(motes.Particles(places, motes.Box([8.0] * 3)), VERLET, [pair()], threads=1)
+    positions = [[1.0, 1.0, 1.0], [2.0, 1.0, 1.0]]
+    sim = motes.Simulation(motes.Particles(positions, motes.Box([8.0] * 3)), VERLET, [pair()], threads=1)
     assert repr(sim.minimize(30.0)).startswith("Minimized(converged=True, steps=0, largest_force=24.0")
 
 

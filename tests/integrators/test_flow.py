@@ -20,16 +20,16 @@ def swirl(x: Any, y: Any, speed: Any) -> Any:
     return -speed * y / r, speed * x / r
 
 
-def around(places: Any, boundary: Any = "open", **attributes: Any) -> motes.Particles:
-    dimensions = np.shape(places)[1]
+def around(positions: Any, boundary: Any = "open", **attributes: Any) -> motes.Particles:
+    dimensions = np.shape(positions)[1]
     box = motes.Box([SIZE] * dimensions, boundary, origin=[-SIZE / 2] * dimensions)
-    return motes.Particles(places, box, **attributes)
+    return motes.Particles(positions, box, **attributes)
 
 
 def many(dimensions: int, boundary: Any = "open", count: int = 300) -> motes.Particles:
     generator = np.random.default_rng(7)
-    places = generator.uniform(-1.0, 1.0, (count, dimensions))
-    return around(places, boundary, speed=generator.uniform(-3, 3, count), types=np.arange(count) % 3)
+    positions = generator.uniform(-1.0, 1.0, (count, dimensions))
+    return around(positions, boundary, speed=generator.uniform(-3, 3, count), types=np.arange(count) % 3)
 
 
 def test_the_circling_particles_of_the_textbook():
@@ -100,17 +100,17 @@ def test_boundaries_are_those_of_a_plain_loop(boundary: str) -> None:
     simulation = motes.Simulation(particles, motes.Flow(plain, dt=dt))
     simulation.run(steps)
     spacing = particles.box.spacing
-    places = particles.positions + SIZE / 2
+    positions = particles.positions + SIZE / 2
     speeds = particles.attributes["speed"][:, None] * [1.0, 0.7]
     for _ in range(steps):
-        places = places + np.rint(speeds * dt / spacing) * spacing
+        positions = positions + np.rint(speeds * dt / spacing) * spacing
         if boundary == "periodic":
-            places = np.mod(places, SIZE)
+            positions = np.mod(positions, SIZE)
         if boundary == "reflecting":
-            places = np.where(places < 0, -places, places)
-            places = np.where(places > SIZE, 2 * SIZE - places, places)
+            positions = np.where(positions < 0, -positions, positions)
+            positions = np.where(positions > SIZE, 2 * SIZE - positions, positions)
     if boundary != "reflecting":
-        np.testing.assert_allclose(simulation.positions, places - SIZE / 2, atol=1e-12)
+        np.testing.assert_allclose(simulation.positions, positions - SIZE / 2, atol=1e-12)
     assert np.abs(simulation.positions).max() <= (SIZE / 2 if boundary != "open" else 2 * SIZE)
 
 
@@ -177,7 +177,7 @@ def test_a_velocity_that_is_not_finite_at_the_start_names_the_particle():
         motes.Simulation(particles, motes.Flow(swirl, dt=0.01))
 
 
-def test_forces_have_no_place_beside_a_flow():
+def test_forces_beside_a_flow_are_refused():
     for interaction in (motes.Pair(lambda r: 1 / r, 1.0), motes.Field(lambda x: x)):
         with pytest.raises(motes.InputError, match="never meet"):
             motes.Simulation(many(2), motes.Flow(swirl, dt=0.01), [interaction])

@@ -65,8 +65,8 @@ def test_the_sum_depends_neither_on_order_nor_on_parts(dimensions):
 @pytest.mark.parametrize("dimensions", [2, 3])
 def test_a_simulation_gives_kinetic_energy_and_temperature_of_its_velocities(dimensions):
     velocities, mass = swarm(dimensions, spread=0.5)
-    places = np.random.default_rng(5).random((COUNT, dimensions)) * 10
-    particles = motes.Particles(places, motes.Box([10.0] * dimensions), velocities.T, mass=mass)
+    positions = np.random.default_rng(5).random((COUNT, dimensions)) * 10
+    particles = motes.Particles(positions, motes.Box([10.0] * dimensions), velocities.T, mass=mass)
     energies = set()
     for threads in (1, 2):
         simulation = motes.Simulation(particles, motes.VelocityVerlet(0.001), threads=threads)

@@ -17,14 +17,14 @@ SIGMAS = 4.0
 TEMPERATURE = 0.7
 
 
-def at_one_place(count: int, dimensions: int, mass: np.ndarray) -> motes.Particles:
+def at_one_position(count: int, dimensions: int, mass: np.ndarray) -> motes.Particles:
     """Free particles, all at rest at the origin of an open box that they will not leave."""
     box = motes.Box([1000.0] * dimensions, boundary="open", origin=[-500.0] * dimensions)
     return motes.Particles(np.zeros((count, dimensions)), box, mass=mass)
 
 
 def free_variances(steps: int, dt: float, friction: float) -> tuple[float, float]:
-    """Variance of place and velocity, for mass and temperature 1, from rest after steps of A, O, A."""
+    """Variance of position and velocity, for mass and temperature 1, from rest after steps of A, O, A."""
     kept = math.exp(-friction * dt)
     half = np.array([[1.0, dt / 2], [0.0, 1.0]])
     step = half @ np.diag([1.0, kept]) @ half
@@ -40,7 +40,7 @@ def test_free_particles_warm_up_and_spread_as_the_scheme_says(dimensions):
     count, dt, friction, steps = 20_000, 0.3, 1.5, 20
     mass = np.repeat([0.5, 4.0], count // 2)
     simulation = motes.Simulation(
-        at_one_place(count, dimensions, mass), motes.Langevin(dt, TEMPERATURE, friction, seed=5), threads=1
+        at_one_position(count, dimensions, mass), motes.Langevin(dt, TEMPERATURE, friction, seed=5), threads=1
     )
     for done in (1, 4, steps):
         simulation.run(done - simulation.step)
@@ -59,7 +59,7 @@ def test_free_particles_warm_up_and_spread_as_the_scheme_says(dimensions):
 def test_free_particles_diffuse_by_temperature_over_mass_and_friction():
     count, dt, friction, mass = 20_000, 0.05, 4.0, 2.0
     simulation = motes.Simulation(
-        at_one_place(count, 3, np.full(count, mass)), motes.Langevin(dt, TEMPERATURE, friction, seed=11), threads=1
+        at_one_position(count, 3, np.full(count, mass)), motes.Langevin(dt, TEMPERATURE, friction, seed=11), threads=1
     )
     simulation.run(100)
     start, time = simulation.positions, simulation.time
@@ -75,7 +75,7 @@ def test_free_particles_diffuse_by_temperature_over_mass_and_friction():
 
 @pytest.mark.parametrize("dimensions", [2, 3])
 def test_a_harmonic_pair_has_exactly_the_right_mean_energy_and_is_a_little_too_cold(springs, dimensions):
-    """BAOAB samples the places of a harmonic oscillator without error in dt, its velocities at T (1 - w**2 dt**2/4)."""
+    """BAOAB samples a harmonic oscillator's positions without error in dt, its velocities at T (1 - w**2 dt**2/4)."""
     bound = springs(dimensions, per_axis=13 if dimensions == 3 else 45)
     frequency = math.sqrt(bound.stiffness / bound.reduced_mass)
     dt, friction, samples = 0.8 / frequency, frequency / 2, 15
@@ -96,8 +96,8 @@ def test_a_harmonic_pair_has_exactly_the_right_mean_energy_and_is_a_little_too_c
 def test_a_fluid_takes_the_temperature_of_the_bath():
     count = 1600
     box = motes.Box([50.0, 50.0], boundary=["periodic", "reflecting"])
-    places = (np.stack(np.meshgrid(*[np.arange(40.0)] * 2), axis=-1).reshape(-1, 2) + 0.5) * 1.25
-    particles = motes.Particles(places, box, mass=np.tile([1.0, 2.5], count // 2))
+    positions = (np.stack(np.meshgrid(*[np.arange(40.0)] * 2), axis=-1).reshape(-1, 2) + 0.5) * 1.25
+    particles = motes.Particles(positions, box, mass=np.tile([1.0, 2.5], count // 2))
     soft = motes.Pair(lambda r, k: k * (1.2 - r) ** 2 / 2, cutoff=1.2, k=100.0)
     simulation = motes.Simulation(particles, motes.Langevin(0.005, 1.3, friction=10.0, seed=9), [soft], threads=1)
     simulation.run(200)
@@ -124,11 +124,11 @@ def test_seeds_give_other_runs_and_the_same_seed_the_same_run(springs):
 def test_the_noise_of_a_particle_follows_its_id(integrator):
     """Neither the order of the input nor who else is there changes the path of a free particle."""
     box = motes.Box([100.0, 100.0])
-    places = np.random.default_rng(2).random((50, 2)) * 100
+    positions = np.random.default_rng(2).random((50, 2)) * 100
     ids = np.random.default_rng(3).permutation(50) + 1000
     fingerprints, paths = [], []
     for rows in (np.arange(50), np.arange(50)[::-1], np.array([17])):
-        particles = motes.Particles(places[rows], box, ids=ids[rows])
+        particles = motes.Particles(positions[rows], box, ids=ids[rows])
         simulation = motes.Simulation(particles, integrator(0.1, 1.0, 1.0, seed=1), threads=1)
         simulation.run(5)
         fingerprints.append(simulation.fingerprint)
@@ -142,7 +142,7 @@ def test_the_noise_of_a_particle_follows_its_id(integrator):
 def test_axes_particles_and_steps_are_independent(integrator, dimensions):
     count = 5000
     simulation = motes.Simulation(
-        at_one_place(count, dimensions, np.ones(count)), integrator(1.0, 1.0, 20.0, seed=2), threads=1
+        at_one_position(count, dimensions, np.ones(count)), integrator(1.0, 1.0, 20.0, seed=2), threads=1
     )
     simulation.run(1)
     first = simulation.positions

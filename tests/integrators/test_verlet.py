@@ -17,9 +17,9 @@ FREQUENCY = math.sqrt(STIFFNESS * (1 / MASSES[0] + 1 / MASSES[1]))
 
 def dimer(dt: float, dimensions: int = 3, velocities=None) -> motes.Simulation:
     """Two unequal masses on a spring along x, stretched by a tenth, across a face of the box."""
-    places = np.full((2, dimensions), 5.0)
-    places[0, 0], places[1, 0] = 0.4, 10.0 - (REST + 0.1) + 0.4
-    particles = motes.Particles(places, motes.Box([10.0] * dimensions), velocities, mass=MASSES)
+    positions = np.full((2, dimensions), 5.0)
+    positions[0, 0], positions[1, 0] = 0.4, 10.0 - (REST + 0.1) + 0.4
+    particles = motes.Particles(positions, motes.Box([10.0] * dimensions), velocities, mass=MASSES)
     spring = motes.Pair(lambda r, k, r0: k * (r - r0) ** 2 / 2, cutoff=2.5, k=STIFFNESS, r0=REST)
     return motes.Simulation(particles, motes.VelocityVerlet(dt), [spring], threads=1)
 
@@ -145,14 +145,14 @@ def test_a_free_particle_bounces_between_walls_as_a_mirror_shows(dimensions):
     generator = np.random.default_rng(8)
     lengths, origin = np.array([1.0, 2.5, 0.7])[:dimensions], np.array([-3.0, 0.5, 10.0])[:dimensions]
     box = motes.Box(lengths, "reflecting", origin)
-    places = origin + generator.random((count, dimensions)) * box.lengths
+    positions = origin + generator.random((count, dimensions)) * box.lengths
     velocities = generator.normal(size=(count, dimensions)) * 10.0
-    particles = motes.Particles(places, box, velocities, mass=np.linspace(1, 2, count))
+    particles = motes.Particles(positions, box, velocities, mass=np.linspace(1, 2, count))
     simulation = motes.Simulation(particles, motes.VelocityVerlet(dt), threads=1)
     velocities = simulation.velocities
     for _ in range(100):
         simulation.run(1)
-        path = places - box.origin + velocities * simulation.time
+        path = positions - box.origin + velocities * simulation.time
         assert simulation.positions - box.origin == pytest.approx(folded(path, box.lengths), abs=1e-11)
         forward = np.mod(path, 2 * box.lengths) < box.lengths
         assert np.array_equal(simulation.velocities, np.where(forward, velocities, -velocities))
@@ -181,15 +181,15 @@ def test_a_good_dt_is_a_float(dt):
 
 
 @pytest.mark.parametrize("velocity", [-1.0, 1.0, -0.25, 0.25])
-@pytest.mark.parametrize("place", [0.0, 0.25, 1.75, 2.0])
-def test_a_start_on_a_wall_is_undone_but_for_the_sign_of_its_velocity(velocity, place):
+@pytest.mark.parametrize("position", [0.0, 0.25, 1.75, 2.0])
+def test_a_start_on_a_wall_is_undone_but_for_the_sign_of_its_velocity(velocity, position):
     """Steps of a quarter of the box: particles also land exactly on the walls."""
-    particles = motes.Particles([[place, 1.0]], motes.Box([2.0, 2.0], "reflecting"), velocities=[[velocity, 0.0]])
+    particles = motes.Particles([[position, 1.0]], motes.Box([2.0, 2.0], "reflecting"), velocities=[[velocity, 0.0]])
     simulation = motes.Simulation(particles, motes.VelocityVerlet(0.25), threads=1)
     simulation.run(37)
     simulation.velocities = -simulation.velocities
     simulation.run(37)
-    assert simulation.positions[0, 0] == place
-    on_wall = place in {0.0, 2.0}
+    assert simulation.positions[0, 0] == position
+    on_wall = position in {0.0, 2.0}
     assert abs(simulation.velocities[0, 0]) == abs(velocity)
     assert on_wall or simulation.velocities[0, 0] == -velocity

@@ -59,7 +59,7 @@ def test_pairs_are_those_of_a_sum_over_images(systems: Callable[..., Any], data:
     reach = [range(-9, 10) if wraps else range(1) for wraps in box.periodic]
     shifts = [np.array(n) * box.lengths for n in itertools.product(*reach)]
     shifts = [shift for shift in shifts if (np.abs(shift) < box.lengths + cutoff).all()]
-    points = [box.snap(place) for place in system.positions]
+    points = [box.snap(position) for position in system.positions]
     for a, b in itertools.product(range(len(points)), repeat=2):
         for shift in shifts:
             here_itself = a == b and not shift.any()

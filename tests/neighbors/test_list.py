@@ -72,7 +72,7 @@ class Listed:
         self.domain.refresh(state)
         self.neighbors.follow(state)
 
-    def places(self) -> Any:
+    def positions(self) -> Any:
         """Where the particles are now, relative to the lower corner of the box, in the order of their ids."""
         return self.state.positions[:, np.argsort(self.state.ids[: self.state.owned])].T
 
@@ -132,14 +132,14 @@ def test_the_list_stays_complete_until_it_says_otherwise(systems: Callable[..., 
     for _ in range(3):
         directions = system.random.standard_normal(system.positions.shape)
         directions /= np.sqrt((directions**2).sum(axis=1, keepdims=True))
-        inwards = np.sign(system.box.lengths / 2 - listed.places())
+        inwards = np.sign(system.box.lengths / 2 - listed.positions())
         directions = np.where(system.box.periodic, directions, inwards * np.abs(directions))
         listed.move(0.49999 * skin * directions)
         assert not listed.neighbors.moved_too_far(listed.state)
         found = listed.pairs(cutoff)
         # Particles may be outside by now: periodic images do not mind, and an open box holds them all.
         unbounded = np.where(system.box.periodic, "periodic", "open").tolist()
-        assert found == expected_pairs(listed.places(), motes.Box(system.box.lengths, unbounded), cutoff)
+        assert found == expected_pairs(listed.positions(), motes.Box(system.box.lengths, unbounded), cutoff)
         listed.build()
 
 
@@ -183,10 +183,10 @@ def test_a_lattice_with_neighbours_at_the_cutoff_itself(cutoff: float) -> None:
 @pytest.mark.parametrize("x", [0.0, 0.5, 1.0], ids=["lower face", "middle", "upper face"])
 def test_one_particle_and_its_images(x: float, z: float) -> None:
     box = motes.Box([1, 1, 1])
-    place = np.array([[x, 0.5, z]]) * (1 - box.spacing)  # the last place of the grid inside the box
-    assert (place < 1).all()
-    listed = Listed(box, place, 2.3, 0.1)
-    assert listed.pairs(2.3) == expected_pairs(place, box, 2.3)
+    position = np.array([[x, 0.5, z]]) * (1 - box.spacing)  # the last position of the grid inside the box
+    assert (position < 1).all()
+    listed = Listed(box, position, 2.3, 0.1)
+    assert listed.pairs(2.3) == expected_pairs(position, box, 2.3)
     assert listed.neighbors.pairs.slots < 20_000
 
 

@@ -22,7 +22,7 @@ from motes.observers.extent import ENTRY, HEADER_SIZE, Blocks
 from motes.observers.memory import bytes_in
 from motes.observers.output import hold
 
-LAST = 240  # steps: the index of a trajectory, 128 places at first, is moved three times on the way
+LAST = 240  # steps: the index of a trajectory, 128 entries at first, is moved three times on the way
 MOMENTS = [0, 1, 7, 41, 42, 43, 90, 200]  # the index is full, or nearly so, after 42 snapshots
 
 MAKE = {"thermo": Thermo, "trajectory": Trajectory}
@@ -98,7 +98,7 @@ def garble(path, memory, generator):
 
 
 def changeable(extent):
-    """Which parts of a gsd file may be written to again: header, names, the unused places of the index."""
+    """Which parts of a gsd file may be written to again: header, names, the unused entries of the index."""
     blocks = Blocks.of(bytes_in(extent, "header", HEADER_SIZE))
     used = blocks.index + extent["used"] * ENTRY.size
     yield 0, HEADER_SIZE

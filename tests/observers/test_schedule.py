@@ -224,13 +224,13 @@ def test_next_due_after_a_checkpoint_is_the_first_due_step_to_come(interval, res
 def test_what_observers_remember(tmp_path):
     class Remembering(Recorder):
         def remember(self, beside):
-            return {"kind": "mine", "place": str(beside)}
+            return {"kind": "mine", "folder": str(beside)}
 
     schedule = Schedule()
     schedule.add(5, Remembering(), print)
     schedule.add(10, Recorder(), lambda frame: frame.step)
     mine, function, observer, small = schedule.remember(tmp_path, 0)
-    assert mine == {"every": 5, "shown": False, "kind": "mine", "place": str(tmp_path)}
+    assert mine == {"every": 5, "shown": False, "kind": "mine", "folder": str(tmp_path)}
     assert function == {"every": 5, "shown": False, "kind": "function", "name": "print"}
     assert observer == {"every": 10, "shown": False, "kind": "function", "name": "Recorder"}
     assert small["kind"] == "function"

@@ -159,9 +159,10 @@ def test_full_disk_stops_the_run_and_what_was_written_stays(tmp_path):
 
 def particles(boundary="periodic", types=("B", "A", "B"), **attributes):
     box = motes.Box([5.1, 6.3, 7.7], boundary, origin=[-1.3, 2.1, 1e3])
-    places = box.origin + box.lengths * np.array([[0.1, 0.2, 0.3], [1 / 3, 0.999, 0.5], [0.7, 0.1, 0.9]])
+    positions = box.origin + box.lengths * np.array([[0.1, 0.2, 0.3], [1 / 3, 0.999, 0.5], [0.7, 0.1, 0.9]])
     return motes.Particles(
-        places, box, velocities=np.array([[0.1, 40.0, -0.3], [1 / 3, 0, 0], [0, 0, -0.5]]), mass={"A": 1.1, "B": 2.3},
+        positions, box, velocities=np.array([[0.1, 40.0, -0.3], [1 / 3, 0, 0], [0, 0, -0.5]]),
+        mass={"A": 1.1, "B": 2.3},
         types=types, ids=[7, 3, 12], charge=[0.1, 0.2, -0.3], diameter=1.0, angle=[0.1, 1e300, -3.0], **attributes,
     )  # fmt: skip
 

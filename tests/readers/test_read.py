@@ -232,10 +232,10 @@ def test_no_prefix_of_a_lammps_file_is_taken_for_the_whole(tmp_path):
 
 @settings(deadline=None, max_examples=150)
 @given(st.sampled_from([("a.data", DATA), ("a.xyz", XYZ)]), st.floats(0, 1), st.text(min_size=1, max_size=3))
-def test_any_other_text_is_read_or_refused(tmp_path_factory, file, place, text):
+def test_any_other_text_is_read_or_refused(tmp_path_factory, file, fraction, text):
     """Nothing but an InputError that names the file, whatever stands in it."""
     name, good = file
-    start = int(place * len(good))
+    start = int(fraction * len(good))
     path = tmp_path_factory.getbasetemp() / name
     path.write_text(good[:start] + text + good[start + 1 :], encoding="utf-8", errors="replace")
     message = str(path)

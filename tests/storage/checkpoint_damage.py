@@ -12,7 +12,7 @@ import motes
 from motes.core.state import Quanta, Timeline, column_names
 from motes.core.tuples import Tuples
 from motes.storage.columns import file_name, tuples_name, write_columns, write_tuples
-from motes.storage.folder import new_checkpoint, open_checkpoint, place_of
+from motes.storage.folder import checkpoint_path, new_checkpoint, open_checkpoint
 from motes.storage.manifest import NAME, BoxRecord, InteractionRecord, Manifest, TuplesRecord, write_manifest
 
 RANKS, PARTICLES = 2, 30
@@ -45,11 +45,11 @@ def manifest(step: int, files: tuple[Any, ...], **changes: Any) -> Manifest:
 
 def write_checkpoint(folder: Path, step: int) -> Path:
     """A checkpoint of a step, as two ranks would write it."""
-    with new_checkpoint(folder, step) as place:
-        files = [write_columns(place / file_name(rank), columns(PARTICLES, step + rank)) for rank in range(RANKS)]
-        record = TuplesRecord(file=write_tuples(place, "bonds", BONDS), names=BONDS.names)
-        write_manifest(place, manifest(step, tuple(files), topology={"bonds": record}))
-    return place_of(folder, step)
+    with new_checkpoint(folder, step) as unfinished:
+        files = [write_columns(unfinished / file_name(rank), columns(PARTICLES, step + rank)) for rank in range(RANKS)]
+        record = TuplesRecord(file=write_tuples(unfinished, "bonds", BONDS), names=BONDS.names)
+        write_manifest(unfinished, manifest(step, tuple(files), topology={"bonds": record}))
+    return checkpoint_path(folder, step)
 
 
 def complaint(path: Path, file: Path, good: Path | None) -> str | None:

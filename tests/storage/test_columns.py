@@ -71,12 +71,12 @@ def test_no_file_is_written_over(tmp_path):
         write_columns(tmp_path / "rank-0.npy", [np.arange(3)])
 
 
-@pytest.mark.parametrize("place", [0, 200, BLOCK - 1, BLOCK, -1])
-def test_damage_is_found_in_every_block_of_a_large_file(tmp_path, place):
+@pytest.mark.parametrize("offset", [0, 200, BLOCK - 1, BLOCK, -1])
+def test_damage_is_found_in_every_block_of_a_large_file(tmp_path, offset):
     file = write_columns(tmp_path / "rank-0.npy", [np.arange(BLOCK // 8 + 100)])
     verify(tmp_path, file)
     with (tmp_path / "rank-0.npy").open("r+b") as opened:
-        opened.seek(place if place >= 0 else file.bytes + place)
+        opened.seek(offset if offset >= 0 else file.bytes + offset)
         byte = opened.read(1)
         opened.seek(-1, os.SEEK_CUR)
         opened.write(bytes([byte[0] ^ 4]))

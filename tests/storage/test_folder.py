@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 import motes
 from motes.storage.folder import (
+    checkpoint_path,
     new_checkpoint,
     open_checkpoint,
-    place_of,
     read_checkpoint,
     remove,
     remove_old,
@@ -52,8 +52,8 @@ def names(folder: Path) -> list[str]:
 
 def test_the_last_one_is_opened_or_the_one_that_is_named(folder):
     for path, step in ((folder, 200), (folder / "step-100", 100), (folder / "step-200", 200)):
-        place, manifest = open_checkpoint(path)
-        assert (place, manifest.step) == (folder / f"step-{step}", step)
+        found, manifest = open_checkpoint(path)
+        assert (found, manifest.step) == (folder / f"step-{step}", step)
 
 
 def test_steps_are_in_the_order_of_numbers(tmp_path, damage):
@@ -67,8 +67,8 @@ def test_steps_are_in_the_order_of_numbers(tmp_path, damage):
 
 def test_a_block_that_fails_leaves_nothing(folder):
     before = names(folder)
-    with pytest.raises(TypeError), new_checkpoint(folder, 300) as place:
-        (place / "rank-0.npy").write_bytes("not bytes")
+    with pytest.raises(TypeError), new_checkpoint(folder, 300) as unfinished:
+        (unfinished / "rank-0.npy").write_bytes("not bytes")
     assert names(folder) == before
 
 
@@ -92,13 +92,13 @@ def test_old_ones_are_removed(tmp_path, damage):
     assert names(tmp_path) == ["step-1000", "step-200"]
 
 
-def test_the_same_step_again_takes_the_place_of_the_former(folder):
+def test_the_same_step_again_replaces_the_former(folder):
     was = (folder / "step-200" / "manifest.json").read_bytes()
     shutil.copytree(folder / "step-200", folder / "copy")
-    with new_checkpoint(folder, 200) as place:
+    with new_checkpoint(folder, 200) as unfinished:
         for path in (folder / "copy").iterdir():
-            shutil.move(path, place)
-        (place / "new").touch()
+            shutil.move(path, unfinished)
+        (unfinished / "new").touch()
     (folder / "copy").rmdir()
     assert names(folder) == ["step-100", "step-200"]
     assert (folder / "step-200" / "new").exists()
@@ -117,13 +117,13 @@ def test_every_byte_of_every_file_counts(lasting, damage):
         # Of the long, similar rows of particles some bytes are enough; the manifest is tried byte by byte.
         step = 1 if name == "manifest.json" else 17
         with file.open("r+b", buffering=0) as opened:
-            for place in range(0, len(whole), step):
-                for value in damage.other_bytes(whole[place]):
-                    os.pwrite(opened.fileno(), bytes([value]), place)
+            for offset in range(0, len(whole), step):
+                for value in damage.other_bytes(whole[offset]):
+                    os.pwrite(opened.fileno(), bytes([value]), offset)
                     tried += 1
                     found = damage.complaint(lasting, file, lasting / "step-100")
-                    wrong += [(name, place, value, found)] if found else []
-                os.pwrite(opened.fileno(), whole[place : place + 1], place)
+                    wrong += [(name, offset, value, found)] if found else []
+                os.pwrite(opened.fileno(), whole[offset : offset + 1], offset)
     assert not wrong, wrong[:5]
     assert tried > 15_000
     assert read_checkpoint(lasting / "step-200").step == 200
@@ -133,24 +133,24 @@ def test_every_byte_of_every_file_counts(lasting, damage):
 def test_any_byte_may_become_any_other(lasting, damage, data):
     file = lasting / "step-200" / data.draw(st.sampled_from(damage.FILES))
     whole = file.read_bytes()
-    place = data.draw(st.integers(0, len(whole) - 1))
-    value = data.draw(st.integers(0, 255).filter(lambda value: value != whole[place]))
+    offset = data.draw(st.integers(0, len(whole) - 1))
+    value = data.draw(st.integers(0, 255).filter(lambda value: value != whole[offset]))
     try:
-        file.write_bytes(whole[:place] + bytes([value]) + whole[place + 1 :])
+        file.write_bytes(whole[:offset] + bytes([value]) + whole[offset + 1 :])
         assert damage.complaint(lasting, file, lasting / "step-100") is None
     finally:
         file.write_bytes(whole)
 
 
 @given(data=st.data())
-def test_several_places_at_once(lasting, damage, data):
+def test_several_bytes_at_once(lasting, damage, data):
     """The manifest has SHA-256; the files CRC-32, which finds all changes within 4 bytes, as are tried here."""
     file = lasting / "step-200" / data.draw(st.sampled_from(damage.FILES))
     whole = file.read_bytes()
-    place = data.draw(st.integers(0, len(whole) - 4))
-    new = data.draw(st.binary(min_size=4, max_size=4).filter(lambda new: new != whole[place : place + 4]))
+    offset = data.draw(st.integers(0, len(whole) - 4))
+    new = data.draw(st.binary(min_size=4, max_size=4).filter(lambda new: new != whole[offset : offset + 4]))
     try:
-        file.write_bytes(whole[:place] + new + whole[place + 4 :])
+        file.write_bytes(whole[:offset] + new + whole[offset + 4 :])
         assert damage.complaint(lasting, file, lasting / "step-100") is None
     finally:
         file.write_bytes(whole)
@@ -212,11 +212,11 @@ def test_whatever_else_happens_to_a_file_is_found(folder, damage, hurt, number, 
 
 
 def test_files_of_two_ranks_do_not_stand_for_each_other(folder, damage):
-    place = folder / "step-200"
-    (place / "rank-0.npy").rename(place / "other")
-    (place / "rank-1.npy").rename(place / "rank-0.npy")
-    (place / "other").rename(place / "rank-1.npy")
-    assert damage.complaint(folder, place / "rank-0.npy", folder / "step-100") is None
+    path = folder / "step-200"
+    (path / "rank-0.npy").rename(path / "other")
+    (path / "rank-1.npy").rename(path / "rank-0.npy")
+    (path / "other").rename(path / "rank-1.npy")
+    assert damage.complaint(folder, path / "rank-0.npy", folder / "step-100") is None
 
 
 def test_a_whole_checkpoint_under_the_name_of_another_step_is_refused(folder, damage):
@@ -321,7 +321,7 @@ def test_whatever_the_disk_refuses_all_that_was_good_stays(folder, damage, monke
         with pytest.raises(motes.RunError) as caught:
             damage.write_checkpoint(folder, step)
     assert refusal.refused == calls[passing]
-    where, last = place_of(folder, step), place_of(folder, 200)
+    where, last = checkpoint_path(folder, step), checkpoint_path(folder, 200)
     assert str(caught.value).startswith(f"cannot write the checkpoint {where}: No space left on device; the last good ")
     assert str(caught.value).endswith(f" one is {last}")
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == was

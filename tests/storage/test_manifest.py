@@ -14,28 +14,28 @@ from motes.storage.manifest import NAME, BoxRecord, read_manifest, write_manifes
 
 
 @pytest.fixture
-def place(tmp_path, damage):
+def path(tmp_path, damage):
     """A good checkpoint, the second in its folder."""
     damage.write_checkpoint(tmp_path, 100)
     return damage.write_checkpoint(tmp_path, 200)
 
 
 @pytest.fixture
-def contents(place):
-    return json.loads((place / NAME).read_text())["contents"]
+def contents(path):
+    return json.loads((path / NAME).read_text())["contents"]
 
 
-def test_all_comes_back(place, damage):
-    found = read_manifest(place)
+def test_all_comes_back(path, damage):
+    found = read_manifest(path)
     again = damage.manifest(200, found.files, topology=found.topology)
     assert found == again
     assert found.box.box().boundary == ("periodic", "open", "reflecting")
 
 
 @pytest.mark.parametrize("value", [0.1, -0.0, 5e-324, 1.7976931348623157e308, math.pi])
-def test_numbers_keep_their_bits(tmp_path, damage, place, value):
+def test_numbers_keep_their_bits(tmp_path, damage, path, value):
     ends = {"size": (value, value)}
-    write_manifest(tmp_path, damage.manifest(200, read_manifest(place).files, attributes=ends, skin=abs(value)))
+    write_manifest(tmp_path, damage.manifest(200, read_manifest(path).files, attributes=ends, skin=abs(value)))
     found = read_manifest(tmp_path)
     assert found.attributes["size"][0].hex() == value.hex()
     assert found.skin is not None
@@ -43,33 +43,33 @@ def test_numbers_keep_their_bits(tmp_path, damage, place, value):
 
 
 @pytest.mark.parametrize("name", ["A", "Wasser Ä", "\N{SNOWMAN}", 'quote " and \\', "line\nend", "\ud800", 7, 2**70])
-def test_types_may_have_any_names(tmp_path, damage, place, name):
-    write_manifest(tmp_path, damage.manifest(200, read_manifest(place).files, type_names=(name,)))
+def test_types_may_have_any_names(tmp_path, damage, path, name):
+    write_manifest(tmp_path, damage.manifest(200, read_manifest(path).files, type_names=(name,)))
     assert read_manifest(tmp_path).type_names == (name,)
 
 
-def test_attributes_keep_the_order_of_their_columns(tmp_path, damage, place):
+def test_attributes_keep_the_order_of_their_columns(tmp_path, damage, path):
     names = ("zeal", "charge", "size")
     columns = column_names(3, names)
     attributes = dict.fromkeys(names, (0.0, 1.0))
-    given = damage.manifest(200, read_manifest(place).files, attributes=attributes, columns=columns)
+    given = damage.manifest(200, read_manifest(path).files, attributes=attributes, columns=columns)
     write_manifest(tmp_path, given)
     assert tuple(read_manifest(tmp_path).attributes) == names
 
 
 @pytest.mark.parametrize("version", [0, 1, -1, 10**30])
-def test_another_format_is_named(place, contents, damage, version):
-    (place / NAME).write_text(module._document(contents, version))
+def test_another_format_is_named(path, contents, damage, version):
+    (path / NAME).write_text(module._document(contents, version))
     with pytest.raises(motes.InputError, match=f"has format {version}, and this Motes reads format 2: use another"):
-        read_manifest(place)
-    assert damage.complaint(place, place / NAME, place.with_name("step-100")) is None
+        read_manifest(path)
+    assert damage.complaint(path, path / NAME, path.with_name("step-100")) is None
 
 
-def test_a_manifest_of_plain_json_is_not_enough(place, contents, damage):
+def test_a_manifest_of_plain_json_is_not_enough(path, contents, damage):
     """Whoever edits one by hand does not get the run that was saved."""
     for text in (json.dumps(contents), json.dumps({"format": 2, "contents": contents}), "[]", "7", '"text"', "null"):
-        (place / NAME).write_text(text)
-        assert damage.complaint(place, place / NAME, place.with_name("step-100")) is None
+        (path / NAME).write_text(text)
+        assert damage.complaint(path, path / NAME, path.with_name("step-100")) is None
 
 
 STRANGE = [
@@ -81,15 +81,15 @@ STRANGE = [
 
 
 @pytest.mark.parametrize("data", STRANGE, ids=range(len(STRANGE)))
-def test_strange_files(place, damage, data):
-    (place / NAME).write_bytes(data)
-    assert damage.complaint(place, place / NAME, place.with_name("step-100")) is None
+def test_strange_files(path, damage, data):
+    (path / NAME).write_bytes(data)
+    assert damage.complaint(path, path / NAME, path.with_name("step-100")) is None
 
 
-def test_every_entry_is_needed_and_none_may_be_added(place, contents, damage):
+def test_every_entry_is_needed_and_none_may_be_added(path, contents, damage):
     def refused(changed):
-        (place / NAME).write_text(module._document(changed))
-        return damage.complaint(place, place / NAME, place.with_name("step-100")) is None
+        (path / NAME).write_text(module._document(changed))
+        return damage.complaint(path, path / NAME, path.with_name("step-100")) is None
 
     assert all(refused({name: value for name, value in contents.items() if name != one}) for one in contents)
     assert refused({})
@@ -104,13 +104,13 @@ ALLOWED = {
 }  # fmt: skip
 
 
-def test_entries_of_a_wrong_kind_are_refused_even_with_a_right_checksum(place, contents, damage):
+def test_entries_of_a_wrong_kind_are_refused_even_with_a_right_checksum(path, contents, damage):
     for name, right in contents.items():
         for value in STRANGE_VALUES:
             if any(value is other or value == other for other in [*ALLOWED.get(name, []), right]):
                 continue
-            (place / NAME).write_text(module._document(contents | {name: value}))
-            found = damage.complaint(place, place / NAME, place.with_name("step-100"))
+            (path / NAME).write_text(module._document(contents | {name: value}))
+            found = damage.complaint(path, path / NAME, path.with_name("step-100"))
             assert found is None, (name, value, found)
 
 
@@ -142,9 +142,9 @@ NONSENSE = {
 
 
 @pytest.mark.parametrize("what", NONSENSE)
-def test_contents_that_do_not_fit_together_are_refused(place, contents, damage, what):
-    (place / NAME).write_text(module._document(NONSENSE[what](contents)))
-    assert damage.complaint(place, place / NAME, place.with_name("step-100")) is None
+def test_contents_that_do_not_fit_together_are_refused(path, contents, damage, what):
+    (path / NAME).write_text(module._document(NONSENSE[what](contents)))
+    assert damage.complaint(path, path / NAME, path.with_name("step-100")) is None
 
 
 @pytest.mark.parametrize("boundary", ["periodic", ["open", "reflecting"]])

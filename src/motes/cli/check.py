@@ -71,7 +71,7 @@ def check(path: Path, threads: int | None = None, settings: tuple[str, ...] = ()
     refuse_arguments(path, arguments)
     job = read_job(path, settings)
     check_outputs(job)
-    require_places(job)
+    require_folders(job)
     reach = max((one.reach for one in job.bound), default=0.0)
     rows = {"input": str(path), **particle_rows(job.particles), **neighbour_rows(job.particles, reach)}
     simulation = job.simulation(threads)
@@ -111,7 +111,7 @@ def check_script(path: Path, arguments: Sequence[str], threads: int | None) -> s
 
 
 def neighbour_rows(particles: Particles, reach: float) -> dict[str, str]:
-    """How near they are to each other; InputError for two at the same place."""
+    """How near they are to each other; InputError for two at the same position."""
     if not reach:
         return {"neighbours": "do not matter: there is no interaction of pairs"}
     dimensions = particles.box.dimensions
@@ -134,8 +134,8 @@ def closest(particles: Particles, reach: float, found: tuple[float, int, int] | 
     distance, first, second = found
     ids = sorted((int(particles.ids[first]), int(particles.ids[second])))
     if distance == 0:
-        place = ", ".join(f"{x:.6g}" for x in particles.positions[first])
-        raise InputError(f"particles {ids[0]} and {ids[1]} are at the same place, ({place}): move one")
+        position = ", ".join(f"{x:.6g}" for x in particles.positions[first])
+        raise InputError(f"particles {ids[0]} and {ids[1]} are at the same position, ({position}): move one")
     return f"{distance:.6g}, particles {ids[0]} and {ids[1]}"
 
 
@@ -200,7 +200,7 @@ def at_cutoff(
     return cutoff, energy, slope, energy_jump, force_jump
 
 
-def require_places(job: NewJob) -> None:
+def require_folders(job: NewJob) -> None:
     """Raise an InputError for an output whose folder does not exist or cannot be written to."""
     for name, output in _outputs(job).items():
         with blame(job.path, f"[{name}]"):

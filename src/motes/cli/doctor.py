@@ -73,7 +73,7 @@ def cache() -> str:
     folder, why = cache_folder(), trouble()
     if folder is None or why:
         return f"not used: {why}"
-    existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if os.access(existing, os.W_OK):
         return str(folder)
     return f"{folder} can be read, but not be written" if existing == folder else f"{folder} cannot be made"

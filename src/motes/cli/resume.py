@@ -22,15 +22,15 @@ from motes.storage.manifest import Manifest
 def resume(path: Path, options: Options) -> None:
     """Go on from the last checkpoint in a folder, or from one of them."""
     begun = time.perf_counter()
-    place, manifest = open_checkpoint(path.absolute())
+    checkpoint, manifest = open_checkpoint(path.absolute())
     with blame(path):
-        job = job_of(place, manifest)
+        job = job_of(checkpoint, manifest)
     _compare(job)
     with blame(path):
-        simulation = from_manifest(place, manifest, job.interactions, None, options.threads, job.config.run.skin)
+        simulation = from_manifest(checkpoint, manifest, job.interactions, None, options.threads, job.config.run.skin)
     table = None
     for memory in manifest.observers:
-        observer = restore(memory, place.parent)
+        observer = restore(memory, checkpoint.parent)
         if isinstance(observer, Thermo) and observer.path is None:
             if options.quiet:
                 continue
@@ -38,7 +38,7 @@ def resume(path: Path, options: Options) -> None:
         simulation.bring_back(memory, observer)
     if table is None and not options.quiet:
         table = Thermo()
-        if job.config.thermo is not None:  # the run that was stopped was told to be quiet
+        if job.config.thermo is not None:  # the run that was stopped was to be quiet
             simulation.every(job.config.thermo.every, table)
     steps = simulation.steps_left if options.steps is None else options.steps
     if steps == 0 and not options.quiet:
@@ -65,7 +65,7 @@ def _by_key(tables: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def job_of(place: Path, manifest: Manifest) -> Job:
+def job_of(checkpoint: Path, manifest: Manifest) -> Job:
     """The job of the input file that the checkpoint remembers; the file itself is not read again."""
     source = manifest.input
     if source is None:
@@ -73,7 +73,7 @@ def job_of(place: Path, manifest: Manifest) -> Job:
             "this checkpoint is of a Python script: go on with motes.resume(path, interactions=[...]) in a script, "
             "since functions are code and no checkpoint has them"
         )
-    file = Path(os.path.normpath(place.parent / source.path))
-    job = Job(file, source.tables, validated(file, source.tables), summary_of(place, manifest))
+    file = Path(os.path.normpath(checkpoint.parent / source.path))
+    job = Job(file, source.tables, validated(file, source.tables), summary_of(checkpoint, manifest))
     job.add_interactions()
     return job

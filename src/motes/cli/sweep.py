@@ -103,7 +103,7 @@ def columns(rows: Sequence[Row], varied: Sequence[str]) -> str:
     """The rows as an aligned table."""
     names = ["index", *(["repeat"] if any(row["repeat"] for row in rows) else []), *varied, *SHOWN]
     cells = [names, *([_cell(row, name) for name in names] for row in rows)]
-    widths = [max(len(line[place]) for line in cells) for place in range(len(names))]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(names))]
     return "\n".join(_line(line, widths, row) for line, row in zip(cells, [{}, *rows], strict=True))
 
 

@@ -31,7 +31,7 @@ Weights = Annotated[Any, "three numbers of at least 0"]
 ByParticle = Annotated[Any, "a number, numbers by type, or the name of an attribute"]
 
 BYTES_OF_A_PARTICLE = 500
-"""What a particle takes in a run, at the least: its state, and its place in lists."""
+"""What a particle takes in a run, at the least: its state, and its rows in lists."""
 
 # Where launchers of MPI say how many ranks there are, each of which may have a machine to itself.
 _RANKS = ("MOTES_RANKS", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE", "PALS_SIZE", "SLURM_NTASKS")

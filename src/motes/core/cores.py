@@ -57,8 +57,8 @@ def _quotas() -> Iterator[float]:
 
 def _groups(root: Path, path: str) -> list[Path]:
     """A group and all that it is part of; inside a container, the root is what the container may use."""
-    place = root / path.strip("/")
-    return [place, *(parent for parent in place.parents if parent.is_relative_to(root))]
+    folder = root / path.strip("/")
+    return [folder, *(parent for parent in folder.parents if parent.is_relative_to(root))]
 
 
 def _ratio(files: Sequence[Path]) -> Iterator[float]:

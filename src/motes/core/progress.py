@@ -27,10 +27,10 @@ MOST_ANCESTORS = 10
 SHOW_EVERY = 0.2
 """Seconds between two signs of progress."""
 
-_PLACE = re.compile(r" \([^()]*:\d+\)$")
+_LOCATION = re.compile(r" \([^()]*:\d+\)$")
 """Where a function stands, at the end of its name."""
 
-_told: set[str] = set()
+_reported: set[str] = set()
 """Of what it has been said that it is compiled: a wait comes in several parts."""
 
 _silent: ContextVar[bool] = ContextVar("silent", default=False)
@@ -125,7 +125,7 @@ def _nobody(simulation: Any, steps: int) -> AbstractContextManager[None]:  # noq
 
 
 run_watcher: ContextVar[Watcher] = ContextVar("run_watcher", default=_nobody)
-"""Who is told of each run of this task: `motes run script.py` is."""
+"""Who is notified of each run of this task: `motes run script.py` is."""
 
 
 @contextmanager
@@ -147,17 +147,17 @@ def steps_until_shown(steps: int, seconds: float) -> int:
 def compiling(integrator: object, interactions: Sequence[object]) -> Iterator[None]:
     """Within the block one line says so if the compiler has to work for these, where someone looks; that takes long."""
     things = interactions or [integrator]
-    names = [_PLACE.sub("", one if isinstance(one, str) else getattr(one, "name", repr(one))) for one in things]
+    names = [_LOCATION.sub("", one if isinstance(one, str) else getattr(one, "name", repr(one))) for one in things]
     what = ", ".join(names)
-    if _silent.get() or what in _told or onlooker() is None:
+    if _silent.get() or what in _reported or onlooker() is None:
         yield
         return
     from numba.core import event
 
     class Announced(event.Listener):
         def on_start(self, _: Any) -> None:
-            if what not in _told:
-                _told.add(what)
+            if what not in _reported:
+                _reported.add(what)
                 warn(f"compiling {what} ...")
 
         def on_end(self, _: Any) -> None:

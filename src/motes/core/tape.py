@@ -8,7 +8,7 @@ after round. Processes play their tapes together if they share memory: each says
 each hears what all have said.
 
 Invariant: a barrier stands between a loop and the guard that looks at its results, and all threads look at the results
-of all, so they stop at the same place. So do processes, if their tapes say, meet and hear in the same order, and meet
+of all, so they stop at the same guard. So do processes, if their tapes say, meet and hear in the same order, and meet
 once more before something is said anew: else a slow one would hear what a fast one says in the next round.
 
 Disadvantage: loops get what they got when they were put on the tape. Only whole numbers may advance from round to
@@ -96,8 +96,8 @@ def caller_of(result: Any, kinds: tuple[Any, ...]) -> Any:
             loop, begin, end, block = arguments
             values, at = [begin, end], 0
             for kind in kinds[2:]:
-                place = builder.add(block, ir.Constant(_WORD, 8 * at))
-                values.append(builder.load(builder.inttoptr(place, context.get_value_type(kind).as_pointer())))
+                address = builder.add(block, ir.Constant(_WORD, 8 * at))
+                values.append(builder.load(builder.inttoptr(address, context.get_value_type(kind).as_pointer())))
                 at += _width(kind)
             found = _call(context, builder, loop, result, kinds, values)
             return _first_number(builder, found, result)
@@ -397,8 +397,8 @@ class Tape:
 
     def block(self, loop: Any, arguments: Sequence[Any]) -> Block:
         """A loop and its arguments, for calls."""
-        place = len(self.blocks)
-        block = block_of(loop, arguments, self._before[place] if place < len(self._before) else None)
+        index = len(self.blocks)
+        block = block_of(loop, arguments, self._before[index] if index < len(self._before) else None)
         self.blocks.append(block)
         return block
 

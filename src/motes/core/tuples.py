@@ -75,8 +75,8 @@ def special_pairs(bonds: Integers) -> Integers:
     """Pairs of ids (i, j, n), (P, 3), that are n = 1, 2 or 3 bonds apart along the shortest way, each once."""
     if len(bonds) == 0:
         return np.zeros((0, 3), np.int64)
-    ids, places = np.unique(bonds, return_inverse=True)
-    ends = places.reshape(bonds.shape)
+    ids, indices = np.unique(bonds, return_inverse=True)
+    ends = indices.reshape(bonds.shape)
     both = np.concatenate([ends, ends[:, ::-1]])
     both = both[np.argsort(both[:, 0], kind="stable")]
     begin = np.searchsorted(both[:, 0], np.arange(len(ids) + 1))

@@ -86,6 +86,6 @@ class Balancer:
 
     def _histogram(self, x: Floats, axis: int) -> Integers:
         box = self.domain.regions.box
-        place = np.floor(x * (BINS / box.lengths[axis])).astype(np.int64)
-        place = place % BINS if box.periodic[axis] else np.clip(place, 0, BINS - 1)
-        return np.bincount(place, minlength=BINS)
+        bins = np.floor(x * (BINS / box.lengths[axis])).astype(np.int64)
+        bins = bins % BINS if box.periodic[axis] else np.clip(bins, 0, BINS - 1)
+        return np.bincount(bins, minlength=BINS)

@@ -85,7 +85,7 @@ class Shell:
 
 
 MOST_COLUMNS = 2
-"""That ghosts are told of at once: what they carry, and how fast they are."""
+"""That ghosts receive at once: what they carry, and how fast they are."""
 
 TOO_FAR = f"is more than {REACH:g} edges of the box beyond its open side"
 
@@ -100,7 +100,7 @@ class Domain:
         self.team = team
         self.shells: list[Shell] = []
         self.post: Post = Messages(link)
-        self._places = np.empty(0, np.int64)
+        self._indices = np.empty(0, np.int64)
         self._expected: Integers | None = None
 
     def region(self) -> tuple[Floats, Floats]:
@@ -207,10 +207,10 @@ class Domain:
         self.shells.append(shell)
 
     def _find_below(self, state: State, axis: int, first: int, last: int, limit: float) -> Integers:
-        if len(self._places) < last - first:
-            self._places = np.empty(2 * (last - first), np.int64)
-        found = find_below(state.positions, axis, first, last, limit, self._places)
-        return self._places[:found].copy()
+        if len(self._indices) < last - first:
+            self._indices = np.empty(2 * (last - first), np.int64)
+        found = find_below(state.positions, axis, first, last, limit, self._indices)
+        return self._indices[:found].copy()
 
     def refresh(self, state: State, columns: Sequence[str] = ("positions",)) -> None:
         """Ghosts take over what their particles have in these columns; positions are shifted."""

@@ -1,9 +1,9 @@
-"""Geometry of the regions: how the box is cut, who owns a place, how far a halo reaches. Pure arithmetic.
+"""Geometry of the regions: how the box is cut, who owns a position, how far a halo reaches. Pure arithmetic.
 
 Algorithm: the box is cut by planes across each axis, so the regions form a grid of bricks. The number of cuts is the
 one with the least surface; where the planes lie can change in the course of a run, to even out the work.
 
-Invariant: every place has exactly one owner. Planes lie on the grid of positions, regions are half open, and the
+Invariant: every position has exactly one owner. Planes lie on the grid of positions, regions are half open, and the
 outermost ones reach on without end, so this also holds outside an open box.
 
 Disadvantage: planes go through the whole box, so the work can be evened out axis by axis only.
@@ -135,8 +135,8 @@ class Regions:
 
     def corners(self, rank: int) -> tuple[Floats, Floats]:
         """Lower and upper corner of a region."""
-        place = list(zip(self.borders, self.coordinates(rank), strict=True))
-        return np.array([b[i] for b, i in place]), np.array([b[i + 1] for b, i in place])
+        along = list(zip(self.borders, self.coordinates(rank), strict=True))
+        return np.array([b[i] for b, i in along]), np.array([b[i + 1] for b, i in along])
 
     def index(self, axis: int, x: Floats) -> Integers:
         """Which region along an axis owns coordinates x."""
@@ -184,16 +184,16 @@ class Regions:
 
 def even_borders(box: Box, axis: int, parts: int) -> Floats:
     """Planes at equal distances, on the grid of positions."""
-    places = np.arange(parts + 1) / parts * box.lengths[axis]
-    return _on_grid(places, box)
+    planes = np.arange(parts + 1) / parts * box.lengths[axis]
+    return _on_grid(planes, box)
 
 
 def weighted_borders(box: Box, axis: int, parts: int, histogram: Floats, thinnest: float) -> Floats:
     """Planes that give each region along an axis the same share of a histogram of work over the box's length."""
     length = float(box.lengths[axis])
     share = np.concatenate([[0.0], np.cumsum(histogram)])
-    places = np.linspace(0.0, length, len(share))
-    planes = np.interp(np.arange(parts + 1) / parts * share[-1], share, places)
+    edges = np.linspace(0.0, length, len(share))
+    planes = np.interp(np.arange(parts + 1) / parts * share[-1], share, edges)
     thinnest = min(thinnest, length / parts)
     planes[0], planes[-1] = 0.0, length
     for k in range(1, parts):
@@ -203,6 +203,6 @@ def weighted_borders(box: Box, axis: int, parts: int, histogram: Floats, thinnes
     return _on_grid(planes, box)
 
 
-def _on_grid(places: Floats, box: Box) -> Floats:
-    rounded: Floats = np.rint(places / box.spacing) * box.spacing
+def _on_grid(planes: Floats, box: Box) -> Floats:
+    rounded: Floats = np.rint(planes / box.spacing) * box.spacing
     return rounded

@@ -1,7 +1,7 @@
 """What rank 0 may have the engines do between two steps: begin, take over what is assigned, go on by another
 integrator, know their energies, and come back to where a run went wrong.
 
-All engines are told at the same time, and what they compute is the same on any number of ranks and threads.
+All engines are asked at the same time, and what they compute is the same on any number of ranks and threads.
 """
 
 from __future__ import annotations

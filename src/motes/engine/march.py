@@ -45,7 +45,7 @@ HALF, FORCED, DONE = 1, 2, 3
 """Where a step was left: with its first half done, with its forces computed, with all done but what a guard saw."""
 
 UNMARCHABLE, WITHOUT_THREADS = 2, 1
-"""What may keep a rank from a march; the larger is told to all."""
+"""What may keep a rank from a march; the larger is sent to all."""
 
 MEANINGS = SPEED, FORCE, MOVE, BEYOND
 NOTHING = -1
@@ -169,8 +169,8 @@ class Noted:
             *earlier, last = self._seen.get(meaning, [NOTHING])
             at = self._saying(code, meaning)
             self.tape.say(last, at, more=False)
-            for place, number in enumerate(earlier or [NOTHING]):
-                self.tape.say(number, at + 1, more=place > 0)
+            for index, number in enumerate(earlier or [NOTHING]):
+                self.tape.say(number, at + 1, more=index > 0)
         self.meet()
         for meaning, (lowest, highest) in bounds.items():
             at = self._saying(code, meaning)

@@ -86,7 +86,7 @@ class Engine:
         self.domain = Domain(Regions.even(plan.box, link.size, halo), halo, link, self.team)
         self.balancer = Balancer(self.domain)
         self.work = 0.0
-        self.layouts = 0  # how often the particles may have changed places, in memory or between ranks
+        self.layouts = 0  # how often the particles may have moved in memory or between ranks
         self.clock = Clock(link)
         self.descent: Descent | None = None
         self.march = March(self)

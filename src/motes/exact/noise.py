@@ -20,7 +20,7 @@ from motes.core.errors import InputError
 from motes.core.state import Floats, Integers
 from motes.exact.functions import cos, log, sin
 
-LANGEVIN, BROWNIAN, THERMAL, PLACES, BUSSI, PAIRS = 1, 2, 3, 4, 5, 6
+LANGEVIN, BROWNIAN, THERMAL, POSITIONS, BUSSI, PAIRS = 1, 2, 3, 4, 5, 6
 """Purposes: noise for one never repeats that for another."""
 
 MASK = 0xFFFFFFFF

@@ -209,7 +209,7 @@ class _Writer:
             yield "    middle_bits, low_bits = to_bits(middle), to_bits(low)"
         yield from _indent(1, iter(ENERGY_UNITS))
         yield from _indent(1, self._prologue())
-        # The first places are for the cluster's own particles; q and c are views of the places of the others.
+        # The first entries are for the cluster's own particles; q and c are views of the entries of the others.
         packed = [*self.axes, *(f"a{row}" for row, _ in enumerate(self.layout.attributes))]
         packed += [f"v{axis}" for axis in self.axes] if "v" in self.reads else []
         yield from (f"    p{column} = np.empty(room)" for column in packed)

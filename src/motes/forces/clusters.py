@@ -116,7 +116,7 @@ class ClusterStage(Stage):
         return ParticleError(NOT_FINITE, size=np.inf, pairs=worst)
 
     def worst_pairs(self, state: State, pairs: PairList, energy: bool) -> list[tuple[int, int]]:
-        """Places of the two particles with the largest force, or energy, as the kernel computes it; nothing without
+        """Indices of the two particles with the largest force, or energy, as the kernel computes it; nothing without
         pairs.
 
         Slow: for a message, when something has gone wrong.

@@ -2,7 +2,7 @@
 Rev. B 29, 6443, 1984; the embedded-atom method).
 
 Algorithm: a first pass over the list of pairs adds up the density of each particle, and what ghosts have gathered goes
-home. Every particle then has its energy and the slope of it, which ghosts are told. A second pass is the force of the
+home. Every particle then has its energy and the slope of it, which ghosts receive. A second pass is the force of the
 pairs, (slope_i density'_ij + slope_j density'_ji).
 
 Invariant: densities are sums of whole numbers, so slopes are the same numbers for a particle and all its ghosts, on any
@@ -262,8 +262,8 @@ class Embedding(Stage):
             for i in range(state.owned)
             if not math.isfinite(number_of(self._module.embed(i, i + 1, *arguments)[0]))
         ]
-        place = int(np.flatnonzero(state.ids[: state.owned] == min(found))[0])
-        return ParticleError(f"has a density at which the energy {self._plan.name} is not finite", place, size=np.inf)
+        index = int(np.flatnonzero(state.ids[: state.owned] == min(found))[0])
+        return ParticleError(f"has a density at which the energy {self._plan.name} is not finite", index, size=np.inf)
 
 
 class Embedded(Interaction):

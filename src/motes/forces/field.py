@@ -1,4 +1,4 @@
-"""External fields: the energy of each particle from its place, the time, and what it is.
+"""External fields: the energy of each particle from its position, the time, and what it is.
 
 A field pulls at particles from outside, so total momentum is not conserved, and it adds nothing to the virial: the
 pressure stays that of the pairs and the motion.
@@ -27,8 +27,8 @@ from motes.formulas.bind import COORDINATES, MASS, Bound, Names, bind, check_giv
 from motes.formulas.kernel import Kernel
 from motes.formulas.written import Written
 
-PLACES = 8
-"""At how many places between the sides the two sides of a periodic axis are compared."""
+SAMPLES = 8
+"""At how many positions between the sides the two sides of a periodic axis are compared."""
 
 SOME_TIME = 0.37
 """When."""
@@ -38,7 +38,7 @@ JUMP = 1e-3
 
 
 class Field(Interaction):
-    """A field that acts on every particle, from its energy as a function of the place. It does not change once made.
+    """A field that acts on every particle, from its energy as a function of the position. It does not change once made.
 
     Args:
         function: energy(x, y, ...) of one particle, of any of the coordinates x, y (and z), the time t, the parameters
@@ -47,7 +47,7 @@ class Field(Interaction):
             inside the box, and should be as periodic as the box.
         **parameters: numbers, or one number for each type, {"A": 1.0, "B": 2.0}.
 
-    The force is minus the derivative by the place. The virial does not contain it.
+    The force is minus the derivative by the position. The virial does not contain it.
 
     Raises:
         InputError: for a name that is unknown, unused or not finite.
@@ -117,26 +117,26 @@ class BoundField(BoundInteraction):
 
     def force_on(self, surroundings: Surroundings) -> Floats:
         """Where the particle is."""
-        particle, place = surroundings.particle, surroundings.position
-        return field_force(self.bound, int(particle["type"]), particle, place, surroundings.time, surroundings.edges)
+        particle, position = surroundings.particle, surroundings.position
+        return field_force(self.bound, int(particle["type"]), particle, position, surroundings.time, surroundings.edges)
 
     def jumps(self, box: Box, attributes: Mapping[str, Floats]) -> tuple[list[str], list[str]]:
         """The periodic axes at whose sides a particle, of the first type, has another energy on either side, and those
         at which only the force on it is another."""
         known = {name: 1.0 if name == MASS else attributes[name][0] for name in self.bound.attributes}
         axes, edges = COORDINATES[: box.dimensions], box.lengths.tolist()
-        places = box.origin + box.lengths * np.random.default_rng(0).uniform(size=(PLACES, box.dimensions))
+        positions = box.origin + box.lengths * np.random.default_rng(0).uniform(size=(SAMPLES, box.dimensions))
 
-        def here(place: Floats) -> Floats:
-            position = dict(zip(axes, place.tolist(), strict=True))
-            energy = field_energy(self.bound, 0, known, position, SOME_TIME)
-            return np.array([energy, *field_force(self.bound, 0, known, position, SOME_TIME, edges)])
+        def here(position: Floats) -> Floats:
+            coordinates = dict(zip(axes, position.tolist(), strict=True))
+            energy = field_energy(self.bound, 0, known, coordinates, SOME_TIME)
+            return np.array([energy, *field_force(self.bound, 0, known, coordinates, SOME_TIME, edges)])
 
-        largest = max(float(np.abs(here(place)[1:]).max()) for place in places)
+        largest = max(float(np.abs(here(position)[1:]).max()) for position in positions)
         energies, forces = [], []
         for a in np.flatnonzero(box.periodic):
             along = np.eye(box.dimensions)[a]
-            sides = [place + along * (box.origin[a] - place[a]) for place in places]
+            sides = [position + along * (box.origin[a] - position[a]) for position in positions]
             changes = [np.abs(here(side + along * edges[a]) - here(side)) for side in sides]
             if max(change[0] for change in changes) > JUMP * largest * edges[a]:
                 energies.append(axes[a])

@@ -92,7 +92,7 @@ class Stage(ABC):
     refresh: tuple[str, ...] = ()
     """The columns that ghosts must know afterwards."""
     members: Integers | None = None
-    """Tuples of ids whose places it must know, (M, k)."""
+    """Tuples of ids whose indices it must know, (M, k)."""
     tuples: TupleList | None = None
     """Those of this region, found with every list."""
     sum: int | None = None

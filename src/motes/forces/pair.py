@@ -1,7 +1,7 @@
 """Interactions of pairs by their energy, as users write them and with every name resolved to a value.
 
 `Pair` holds what was written. `Pair.bind` looks at the particles' types and attributes and returns a `BoundPair`,
-in which the energy is one formula and each of its symbols has a place: one number for all pairs, a table by type, or
+in which the energy is one formula and each of its symbols has a value: one number for all pairs, a table by type, or
 attributes of the two particles.
 """
 
@@ -100,12 +100,12 @@ class Pair(Interaction):
             inside. It is differentiated and compiled, so it must be a formula.
         cutoff: the distance beyond which the energy is zero: a number, or a table by type.
         special_bonds: weights of pairs that are 1, 2 and 3 bonds apart along the shortest way, as (0, 0, 0.5); all
-            are 1 unless told otherwise.
+            are 1 by default.
         shift: None cuts the function off, "energy" subtracts its value at the cutoff, "force" also its slope.
         **parameters_given: a number; a table by type, {("A", "B"): 1.2, ...}, or a square array in the order of the
             particles' type_names; or ``motes.mix(attribute, rule)``. A parameter named cutoff is the cutoff. One that
             is not given and is named like an attribute (or mass) with _i or _j after it, as charge_i and charge_j, is
-            that of one of the two particles; then the energy must be the same if the two change places.
+            that of one of the two particles; then the energy must be the same if the two are exchanged.
 
     Raises:
         InputError: for a parameter that is missing, unused or not finite, and for a cutoff that is not positive.

@@ -101,7 +101,7 @@ class PairForce(Interaction):
             and charge_j. NumPy functions work inside. It is compiled, so it must be a formula.
         cutoff: the distance beyond which there is no force: a number, or a table by type.
         mutual: True if j feels the opposite of what i feels from it, as Newton's third law says; the formula must then
-            be the same if the two change places. With False, i feels force(..., charge_i, charge_j), and j the
+            be the same if the two are exchanged. With False, i feels force(..., charge_i, charge_j), and j the
             function with the two exchanged; in a table {("A", "B"): 1.0, ...} the first type is that of who feels it.
         seed: of the noise; needed if there is noise, and only then.
         **parameters_given: as for Pair.

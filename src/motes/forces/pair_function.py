@@ -107,7 +107,7 @@ class PairFunction:
         written: the function, or the text.
         coordinates: the names that need no value, whether the function takes them first or among the others.
         given: numbers, tables by two types, or mixing rules, by name.
-        symmetric: whether it must be the same if the two particles change places.
+        symmetric: whether it must be the same if the two particles are exchanged.
     """
 
     written: Written

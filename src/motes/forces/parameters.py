@@ -120,17 +120,17 @@ def by_types(name: str, value: Any, type_names: Sequence[Label], symmetric: bool
 
 
 def _from_pairs(name: str, pairs: Mapping[Any, Any], type_names: Sequence[Label], symmetric: bool) -> Array:
-    places = {label: place for place, label in enumerate(type_names)}
-    table = np.full((len(places), len(places)), np.nan)
+    indices = {label: index for index, label in enumerate(type_names)}
+    table = np.full((len(indices), len(indices)), np.nan)
     absent: list[Any] = []
     for key, value in pairs.items():
         if not isinstance(key, tuple) or len(key) != 2:
             raise InputError(f"{name}: the keys of a table are pairs of types such as ('A', 'B'), not {key!r}")
         entry = number(f"{name} of {key!r}", value)
-        if not set(key) <= set(places):
-            absent += [label for label in key if label not in (*places, *absent)]
+        if not set(key) <= set(indices):
+            absent += [label for label in key if label not in (*indices, *absent)]
             continue
-        a, b = places[key[0]], places[key[1]]
+        a, b = indices[key[0]], indices[key[1]]
         table[a, b] = entry
         if symmetric:
             if key[::-1] in pairs and pairs[key[::-1]] != value:
@@ -138,7 +138,7 @@ def _from_pairs(name: str, pairs: Mapping[Any, Any], type_names: Sequence[Label]
             table[b, a] = entry
     missing = np.argwhere(np.isnan(table))
     if len(missing):
-        a, b = (type_names[place] for place in missing[0])
+        a, b = (type_names[index] for index in missing[0])
         unknown = f"; it has one for {', '.join(map(repr, absent))}, which is unknown" if absent else ""
         raise InputError(f"{name}: the table has no value for the types ({a!r}, {b!r}){unknown}")
     warn_of_absent(name, absent)

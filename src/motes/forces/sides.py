@@ -34,19 +34,19 @@ def in_order(
 ) -> Expression:
     """An energy in a_i and a_j of these attributes, such that its bits do not depend on which particle is i.
 
-    Raises an InputError if the energy is another one where the two change places.
+    Raises an InputError if the energy is another one where the two are exchanged.
     """
     _require_symmetric(name, energy, names, attributes, values, cutoff)
     changed: Expression | None = None
     for attribute in reversed(names):
         i, j = symbol(f"{attribute}_i"), symbol(f"{attribute}_j")
         changed = (j < i) if changed is None else (j < i) | ((j == i) & changed)
-    places = {}
+    replacements = {}
     for attribute in names:
         i, j = symbol(f"{attribute}_i"), symbol(f"{attribute}_j")
-        places[f"{attribute}_i"] = apply(HOLD, apply("where", changed, j, i))  # type: ignore[arg-type]  # of one name at least
-        places[f"{attribute}_j"] = apply(HOLD, apply("where", changed, i, j))  # type: ignore[arg-type]  # of one name at least
-    return energy.substitute(places)
+        replacements[f"{attribute}_i"] = apply(HOLD, apply("where", changed, j, i))  # type: ignore[arg-type]  # of one name at least
+        replacements[f"{attribute}_j"] = apply(HOLD, apply("where", changed, i, j))  # type: ignore[arg-type]  # of one name at least
+    return energy.substitute(replacements)
 
 
 def _require_symmetric(
@@ -95,6 +95,6 @@ def _require_alike(
             k = wrong[0]
             shown = ", ".join(f"{key} = {value[k]:g}" for key, value in there.items() if key[:-2] in names)
             raise InputError(
-                f"{name}: the function must be the same if the two particles change places, but is not for {shown}: "
+                f"{name}: the function must be the same if the two particles are exchanged, but is not for {shown}: "
                 "what particle i feels from j, j feels from i"
             )

@@ -1,4 +1,4 @@
-"""What the names in a user's function of place and time stand for.
+"""What the names in a user's function of position and time stand for.
 
 First the coordinates x, y, z and the time t, then what was given by keyword, then what every particle has of its own.
 In the formulas each name gets a prefix, so that no name of a user's can hide a word of the generated code.
@@ -169,15 +169,15 @@ def bind(
         formulas: those of the function with these symbols for names; the second are not to be used for others.
         given: numbers, and tables by type, by name.
         names: what else there is.
-        coordinates: the names that need no value; those of a place and the time unless told otherwise.
+        coordinates: the names that need no value; those of a position and the time if None.
         types: what messages call the types, of which tables have numbers.
     """
-    own, places = (MASS, *names.attributes), names.coordinates if coordinates is None else coordinates
-    known = [word for word in needed if word in given or word in places or word in own]
+    own, variables = (MASS, *names.attributes), names.coordinates if coordinates is None else coordinates
+    known = [word for word in needed if word in given or word in variables or word in own]
     for word, needs in needed.items():
         if needs and word not in known:
-            raise InputError(f"{name}: {_unknown(word, names.dimensions, places, (*places, *given, *own))}")
-    traced, held = formulas({word: symbol(word) for word in known}, {*COORDINATES, *places, *given, *own})
+            raise InputError(f"{name}: {_unknown(word, names.dimensions, variables, (*variables, *given, *own))}")
+    traced, held = formulas({word: symbol(word) for word in known}, {*COORDINATES, *variables, *given, *own})
     values: dict[str, float | Array] = {
         word: by_type(f"{name}: {word}", value, names.type_names, types) for word, value in given.items()
     }
@@ -185,7 +185,7 @@ def bind(
     single = {word: value for word, value in values.items() if isinstance(value, float)}
     symbols = {word: symbol(PREFIX + word) for word in (*known, *held)}
     # Those that were given go before attributes of the same name.
-    left = frozenset().union(*(formula.symbols for formula in traced)) - set(values) - set(places)
+    left = frozenset().union(*(formula.symbols for formula in traced)) - set(values) - set(variables)
     return Bound(
         name=name,
         formulas=tuple(numbers_as_exponents(formula, single).substitute(symbols) for formula in traced),
@@ -195,11 +195,11 @@ def bind(
     )
 
 
-def _unknown(word: str, dimensions: int, places: Sequence[str], known: Sequence[str]) -> str:
+def _unknown(word: str, dimensions: int, variables: Sequence[str], known: Sequence[str]) -> str:
     if word == "z" and dimensions == 2:
         return "there is no z in two dimensions"
     return (
-        f"unknown name {word!r}: it is no coordinate ({', '.join(places)}), was not given as "
+        f"unknown name {word!r}: it is no coordinate ({', '.join(variables)}), was not given as "
         f"{word}=..., and the particles have no attribute of this name; {did_you_mean(word, known)}"
     )
 

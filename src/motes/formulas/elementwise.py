@@ -40,7 +40,7 @@ from motes.formulas.write import write_values
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
-Place = tuple[slice, ...]
+Piece = tuple[slice, ...]
 
 PIECE = 2**14
 """Elements of a piece that is copied: three or four such pieces fit into the second-level cache."""
@@ -95,7 +95,7 @@ def elementwise(function: Callable[..., Any], *arrays: ArrayLike, threads: int |
     formulas, numbers = record_with_numbers(function, recorded, names, ())
     # Parameters that stand in exponents stay numbers.
     formulas = tuple(numbers_as_exponents(formula, numbers) for formula in formulas)
-    renamed = {name: f"p_{len(symbols) + place}" for place, name in enumerate(numbers)}
+    renamed = {name: f"p_{len(symbols) + number}" for number, name in enumerate(numbers)}
     formulas = tuple(formula.substitute({old: symbol(new) for old, new in renamed.items()}) for formula in formulas)
     held = [np.array(value) for value in numbers.values()]
     work = record(
@@ -217,13 +217,13 @@ def _flat(array: Array) -> Any:
     return float(array.reshape(())) if array.size == 1 else np.ascontiguousarray(array).reshape(-1)
 
 
-def _fill_piece(fill: Any, piece: Place, views: Sequence[Array], results: Sequence[Floats]) -> None:
+def _fill_piece(fill: Any, piece: Piece, views: Sequence[Array], results: Sequence[Floats]) -> None:
     parts = [_flat(view) if view.size == 1 else np.ascontiguousarray(view[piece]).reshape(-1) for view in views]
     targets = [result[piece].reshape(-1) for result in results]
     fill(0, len(targets[0]), *parts, *targets)
 
 
-def _pieces(shape: tuple[int, ...]) -> Iterator[Place]:
+def _pieces(shape: tuple[int, ...]) -> Iterator[Piece]:
     """Parts of an array of about PIECE elements each, which lie in one stretch of memory."""
     axis, inner = len(shape), 1
     while axis > 0 and inner * shape[axis - 1] <= PIECE:

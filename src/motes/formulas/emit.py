@@ -352,9 +352,9 @@ def _most_shared(terms: list[Term]) -> tuple[Expr, int]:
     counts: dict[tuple[Expr, int], int] = {}
     for _, factors in terms:
         for base, exponent in factors.items():
-            place = (base, 1 if exponent > 0 else -1)
-            counts[place] = counts.get(place, 0) + 1
-    return max(sorted(counts, key=lambda place: (default_sort_key(place[0]), place[1])), key=lambda p: counts[p])
+            key = (base, 1 if exponent > 0 else -1)
+            counts[key] = counts.get(key, 0) + 1
+    return max(sorted(counts, key=lambda key: (default_sort_key(key[0]), key[1])), key=lambda p: counts[p])
 
 
 def _simplicity(term: Term) -> tuple[int, Any]:

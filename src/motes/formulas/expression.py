@@ -137,9 +137,9 @@ class _Reader:
         raise self.error(node, f"{self._source(node)!r} is not allowed: only numbers, names, operators and functions")
 
     def error(self, node: ast.AST, message: str) -> InputError:
-        """The error for a place in the text."""
-        place = getattr(node, "col_offset", 0) + 1 + len(self.text) - len(self.text.lstrip())
-        return InputError(f"{quoted(self.text)} at character {place}: {message}.")
+        """The error for a node of the text."""
+        column = getattr(node, "col_offset", 0) + 1 + len(self.text) - len(self.text.lstrip())
+        return InputError(f"{quoted(self.text)} at character {column}: {message}.")
 
     def _source(self, node: ast.AST) -> str:
         return (ast.get_source_segment(self.text.strip(), node) or type(node).__name__)[:40]

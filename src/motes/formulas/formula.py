@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from motes.core.errors import InputError
-from motes.formulas import place
+from motes.formulas import location
 
 UNARY = (
     "negative", "absolute", "sign", "floor", "ceil", "rint", "trunc", "sqrt", "cbrt", "exp", "exp2", "expm1", "log",
@@ -82,7 +82,7 @@ class Expression:
         object.__setattr__(self, "value", value)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        raise InputError(f"{place.here()}a traced value cannot be changed: setting {name!r} on it has no meaning.")
+        raise InputError(f"{location.here()}a traced value cannot be changed: setting {name!r} on it has no meaning.")
 
     __hash__ = object.__hash__
 
@@ -122,7 +122,7 @@ class Expression:
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Expression:
         name = ufunc.__name__
         if method != "__call__" or options:
-            raise InputError(f"{place.here()}np.{name} of a traced value takes no options and no .{method}.")
+            raise InputError(f"{location.here()}np.{name} of a traced value takes no options and no .{method}.")
         return call(name, *inputs)
 
     def __array_function__(self, function: Any, kinds: Any, inputs: Any, options: Any) -> Expression:
@@ -131,17 +131,17 @@ class Expression:
             try:
                 return _OF_LISTS[name](*inputs, **options)
             except TypeError as error:
-                raise InputError(f"{place.here()}np.{name} of a traced value: {error}.") from None
+                raise InputError(f"{location.here()}np.{name} of a traced value: {error}.") from None
         if options and name != "clip":
-            raise InputError(f"{place.here()}np.{name} of a traced value takes no options.")
+            raise InputError(f"{location.here()}np.{name} of a traced value takes no options.")
         return call(name, *inputs, *options.values())
 
     def __array__(self, *arguments: Any, **options: Any) -> Any:
-        raise InputError(f"{place.here()}a traced value cannot become an array: write the formula for one number.")
+        raise InputError(f"{location.here()}a traced value cannot become an array: write the formula for one number.")
 
     def __float__(self) -> float:
         raise InputError(
-            f"{place.here()}a traced value was converted to a number, as math.exp(r) or float(r) do: "
+            f"{location.here()}a traced value was converted to a number, as math.exp(r) or float(r) do: "
             "write np.exp(r) and so on instead."
         )
 
@@ -149,12 +149,14 @@ class Expression:
 
     def __bool__(self) -> bool:
         raise InputError(
-            f"{place.here()}`if`, `and`, `or`, `not`, min() and max() need to know a traced value: write "
+            f"{location.here()}`if`, `and`, `or`, `not`, min() and max() need to know a traced value: write "
             "np.where(condition, this, otherwise), np.logical_and, np.logical_or, np.minimum or np.maximum instead."
         )
 
     def __iter__(self) -> Iterator[Any]:
-        raise InputError(f"{place.here()}a traced value is one number: it cannot be looped over, indexed or unpacked.")
+        raise InputError(
+            f"{location.here()}a traced value is one number: it cannot be looped over, indexed or unpacked."
+        )
 
     def __getitem__(self, index: Any) -> Any:
         return self.__iter__()
@@ -238,7 +240,7 @@ def _fold(operation: str, values: list[float]) -> float:
         result = float(compute(operation, *map(np.float64, values)))
     if not math.isfinite(result):
         inner = ", ".join(f"{value:.6g}" for value in values)
-        raise InputError(f"{place.here()}{operation}({inner}) has no finite value.")
+        raise InputError(f"{location.here()}{operation}({inner}) has no finite value.")
     return result
 
 
@@ -249,7 +251,7 @@ def _check_kinds(operation: str, operands: tuple[Expression, ...]) -> None:
         if is_condition(operand) != wanted:
             kind = "a condition such as r < 1" if wanted else "a number, not a condition"
             hint = "" if wanted else " (write np.where(condition, 1.0, 0.0))"
-            raise InputError(f"{place.here()}np.{operation} needs {kind} as argument {number}{hint}.")
+            raise InputError(f"{location.here()}np.{operation} needs {kind} as argument {number}{hint}.")
 
 
 def compute(operation: str, *values: Any) -> Any:
@@ -276,14 +278,14 @@ def _where(condition: Any, this: Any, otherwise: Any) -> Any:
 
 def _round(a: Expression, digits: Expression) -> Expression:
     if digits.operation != "constant" or digits.value != 0:
-        raise InputError(f"{place.here()}np.round of a traced value rounds to whole numbers only.")
+        raise InputError(f"{location.here()}np.round of a traced value rounds to whole numbers only.")
     return apply("rint", a)
 
 
 def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Expression:
     """np.select: the choice of the first condition that is true."""
     if len(condlist) != len(choicelist):
-        raise InputError(f"{place.here()}np.select needs as many choices as conditions.")
+        raise InputError(f"{location.here()}np.select needs as many choices as conditions.")
     result = operand(default)
     for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
         result = _where(operand(condition), operand(choice), result)
@@ -296,7 +298,8 @@ def _piecewise(x: Any, condlist: Any, funclist: Any, *given: Any, **named: Any) 
     values = [piece(x, *given, **named) if callable(piece) else piece for piece in funclist]
     if len(values) not in (len(conditions), len(conditions) + 1):
         raise InputError(
-            f"{place.here()}np.piecewise needs one function for each of {len(conditions)} conditions, one more at most."
+            f"{location.here()}np.piecewise needs one function for each of {len(conditions)} conditions, "
+            "one more at most."
         )
     result = operand(values[len(conditions)] if len(values) > len(conditions) else 0.0)
     for condition, value in zip(conditions, values, strict=False):
@@ -315,7 +318,7 @@ def _interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, perio
     from motes.formulas.lookup import interpolate  # which is made of expressions
 
     if period is not None or any(isinstance(value, Expression) for value in (xp, fp, left, right)):
-        raise InputError(f"{place.here()}np.interp of a traced value takes points that are numbers, and no period.")
+        raise InputError(f"{location.here()}np.interp of a traced value takes points that are numbers, and no period.")
     return interpolate(operand(x), xp, fp, left, right)
 
 
@@ -356,9 +359,9 @@ def call(name: str, *inputs: Any) -> Expression:
     elif name in _ONE_OPERAND or name in _TWO_OPERANDS:
         expected = 1 if name in _ONE_OPERAND else 2
     else:
-        raise InputError(f"{place.here()}np.{name} cannot be traced; these can: {SUPPORTED}.")
+        raise InputError(f"{location.here()}np.{name} cannot be traced; these can: {SUPPORTED}.")
     if len(operands) != expected:
-        raise InputError(f"{place.here()}np.{name} needs {expected} arguments, not {len(operands)}.")
+        raise InputError(f"{location.here()}np.{name} needs {expected} arguments, not {len(operands)}.")
     result: Expression = _REWRITTEN[name](*operands) if name in _REWRITTEN else apply(name, *operands)
     return result
 
@@ -375,7 +378,7 @@ def operand(value: Any) -> Expression:
         try:
             return constant(float(value))
         except OverflowError:
-            raise InputError(f"{place.here()}the integer {str(value)[:20]}... is too large for a float.") from None
+            raise InputError(f"{location.here()}the integer {str(value)[:20]}... is too large for a float.") from None
     if isinstance(value, np.ndarray):
-        raise InputError(f"{place.here()}an array of shape {value.shape} meets a traced value, which is one number.")
-    raise InputError(f"{place.here()}a {type(value).__name__} meets a traced value: only numbers can.")
+        raise InputError(f"{location.here()}an array of shape {value.shape} meets a traced value, which is one number.")
+    raise InputError(f"{location.here()}a {type(value).__name__} meets a traced value: only numbers can.")

@@ -91,10 +91,10 @@ def piecewise_polynomial(x: Expression, knots: Array, rows: Array) -> Expression
     step = x - apply("where", inside, start, outer)
     degree = rows.shape[1] - 1
     numbers = column(rows.reshape(-1))
-    place = piece * constant(degree + 1)
-    value = apply("lookup", numbers, place + float(degree))
+    offset = piece * constant(degree + 1)
+    value = apply("lookup", numbers, offset + float(degree))
     for power in reversed(range(degree)):
-        value = value * step + apply("lookup", numbers, place + float(power))
+        value = value * step + apply("lookup", numbers, offset + float(power))
     return value
 
 

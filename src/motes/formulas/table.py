@@ -66,8 +66,8 @@ class _Renamed:
         self.__name__ = repr(table)
         self.__signature__ = Signature([Parameter(coordinate, Parameter.POSITIONAL_OR_KEYWORD)])
 
-    def __call__(self, *place: Any, **named: Any) -> Any:
-        return self._table(*place, *named.values())
+    def __call__(self, *positional: Any, **named: Any) -> Any:
+        return self._table(*positional, *named.values())
 
 
 def of_coordinate(function: Any, coordinate: str) -> Any:

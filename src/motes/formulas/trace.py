@@ -1,6 +1,6 @@
 """Record what a user's function computes.
 
-The function is called once with `Expression` objects in place of numbers, and what comes back is the formula itself,
+The function is called once with `Expression` objects instead of numbers, and what comes back is the formula itself,
 ready to be differentiated and compiled.
 
 The disadvantage: only what is a formula can be recorded. A loop over data, ``math.exp`` or an ``if`` on a traced
@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from motes.core.errors import InputError
-from motes.formulas import place
+from motes.formulas import location
 from motes.formulas.formula import ERROR_FUNCTIONS, Expression, call, is_condition, operand, symbol
 
 
@@ -95,8 +95,8 @@ def _called(function: Callable[..., Any], arguments: Sequence[Expression], given
         return function(*arguments, **given)
     except InputError:
         raise
-    except Exception as error:  # whatever a user's function may raise is the user's to read, with its place
-        raise InputError(f"{place.of(error)}{type(error).__name__}: {error}") from error
+    except Exception as error:  # whatever a user's function may raise is the user's to read, with its line
+        raise InputError(f"{location.of(error)}{type(error).__name__}: {error}") from error
 
 
 def parameters(function: Callable[..., Any], coordinates: tuple[str, ...] = ()) -> dict[str, inspect.Parameter]:
@@ -121,7 +121,7 @@ def describe(function: Callable[..., Any]) -> str:
     """The function's name, with file and line where known."""
     name = getattr(function, "__name__", type(function).__name__)
     code = getattr(function, "__code__", None)
-    return f"{name} ({place.short(code.co_filename)}:{code.co_firstlineno})" if code else str(name)
+    return f"{name} ({location.short(code.co_filename)}:{code.co_firstlineno})" if code else str(name)
 
 
 def _result(function: Callable[..., Any], result: Any, what: str) -> Expression:

@@ -10,11 +10,11 @@ units. Time is measured by the largest force of a pair, so steps grow as overlap
 No particle moves by more than a given length in a step, nor by more than half of that back before it, and no force is
 more than would take it that far from rest. So pairs that overlap part within a few steps, however strongly they push.
 
-Where a step leads to a place without a force, as beyond the longest that a bond may be, its push is taken back, and
-shorter ones follow, from rest. (Half a step back is not undone: it lies between two places that had forces.)
+Where a step leads to positions without a force, as beyond the longest that a bond may be, its push is taken back, and
+shorter ones follow, from rest. (Half a step back is not undone: it lies between two positions that had forces.)
 
 At a reflecting wall particles stop, and what presses them onto it is no force to get rid of: the minimum is that of all
-places within the walls.
+positions within the walls.
 
 Every rank takes the same decisions: the sums they depend on are sums of whole numbers, each particle's part being
 rounded to a fraction of the largest part, and a maximum does not depend on the order.

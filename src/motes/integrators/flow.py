@@ -1,4 +1,4 @@
-"""Particles that never meet: each follows a velocity that depends on its place, the time, and what it is.
+"""Particles that never meet: each follows a velocity that depends on its position, the time, and what it is.
 
 Algorithm: Euler's step x += v(x, t) dt, or that of Runge and Kutta with four velocities (Kutta, Z. Math. Phys. 46, 435,
 1901). Since no particle needs another, a loop carries a block of them through many steps at once: positions stay in

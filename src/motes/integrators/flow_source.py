@@ -61,7 +61,7 @@ class _Writer:
         yield f"    return {', '.join(self.code.results)}"
 
     def carry(self) -> Iterator[str]:
-        """The loop over steps; it returns the place of a particle that is lost, or -1."""
+        """The loop over steps; it returns the index of a particle that is lost, or -1."""
         yield '@njit(cache=True, nogil=True, error_model="numpy")'
         yield f"def carry({ARGUMENTS}, steps, lengths, lower, upper, magic, images):"
         yield "    wide_vectors()"
@@ -74,7 +74,7 @@ class _Writer:
             yield f"    lower_{axis}, upper_{axis} = lower[{a}], upper[{a}]"
         columns = [*self.axes, *self.own, *(f"far_{axis}" for axis in self.axes)]
         columns += [f"image_{axis}" for axis in self._periodic]
-        self._place = {column: row * LANES for row, column in enumerate(columns)}
+        self._offsets = {column: row * LANES for row, column in enumerate(columns)}
         yield f"    work = np.empty({len(columns) * LANES})"
         yield f"    for block in range(begin, end, {LANES}):"
         yield f"        count = min({LANES}, end - block)"
@@ -95,7 +95,7 @@ class _Writer:
         yield "    return -1"
 
     def bad(self) -> Iterator[str]:
-        """The place of a particle whose velocity is not finite, or -1."""
+        """The index of a particle whose velocity is not finite, or -1."""
         yield '@njit(cache=True, nogil=True, error_model="numpy")'
         yield f"def bad({ARGUMENTS}):"
         yield from indent(1, self._uniform())
@@ -112,7 +112,7 @@ class _Writer:
         yield "    return -1"
 
     def _at(self, column: str) -> str:
-        return f"work[k + {self._place[column]}]"
+        return f"work[k + {self._offsets[column]}]"
 
     def _uniform(self) -> Iterator[str]:
         for row, name in enumerate(self.numbers):
@@ -136,9 +136,9 @@ class _Writer:
     def _velocities(self, letter: str) -> str:
         return ", ".join(f"{letter}{axis}" for axis in self.axes)
 
-    def _call(self, place: str, time: str) -> str:
-        """The velocity at a place such as "{}" or "s{}", with the axis for the braces."""
-        values = {axis: place.format(axis) for axis in self.axes} | {"t": time}
+    def _call(self, position: str, time: str) -> str:
+        """The velocity at a position such as "{}" or "s{}", with the axis for the braces."""
+        values = {axis: position.format(axis) for axis in self.axes} | {"t": time}
         values |= {name: f"number_{name}" for name in self.numbers} | {name: f"own_{name}" for name in self.own}
         return f"velocity({', '.join(values[name] for name in self.arguments)})"
 
@@ -148,20 +148,20 @@ class _Writer:
         for name in self.own:
             yield f"own_{name} = {self._at(name)}"
         if self.method == "euler":
-            yield from self._user_place("at_{}")
+            yield from self._user_coordinates("at_{}")
             yield f"{self._velocities('v')} = {self._call('u{}', 't')}"
         else:
             yield from self._runge_kutta()
         for axis in self.axes:
             yield from self._move(axis)
 
-    def _user_place(self, place: str) -> Iterator[str]:
+    def _user_coordinates(self, position: str) -> Iterator[str]:
         """Coordinates as users know them."""
         for axis in self.axes:
-            yield f"u{axis} = {place.format(axis)} + origin_{axis}"
+            yield f"u{axis} = {position.format(axis)} + origin_{axis}"
 
     def _runge_kutta(self) -> Iterator[str]:
-        yield from self._user_place("at_{}")
+        yield from self._user_coordinates("at_{}")
         yield f"{self._velocities('a')} = {self._call('u{}', 't')}"
         for stage, before, time, span in (
             ("b", "a", "t_half", "half"),
@@ -172,7 +172,7 @@ class _Writer:
                 yield f"s{axis} = fma({before}{axis}, {span}, at_{axis})"
                 if self.sides[axis][0] == "periodic":
                     yield from self._wrap(f"s{axis}", axis)
-            yield from self._user_place("s{}")
+            yield from self._user_coordinates("s{}")
             yield f"{self._velocities(stage)} = {self._call('u{}', time)}"
         for axis in self.axes:
             yield f"v{axis} = (a{axis} + d{axis} + 2.0 * (b{axis} + c{axis})) * {1 / 6!r}"

@@ -1,7 +1,7 @@
 """Lay particles into clusters of near ones: columns over the first axes, sorted along the last, cut into eights.
 
 Algorithm: a column is about as wide as a cluster is long, so clusters are about cubic. A counting sort by column and
-by a fine bin along the last axis brings every particle almost to its place; an insertion sort finishes.
+by a fine bin along the last axis brings every particle almost to its final row; an insertion sort finishes.
 
 Invariant: columns and their parts follow each other in the order of their coordinates, and all particles of a
 cluster lie beyond the same upper sides of the region (columns begin anew there), so a cluster has one set of ghost
@@ -106,8 +106,8 @@ def local_density(points: Floats, owned: int, lower: Floats, upper: Floats, cell
         cell = 0.0
         for a in range(3):
             if upper[a] > lower[a]:
-                place = (points[a, i] - lower[a]) / (upper[a] - lower[a]) * cells[a]
-                cell = cell * cells[a] + np.floor(min(max(place, 0.0), cells[a] - 1.0))
+                scaled = (points[a, i] - lower[a]) / (upper[a] - lower[a]) * cells[a]
+                cell = cell * cells[a] + np.floor(min(max(scaled, 0.0), cells[a] - 1.0))
         at = int(cell * 0.6180339887498949 % 1.0 * len(held))
         while held[at] != cell and held[at] >= 0.0:
             at = (at + 1) % len(held)

@@ -157,14 +157,14 @@ def search(
 @njit(cache=True, nogil=True)
 def copy_to_slots(begin: int, end: int, points: Floats, rows: Integers, particle: Counts, far: float, step: float,
                 positions: Floats) -> None:  # fmt: skip
-    """Copy positions to slots, row by row; empty slots go far away, each to a place of its own."""
+    """Copy positions to slots, row by row; empty slots go far away, each to a position of its own."""
     for a in range(3):
         row = rows[a]
-        places, x = particle[begin:end], positions[a, begin:end]
+        indices, x = particle[begin:end], positions[a, begin:end]
         source = points[max(row, 0)]
         here = 1.0 if row >= 0 else 0.0
         for k in range(len(x)):
-            i = places[k]
+            i = indices[k]
             x[k] = far + step * (begin + k) if i < 0 else here * source[np.uint64(max(i, 0))]
 
 
@@ -211,8 +211,8 @@ class NeighborList:
         """Now and then lay the owned particles out as their slots lie, so that near ones share cache lines."""
         if self.pairs.builds % REORDER_EVERY != 1:
             return
-        places = self.pairs.particle[: self.pairs.slots]
-        order = places[(places >= 0) & (places < state.owned)].astype(np.int64)
+        indices = self.pairs.particle[: self.pairs.slots]
+        order = indices[(indices >= 0) & (indices < state.owned)].astype(np.int64)
         if len(order) == state.owned:
             state.keep(order)
 

@@ -1,10 +1,10 @@
 """How far a gsd file goes at one moment, and how to cut it back to just that.
 
 A gsd file of layout version 2 grows at its end, but three of its parts are changed in place: the header (the first
-256 bytes), the index (32 bytes for each piece of data, of which new ones fill places that were zero) and the list of
+256 bytes), the index (32 bytes for each piece of data, of which new ones fill entries that were zero) and the list of
 names. Index and names are copied to the end of the file when they need more room, and the header then points there.
-What was written before is never changed otherwise. So header, names and the number of used places in the index are
-all that must be remembered: with the old header in its place, the old index is the one that counts again.
+What was written before is never changed otherwise. So header, names and the number of used entries in the index are
+all that must be remembered: with the old header written back, the old index is the one that counts again.
 
 The price: this module knows the layout of the format (https://gsd.readthedocs.io, "File layer") and not only the
 functions of its library. A file of another version of the layout is refused, not guessed at.
@@ -24,15 +24,15 @@ from motes.observers.output import Hold
 
 MAGIC = 0x65DF65DF65DF65DF
 MAJOR = 2  # version of the layout
-HEADER = struct.Struct("=QQQQQII")  # magic; index: place, entries; names: place, entries; schema, layout versions
+HEADER = struct.Struct("=QQQQQII")  # magic; index: offset, entries; names: offset, entries; schema, layout versions
 HEADER_SIZE = 256
-ENTRY = struct.Struct("=QQqIHBB")  # frame, rows, place, columns, name, type, flags
+ENTRY = struct.Struct("=QQqIHBB")  # frame, rows, offset, columns, name, type, flags
 NAME_SIZE = 64
 
 
 @dataclass(frozen=True)
 class Blocks:
-    """Where index and names are, by the header of the file. Places and sizes in bytes."""
+    """Where index and names are, by the header of the file. Offsets and sizes in bytes."""
 
     index: int
     entries: int
@@ -55,11 +55,11 @@ class Blocks:
         return max(self.index + self.entries * ENTRY.size, self.names + self.names_size)
 
     def entry(self, held: Hold, number: int) -> bytes:
-        """One place of the index."""
+        """One entry of the index."""
         return held.read(self.index + number * ENTRY.size, ENTRY.size)
 
     def used(self, held: Hold) -> int:
-        """How many places of the index are used: an unused one is at place 0 of the file, where no data can be."""
+        """How many entries of the index are used: an unused one is at offset 0 of the file, where no data can be."""
         return bisect.bisect_left(
             range(self.entries), True, key=lambda number: ENTRY.unpack(self.entry(held, number))[2] == 0
         )
@@ -71,8 +71,8 @@ class Extent:
 
     length: int  # of the file, in bytes
     frames: int
-    used: int  # places in the index
-    last: bytes  # the last used place of the index: by this the file is known again
+    used: int  # entries in the index
+    last: bytes  # the last used entry of the index: by this the file is known again
     header: bytes
     names: bytes
 

@@ -107,8 +107,8 @@ class Frame:
 
     def save(self, path: str | Path) -> Path:
         """Write a checkpoint of this moment into a folder; see Simulation.save."""
-        place: Path = self._simulation.save(path)
-        return place
+        checkpoint: Path = self._simulation.save(path)
+        return checkpoint
 
 
 def _frozen(value: Any) -> Any:

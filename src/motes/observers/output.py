@@ -34,34 +34,36 @@ WITHOUT_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
 def output_path(path: str | Path) -> Path:
-    """Where an output goes, from whatever folder it is looked at later; InputError if there is no place for it.
+    """Where an output goes, from whatever folder it is looked at later; InputError if there is no folder for it.
 
     A ~ is the home of the user. Nothing is opened yet.
     """
-    place = file_path("path", path).absolute()
-    if not place.parent.is_dir():
-        raise InputError(f"cannot write {path}: the folder {place.parent} does not exist; make it, or choose another")
-    return place
+    absolute = file_path("path", path).absolute()
+    if not absolute.parent.is_dir():
+        raise InputError(
+            f"cannot write {path}: the folder {absolute.parent} does not exist; make it, or choose another"
+        )
+    return absolute
 
 
 def keep_aside(path: Path) -> Path:
-    """Give a file that is at `path` the next free name, melt.1.gsd for melt.gsd, and say so; return the place.
+    """Give a file that is at `path` the next free name, melt.1.gsd for melt.gsd, and say so; return its path.
 
     Raises InputError if another run is writing it, and for a device.
     """
-    place = Path(os.path.realpath(path))  # a link stays one
-    if not place.exists() or place.is_dir():
-        return place
-    if not place.is_file():
+    real = Path(os.path.realpath(path))  # a link stays one
+    if not real.exists() or real.is_dir():
+        return real
+    if not real.is_file():
         raise _exists(path)
-    held = hold(place, os.O_RDONLY)
+    held = hold(real, os.O_RDONLY)
     try:
-        aside = spare_name(place)
-        place.rename(aside)
+        aside = spare_name(real)
+        real.rename(aside)
     finally:
         held.release()
     warn(f"{os.path.relpath(path)} exists: it is kept as {os.path.relpath(aside)}")
-    return place
+    return real
 
 
 def spare_name(path: Path) -> Path:

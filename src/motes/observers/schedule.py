@@ -39,7 +39,7 @@ class Observer(ABC):
         """Called when it is added to a simulation, unless it goes on from another one. InputError if it cannot work."""
 
     def go_on_from(self, other: Any) -> None:  # noqa: B027  # empty on purpose: most remember nothing
-        """Called when it takes the place of another one of its kind and path: what that has written stays."""
+        """Called when it replaces another one of its kind and path: what that has written stays."""
 
     def start(self, frame: Frame) -> None:  # noqa: B027  # empty on purpose: most observers need no preparation
         """Called once, before the first step of the first run it takes part in."""
@@ -155,7 +155,7 @@ class Schedule:
     def add(self, interval: int, *observers: Callable[[Frame], Any]) -> Handle:
         """Show each observer the state at every multiple of `interval` steps.
 
-        One that is there already takes the place of itself: the same function at the same interval, or an observer of
+        One that is there already is replaced: the same function at the same interval, or an observer of
         the same kind and path, which goes on from the other one.
 
         Raises InputError for an interval that is no positive integer, for none and for something uncallable.
@@ -240,7 +240,7 @@ class Schedule:
                 entry.observer(frame)
 
     def finish(self) -> None:
-        """Tell those that were started that the run is over; each is told, also if another one fails."""
+        """Tell those that were started that the run is over; each is called, also if another one fails."""
         with ExitStack() as stack:
             for entry in self._entries:
                 if entry.started and isinstance(entry.observer, Observer):

@@ -1,7 +1,7 @@
 """Trajectory: snapshots in the gsd format, which OVITO, MDAnalysis, freud and HOOMD-blue read.
 
 Its box is centred on zero: positions are written relative to the centre of the box. A 2D world has z = 0 and a box with
-no depth. What GSD has no place for is logged: `log/particles/id` and further attributes by their names, `log/time`, and
+no depth. What GSD has no array for is logged: `log/particles/id` and further attributes by their names, `log/time`, and
 the exact box as `log/lengths`, `log/origin` and `log/boundary` (for both sides of each axis, as BOUNDARIES of
 core/box.py counts), which motes.read knows. With single precision, the usual one, a trajectory is not the exact state;
 with double it is.
@@ -43,8 +43,8 @@ from motes.observers.schedule import Frame, Observer
 
 Precision = Literal["single", "double"]
 PRECISIONS: dict[Precision, Any] = {"single": np.float32, "double": np.float64}
-PLACES = ("charge", "diameter")
-"""Attributes that GSD has places for."""
+GSD_ATTRIBUTES = ("charge", "diameter")
+"""Attributes that GSD has arrays for."""
 
 VELOCITY = "particles/velocity"
 
@@ -212,7 +212,7 @@ def chunks(frame: Frame, floats: type[np.floating[Any]]) -> dict[str, Array]:
     }
     if frame.has_velocities:
         parts[VELOCITY] = _three(frame.velocities).astype(floats)
-    parts |= {f"particles/{name}": attributes.pop(name).astype(floats) for name in PLACES if name in attributes}
+    parts |= {f"particles/{name}": attributes.pop(name).astype(floats) for name in GSD_ATTRIBUTES if name in attributes}
     parts |= {f"log/particles/{name}": values for name, values in attributes.items()}
     parts |= {
         "log/particles/id": frame.ids,
@@ -236,7 +236,7 @@ def _names(labels: Sequence[int | str]) -> Array:
 
 
 def _tuples(kind: str, tuples: Tuples, ids: Array) -> dict[str, Any]:
-    """Bonds or angles between places in the order of ids."""
+    """Bonds or angles between indices in the order of ids."""
     return {
         f"{kind}/N": np.array([len(tuples)], np.uint32),
         f"{kind}/types": _names(tuples.names),
@@ -247,7 +247,7 @@ def _tuples(kind: str, tuples: Tuples, ids: Array) -> dict[str, Any]:
 
 
 def _sides(box: Box) -> Array:
-    """For each axis what its lower and its upper side are, (d, 2): places in BOUNDARIES."""
+    """For each axis what its lower and its upper side are, (d, 2): indices into BOUNDARIES."""
     return np.array([[BOUNDARIES.index(word) for word in pair] for pair in box.sides], np.uint8)
 
 

@@ -1,1 +1,1 @@
-"""Particles, and where they come from: lattices, random places, recipes and files."""
+"""Particles, and where they come from: lattices, random positions, recipes and files."""

@@ -1,4 +1,4 @@
-"""Particles made from a few numbers: a lattice, or random places."""
+"""Particles made from a few numbers: a lattice, or random positions."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from motes.particles.recipes import Lattice, Recipe, Scatter
 
 # The densest packing of equal disks and spheres: no arrangement covers a larger fraction of space.
 _DENSEST_PACKING = {2: math.pi / math.sqrt(12), 3: math.pi / math.sqrt(18)}
-# So many random places in a row without room mean that the box is full: then about a ten-thousandth is free.
+# So many random positions in a row without room mean that the box is full: then about a ten-thousandth is free.
 _MISSES_ALLOWED = 10_000
 # So many on average mean that it is nearly full: what still fits would take ever longer to find.
 _TRIALS_ALLOWED = 200
 # More cells along an axis would not make them emptier.
 _MOST_CELLS = 2**20
-_PLACES_AT_ONCE = 4096
+_POSITIONS_AT_ONCE = 4096
 _REMEDY = "give fewer particles, a smaller distance or a larger box"
 
 Coordinates = tuple[float, ...]
@@ -70,7 +70,7 @@ def fcc(
     total = 4 * counts[0] * counts[1] * counts[2]
     require_memory("fcc", total)
     box = Box([count * edge for count in counts])
-    particles = _told(Lattice(box, total, cells=counts, edge=edge), mass, attributes)
+    particles = _from_recipe(Lattice(box, total, cells=counts, edge=edge), mass, attributes)
     if temperature is not None and seed is not None:
         particles.thermalize(temperature, seed)
     return particles
@@ -87,12 +87,12 @@ def random(
     mass: Any = 1.0,
     **attributes: Any,
 ) -> Particles:
-    """Particles at random places in a box, spread evenly.
+    """Particles at random positions in a box, spread evenly.
 
     With `minimum_distance`, particles are put in one after the other (random sequential insertion): each
-    takes the first random place that is at least this far from all particles before it. Such a filling stops
+    takes the first random position that is at least this far from all particles before it. Such a filling stops
     at about 38 % of the volume for spheres of this diameter, 55 % of the area for disks, and becomes slow a
-    little below; start from a lattice for anything denser. It takes some 10 microseconds a place tried.
+    little below; start from a lattice for anything denser. It takes some 10 microseconds for each position tried.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def random(
     box
         Where; distances go through its periodic sides.
     seed
-        A whole number >= 0; the same seed gives the same places, and the same velocities.
+        A whole number >= 0; the same seed gives the same positions, and the same velocities.
     minimum_distance
         The smallest distance of two particles, in the unit of the box's lengths.
     temperature
@@ -110,25 +110,25 @@ def random(
         Handed on to `Particles`.
 
     Raises InputError if the particles cannot fit in the box, or their number not in the memory of this machine; and if
-    10,000 random places in a row had no room, or 200 for each particle on average.
+    10,000 random positions in a row had no room, or 200 for each particle on average.
     """
     if not isinstance(box, Box):
         raise InputError(f"box: expected a motes.Box, got {type(box).__name__}")
     count = whole_number("count", count, minimum=1)
     require_memory("random", count)
     if minimum_distance is None:
-        particles = _told(Scatter(box, count, places_seed=check_seed(seed)), mass, attributes)
+        particles = _from_recipe(Scatter(box, count, positions_seed=check_seed(seed)), mass, attributes)
     else:
         distance = number("minimum_distance", minimum_distance, above=0.0)
         _check_room(count, box, distance)
-        places = _insert(count, box, distance, random_generator(seed))
-        particles = Particles(places + box.origin, box, mass=mass, **attributes)
+        positions = _insert(count, box, distance, random_generator(seed))
+        particles = Particles(positions + box.origin, box, mass=mass, **attributes)
     if temperature is not None:
         particles.thermalize(temperature, seed)
     return particles
 
 
-def _told(recipe: Recipe, mass: Any, attributes: dict[str, Any]) -> Particles:
+def _from_recipe(recipe: Recipe, mass: Any, attributes: dict[str, Any]) -> Particles:
     """Particles that every rank can make its part of; arrays of mass or attributes have to be held, though."""
     if all(isinstance(value, float | int) and not isinstance(value, bool) for value in [mass, *attributes.values()]):
         single = Particles(
@@ -136,8 +136,8 @@ def _told(recipe: Recipe, mass: Any, attributes: dict[str, Any]) -> Particles:
         )
         values = {name: float(column[0]) for name, column in single.attributes.items()}
         return Particles.from_recipe(replace(recipe, mass=float(single.mass[0]), attributes=values))
-    places = recipe.positions(np.arange(recipe.count))
-    return Particles(places + recipe.box.origin, recipe.box, mass=mass, **attributes)
+    positions = recipe.positions(np.arange(recipe.count))
+    return Particles(positions + recipe.box.origin, recipe.box, mass=mass, **attributes)
 
 
 def _cell_counts(cells: int | tuple[int, int, int]) -> tuple[int, int, int]:
@@ -149,7 +149,7 @@ def _cell_counts(cells: int | tuple[int, int, int]) -> tuple[int, int, int]:
 
 
 def _check_room(count: int, box: Box, distance: float) -> None:
-    """Refuse what no arrangement can do, before any place is tried."""
+    """Refuse what no arrangement can do, before any position is tried."""
     if (box.lengths[box.periodic] < distance).any():
         raise InputError(
             f"minimum_distance: {distance:g} is longer than a periodic edge of {box!r}: "
@@ -170,7 +170,7 @@ def _insert(count: int, box: Box, distance: float, generator: np.random.Generato
     """Internal coordinates, shape (count, d), no two nearer than distance.
 
     The particles are filed by cells that are no narrower than the distance, so whatever is too near to a
-    place is in the place's own cell or one beside it. A dictionary keeps only the cells in use: a short
+    position is in the position's own cell or one beside it. A dictionary keeps only the cells in use: a short
     distance in a large box costs no memory.
     """
     counts = [max(int(min(length // distance, _MOST_CELLS)), 1) for length in box.lengths.tolist()]
@@ -179,33 +179,34 @@ def _insert(count: int, box: Box, distance: float, generator: np.random.Generato
     # The remainder by an infinite period is the number itself, so open axes need no branch.
     periods = np.where(box.periodic, box.lengths, math.inf).tolist()
     occupants: defaultdict[Cell, list[Coordinates]] = defaultdict(list)
-    placed: list[Coordinates] = []
+    accepted: list[Coordinates] = []
     misses = 0
-    for trial, place in enumerate(_random_places(box, generator)):
-        cell = tuple(min(int(x / w), n - 1) for x, w, n in zip(place, widths, counts, strict=True))
+    for trial, position in enumerate(_random_positions(box, generator)):
+        cell = tuple(min(int(x / w), n - 1) for x, w, n in zip(position, widths, counts, strict=True))
         nearby = itertools.chain.from_iterable(
             occupants[other] for other in _cells_around(cell, counts, periodic) if other in occupants
         )
-        if any(_squared_distance(place, other, periods) < distance * distance for other in nearby):
+        if any(_squared_distance(position, other, periods) < distance * distance for other in nearby):
             misses += 1
         else:
-            occupants[cell].append(place)
-            placed.append(place)
+            occupants[cell].append(position)
+            accepted.append(position)
             misses = 0
-        if len(placed) == count:
+        if len(accepted) == count:
             break
         if misses == _MISSES_ALLOWED or trial == _MISSES_ALLOWED + _TRIALS_ALLOWED * count:
             raise InputError(
-                f"random: {len(placed)} of {count} particles fit at a minimum_distance of {distance:g}, then there was "
-                f"no room at {misses} random places in a row, and at {trial + 1 - len(placed)} in all; {_REMEDY}"
+                f"random: {len(accepted)} of {count} particles fit at a minimum_distance of {distance:g}, then there "
+                f"was no room at {misses} random positions in a row, and at {trial + 1 - len(accepted)} in all; "
+                f"{_REMEDY}"
             )
-    return np.array(placed)
+    return np.array(accepted)
 
 
-def _random_places(box: Box, generator: np.random.Generator) -> Iterator[Coordinates]:
+def _random_positions(box: Box, generator: np.random.Generator) -> Iterator[Coordinates]:
     """Internal coordinates without end, drawn many at a time because a single draw is slow."""
     while True:
-        drawn = generator.random((_PLACES_AT_ONCE, box.dimensions)) * box.lengths
+        drawn = generator.random((_POSITIONS_AT_ONCE, box.dimensions)) * box.lengths
         yield from map(tuple, box.snap(box.origin + drawn).tolist())
 
 

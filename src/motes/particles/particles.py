@@ -179,7 +179,7 @@ class Particles:
 
     @property
     def recipe(self) -> Recipe | None:
-        """How to make these particles, if they are told by a few numbers only: their arrays are then made when read."""
+        """How to make these particles, if a few numbers give them: their arrays are then made when read."""
         return self._recipe
 
     @property
@@ -329,7 +329,7 @@ class Particles:
         inside = (relative >= lower) & (relative <= upper)
         corners = zip(lower + self.box.origin, upper + self.box.origin, strict=True)
         limits = " x ".join(f"[{low:g}, {high:g}]" for low, high in corners)
-        self._require(inside, "positions", given, f"a place within {limits}, as the sides of the box allow")
+        self._require(inside, "positions", given, f"a position within {limits}, as the sides of the box allow")
         return relative + self.box.origin
 
     def _counted(self, images: NDArray[np.int64], given: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -357,7 +357,7 @@ class Particles:
         return self._per_particle(name, values)
 
     def _masses(self, mass: ArrayLike | Mapping[Any, float] | str) -> ArrayLike:
-        """One for all, or one for each particle, where they are told by type."""
+        """One for all, or one for each particle, where they are given by type."""
         if isinstance(mass, str):
             return self._of_each_type(_element_masses(mass, self.type_names))
         return self._of_each_type(_masses_by_type(mass, self.type_names)) if isinstance(mass, Mapping) else mass

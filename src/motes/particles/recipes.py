@@ -1,7 +1,7 @@
-"""Particles told by a few numbers, so that every rank can make its own part of them, and no one ever holds all.
+"""Particles given by a few numbers, so that every rank can make its own part of them, and no one ever holds all.
 
-Invariant: a particle is the same whoever makes it, since its place and its noise depend on its id alone, and the sums
-over all particles (momentum, kinetic energy) are sums of integers.
+Invariant: a particle is the same whoever makes it, since its position and its noise depend on its id alone, and the
+sums over all particles (momentum, kinetic energy) are sums of integers.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from motes.core.box import Box
 from motes.core.state import Floats, Integers
-from motes.exact.noise import PLACES, THERMAL, draw_normals, draw_uniforms
+from motes.exact.noise import POSITIONS, THERMAL, draw_normals, draw_uniforms
 from motes.exact.sums import Add, exact_sum
 
 # The four atoms of a face-centred cubic cell, in cell edges.
@@ -33,12 +33,12 @@ class Recipe(ABC):
     seed: int = 0
 
     @abstractmethod
-    def places(self, ids: Integers) -> Floats:
+    def coordinates(self, ids: Integers) -> Floats:
         """Internal coordinates (n, d) of particles, not yet on the grid."""
 
     def positions(self, ids: Integers) -> Floats:
         """Internal coordinates (n, d) of particles, on the grid and in the box."""
-        return self.box.snap(self.places(ids) + self.box.origin)
+        return self.box.snap(self.coordinates(ids) + self.box.origin)
 
     def velocities(self, ids: Integers, add: Add) -> Floats:
         """Velocities (n, d) of particles; every rank asks for its own at the same time."""
@@ -55,27 +55,27 @@ class Lattice(Recipe):
     cells: tuple[int, int, int] = (1, 1, 1)
     edge: float = 1.0
 
-    def places(self, ids: Integers) -> Floats:
-        """Corner of the cell and place within."""
+    def coordinates(self, ids: Integers) -> Floats:
+        """Corner of the cell and position within."""
         cell, atom = np.divmod(ids, 4)
         rest, x = np.divmod(cell, self.cells[0])
         z, y = np.divmod(rest, self.cells[1])
-        places: Floats = (np.stack([x, y, z], axis=1) + FCC_BASIS[atom]) * self.edge
-        return places
+        coordinates: Floats = (np.stack([x, y, z], axis=1) + FCC_BASIS[atom]) * self.edge
+        return coordinates
 
 
 @dataclass(frozen=True)
 class Scatter(Recipe):
-    """Places drawn evenly over the box, each by the particle's id."""
+    """Positions drawn evenly over the box, each by the particle's id."""
 
-    places_seed: int = 0
+    positions_seed: int = 0
 
-    def places(self, ids: Integers) -> Floats:
+    def coordinates(self, ids: Integers) -> Floats:
         """Uniform numbers times the edges."""
         drawn = np.empty((3, len(ids)))
-        draw_uniforms(0, len(ids), self.places_seed, PLACES, ids, drawn)
-        places: Floats = drawn[: self.box.dimensions].T * self.box.lengths
-        return places
+        draw_uniforms(0, len(ids), self.positions_seed, POSITIONS, ids, drawn)
+        coordinates: Floats = drawn[: self.box.dimensions].T * self.box.lengths
+        return coordinates
 
 
 def thermal_velocities(

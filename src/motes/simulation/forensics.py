@@ -66,16 +66,16 @@ class Reporter:
     def worst_pair(self, pairs: Sequence[Sequence[int]]) -> tuple[int, int]:
         """Of pairs of ids, that with the largest force, the faster particle first."""
         rows = self._columns(self.engine.ask(queries.find, sorted(set(chain.from_iterable(pairs)))))
-        places = {int(number): place for place, number in enumerate(rows["id"])}
-        known = sorted({tuple(sorted(pair)) for pair in pairs if all(number in places for number in pair)})
-        one, other = (np.array([places[pair[side]] for pair in known], int) for side in (0, 1))
+        rows_of = {int(number): row for row, number in enumerate(rows["id"])}
+        known = sorted({tuple(sorted(pair)) for pair in pairs if all(number in rows_of for number in pair)})
+        one, other = (np.array([rows_of[pair[side]] for pair in known], int) for side in (0, 1))
         distances = self._distances(rows, one, other)
         forces = sum(abs(law.forces_between(rows, one, other, distances)) for law in self.interactions)
         sizes = np.nan_to_num(np.asarray(forces, float), nan=np.inf)
         # Ids decide between equals, so that all numbers of ranks blame the same.
         worst = min(range(len(known)), key=lambda k: (-sizes[k], distances[k], known[k]))
         first, second = known[worst]
-        speeds = [sum(float(rows[f"v{axis}"][places[number]]) ** 2 for axis in self._axes) for number in known[worst]]
+        speeds = [sum(float(rows[f"v{axis}"][rows_of[number]]) ** 2 for axis in self._axes) for number in known[worst]]
         return (first, second) if speeds[0] >= speeds[1] else (second, first)
 
     def complaint(self, failure: Failure) -> str:
@@ -86,16 +86,16 @@ class Reporter:
     def describe(self, number: int) -> str:
         """A particle by its id, and where it is."""
         rows = self._columns(self.engine.ask(queries.find, [number]))
-        where = "".join(f" at {self._place({name: values[0] for name, values in rows.items()})}" for _ in rows["id"])
+        where = "".join(f" at {self._position({name: values[0] for name, values in rows.items()})}" for _ in rows["id"])
         return f"particle {number}{where}"
 
     def describe_pair(self, pair: Sequence[int]) -> str:
-        """A clause about two particles: their ids, distance and places."""
+        """A clause about two particles: their ids, distance and positions."""
         rows = self._columns(self.engine.ask(queries.find, list(pair)))
         order = [int(np.flatnonzero(rows["id"] == number)[0]) for number in pair]
         apart = self._distances(rows, np.array(order[:1]), np.array(order[1:]))[0]
-        places = [self._place({name: values[k] for name, values in rows.items()}) for k in order]
-        return f"particles {pair[0]} and {pair[1]} are {apart:.6g} apart, at {places[0]} and at {places[1]}"
+        positions = [self._position({name: values[k] for name, values in rows.items()}) for k in order]
+        return f"particles {pair[0]} and {pair[1]} are {apart:.6g} apart, at {positions[0]} and at {positions[1]}"
 
     # What a particle feels
 
@@ -157,7 +157,7 @@ class Reporter:
         move = float(np.sqrt((velocity**2).sum())) * self._timeline.dt
         lines = [
             _line("particle", f"id {particle['id']}, " + ", ".join(columns)),
-            _line("position", self._place(particle)),
+            _line("position", self._position(particle)),
         ]
         if velocity.any() and self.engine.here.integrator.has_velocities:
             lines.append(_line("velocity", f"{_vector(velocity)}: {move:.3g} in one step"))
@@ -277,7 +277,7 @@ class Reporter:
             inside[axis] = (x % float(box.lengths[a]) if box.periodic[a] else x) + float(box.origin[a])
         return inside
 
-    def _place(self, particle: Mapping[str, Any]) -> str:
+    def _position(self, particle: Mapping[str, Any]) -> str:
         return str(list(self._inside(particle).values()))
 
 

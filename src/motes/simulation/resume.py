@@ -57,25 +57,25 @@ def resume(
         InputError: if the checkpoint is damaged (naming the file, and the one before it that is good) or of another
             version, or if interactions or integrator are not those of the checkpoint.
     """
-    place, manifest = open_checkpoint(file_path("path", path).absolute())
-    simulation = from_manifest(place, manifest, interactions, integrator, threads, skin, communicator)
+    checkpoint, manifest = open_checkpoint(file_path("path", path).absolute())
+    simulation = from_manifest(checkpoint, manifest, interactions, integrator, threads, skin, communicator)
     for memory in manifest.observers:
         if memory["kind"] != "function":
-            simulation.bring_back(memory, restore(memory, place.parent))
+            simulation.bring_back(memory, restore(memory, checkpoint.parent))
     return simulation
 
 
-def summary_of(place: Path, manifest: Manifest) -> Summary:
+def summary_of(checkpoint: Path, manifest: Manifest) -> Summary:
     """What is known of the particles of a checkpoint that has been verified."""
     topology = {kind: Tuples.none(kind) for kind in WIDTHS}
     for kind, record in manifest.topology.items():
-        topology[kind] = read_tuples(place, record.file, record.names)
+        topology[kind] = read_tuples(checkpoint, record.file, record.names)
     attributes = {name: np.array(ends) for name, ends in manifest.attributes.items()}
     return Summary(manifest.box.box(), manifest.type_names, attributes, manifest.particles, topology)
 
 
 def from_manifest(
-    place: Path,
+    checkpoint: Path,
     manifest: Manifest,
     interactions: Sequence[Interaction],
     integrator: Integrator | None,
@@ -84,7 +84,7 @@ def from_manifest(
     communicator: Any = None,
 ) -> Simulation:
     """The simulation at the moment of the checkpoint, without its observers."""
-    summary = summary_of(place, manifest)
+    summary = summary_of(checkpoint, manifest)
     integrator = integrator or integrator_from(manifest.integrator)
     check_types(integrator, interactions)
     check_integrator(manifest.integrator, record_of_integrator(integrator, summary))
@@ -93,7 +93,9 @@ def from_manifest(
     )
     box = summary.box
     if manifest.quanta.position not in ((box.spacing,) * box.dimensions, tuple(box.far_spacing.tolist())):
-        raise InputError(f"{place}: its box has another grid than this Motes gives it: use the version that wrote it")
+        raise InputError(
+            f"{checkpoint}: its box has another grid than this Motes gives it: use the version that wrote it"
+        )
     saved = Saved(
         summary.box,
         manifest.quanta,
@@ -102,7 +104,7 @@ def from_manifest(
         manifest.memory,
         tuple(summary.attributes),
         manifest.force_velocities,
-        place,
+        checkpoint,
         manifest.files,
     )
     simulation = Simulation.going_on(
@@ -113,5 +115,5 @@ def from_manifest(
     if manifest.shown:
         simulation._schedule.resume_at(manifest.step)
     if manifest.input is not None:
-        simulation.made_from(place.parent / manifest.input.path, manifest.input.tables)
+        simulation.made_from(checkpoint.parent / manifest.input.path, manifest.input.tables)
     return simulation

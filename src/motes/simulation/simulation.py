@@ -68,7 +68,7 @@ from motes.simulation.readings import Readings, degrees_of_freedom
 from motes.simulation.records import own_version, record_of_integrator, records_of
 from motes.simulation.rescue import Rescue
 from motes.storage.columns import ColumnFile, file_name, write_tuples
-from motes.storage.folder import new_checkpoint, place_of
+from motes.storage.folder import checkpoint_path, new_checkpoint
 from motes.storage.manifest import BoxRecord, InputRecord, InteractionRecord, Manifest, TuplesRecord, write_manifest
 
 ASSIGNABLE = "what can be assigned are integrator, positions, velocities, mass and attributes[name], each as a whole"
@@ -228,7 +228,7 @@ class Simulation(Readings):
             return self._reporter.complaint(failure)
         return (
             f"a force or an energy at the start is not finite{self._blamed(failure)}; "
-            "particles need places of their own, and the function must be finite at that distance"
+            "particles need positions of their own, and the function must be finite at that distance"
         )
 
     def _blamed(self, failure: Failure) -> str:
@@ -384,8 +384,8 @@ class Simulation(Readings):
             return f"nothing was saved: {error}"
         if where is None:
             return "nothing was saved: a motes.Checkpoint among the observers would have done so"
-        place = os.path.relpath(where)
-        command = f"motes resume {place}" if self._input else f"motes.resume({place!r}, interactions=[...])"
+        path = os.path.relpath(where)
+        command = f"motes resume {path}" if self._input else f"motes.resume({path!r}, interactions=[...])"
         return f"go on with {command}"
 
     def _saved(self) -> str:
@@ -396,7 +396,7 @@ class Simulation(Readings):
             return f"the state before that step could not be saved: {error}"
         if where is None:
             return f"the simulation is at step {self.step}, before that step; it can be looked at, or saved"
-        return f"the state before that step is in {os.path.relpath(place_of(where, self.step))}"
+        return f"the state before that step is in {os.path.relpath(checkpoint_path(where, self.step))}"
 
     def _observe(self) -> None:
         if self._schedule.due(self.step):
@@ -411,19 +411,19 @@ class Simulation(Readings):
             RunError: if the disk refuses; then there is no part of it, and those before it are as they were.
         """
         folder = file_path("path", path).absolute()
-        with new_checkpoint(folder, self.step) as place:
-            answers = self._engine.ask(queries.save, place)
+        with new_checkpoint(folder, self.step) as unfinished:
+            answers = self._engine.ask(queries.save, unfinished)
             for rank, (wrong, *_) in enumerate(answers):
                 if wrong:
                     raise OSError(wrong, f"{os.strerror(wrong)} ({file_name(rank)})")
             topology = {
-                kind: TuplesRecord(file=write_tuples(place, kind, tuples), names=tuples.names)
+                kind: TuplesRecord(file=write_tuples(unfinished, kind, tuples), names=tuples.names)
                 for kind, tuples in self._summary.topology.items()
                 if len(tuples)
             }
             files = tuple(ColumnFile(file_name(rank), *answer[1:]) for rank, answer in enumerate(answers))
-            write_manifest(place, self._manifest(folder, files, topology))
-        return place_of(folder, self.step)
+            write_manifest(unfinished, self._manifest(folder, files, topology))
+        return checkpoint_path(folder, self.step)
 
     @cached_property
     def _records(self) -> tuple[dict[str, Any], tuple[InteractionRecord, ...]]:
@@ -469,7 +469,7 @@ class Simulation(Readings):
         potential_energy.
 
         The handle that is returned can be removed. An observer that is given again, as by a cell of a notebook that is
-        run again, takes its own place: the same function at the same interval, or one of the same kind and path.
+        run again, replaces itself: the same function at the same interval, or one of the same kind and path.
         """
         return self._schedule.add(interval, *observers)
 

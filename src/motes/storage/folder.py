@@ -29,29 +29,29 @@ def steps_in(folder: Path) -> list[int]:
     return sorted(int(match[1]) for match in found if match)
 
 
-def place_of(folder: Path, step: int) -> Path:
+def checkpoint_path(folder: Path, step: int) -> Path:
     """Where the checkpoint of a step is."""
     return folder / f"step-{step}"
 
 
 @contextmanager
 def new_checkpoint(folder: Path, step: int) -> Iterator[Path]:
-    """A place to write into, which becomes the checkpoint of this step if the block ends well.
+    """A folder to write into, which becomes the checkpoint of this step if the block ends well.
 
     Raises:
         RunError: if the disk refuses; no part of a checkpoint is left, and those before it are as they were.
     """
-    place = place_of(folder, step)
-    unfinished = place.with_name(place.name + ".tmp")
+    path = checkpoint_path(folder, step)
+    unfinished = path.with_name(path.name + ".tmp")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _remove(unfinished)
         unfinished.mkdir()
         yield unfinished
         sync_folder(unfinished)
-        _rename(unfinished, place)
+        _rename(unfinished, path)
     except OSError as error:
-        raise RunError(f"cannot write the checkpoint {place}: {error.strerror or error}{_last_good(folder)}") from error
+        raise RunError(f"cannot write the checkpoint {path}: {error.strerror or error}{_last_good(folder)}") from error
     finally:
         _remove(unfinished)
 
@@ -71,16 +71,16 @@ def remove_old(folder: Path, keep: int) -> None:
 
 def remove(folder: Path, step: int) -> None:
     """Take a checkpoint away; it loses its name first, so that no half of it is ever taken for a whole."""
-    place = place_of(folder, step)
-    leaving = place.with_name(place.name + ".old")
-    if place.exists():
+    path = checkpoint_path(folder, step)
+    leaving = path.with_name(path.name + ".old")
+    if path.exists():
         _remove(leaving)
-        place.rename(leaving)
+        path.rename(leaving)
     _remove(leaving)
 
 
 def open_checkpoint(path: Path) -> tuple[Path, Manifest]:
-    """The place and the manifest of a checkpoint that has been verified: of the last one in a folder, or of a step-N.
+    """The path and the manifest of a checkpoint that has been verified: of the last one in a folder, or of a step-N.
 
     Raises:
         InputError: naming the file that is damaged or missing, and the checkpoint before it, if that is good.
@@ -90,7 +90,7 @@ def open_checkpoint(path: Path) -> tuple[Path, Manifest]:
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
     try:
-        return place_of(folder, step), read_checkpoint(place_of(folder, step))
+        return checkpoint_path(folder, step), read_checkpoint(checkpoint_path(folder, step))
     except InputError as error:
         raise InputError(f"{error}{_offer(folder, step)}") from error
 
@@ -105,31 +105,31 @@ def _chosen(path: Path) -> tuple[Path, int]:
     return path, steps[-1]
 
 
-def read_checkpoint(place: Path) -> Manifest:
+def read_checkpoint(path: Path) -> Manifest:
     """The manifest of one checkpoint, all of whose files have been verified."""
-    manifest = read_manifest(place)
-    if place != place_of(place.parent, manifest.step):
-        raise InputError(f"{place / NAME} is of step {manifest.step}: it belongs to another checkpoint")
+    manifest = read_manifest(path)
+    if path != checkpoint_path(path.parent, manifest.step):
+        raise InputError(f"{path / NAME} is of step {manifest.step}: it belongs to another checkpoint")
     for file in (*manifest.files, *(record.file for record in manifest.topology.values())):
-        verify(place, file)
+        verify(path, file)
     return manifest
 
 
-def _rename(unfinished: Path, place: Path) -> None:
+def _rename(unfinished: Path, path: Path) -> None:
     """Give a checkpoint its name. The same step may be there, after going on from an earlier one: if the disk refuses,
     that is as it was."""
-    former = place.with_name(place.name + ".old")
+    former = path.with_name(path.name + ".old")
     _remove(former)
-    if place.exists():
-        place.rename(former)
+    if path.exists():
+        path.rename(former)
     try:
-        unfinished.rename(place)
-        sync_folder(place.parent)
+        unfinished.rename(path)
+        sync_folder(path.parent)
     except OSError:
-        if place.exists():
-            place.rename(unfinished)
+        if path.exists():
+            path.rename(unfinished)
         if former.exists():
-            former.rename(place)
+            former.rename(path)
         raise
     _remove(former)
 
@@ -144,14 +144,14 @@ def _offer(folder: Path, step: int) -> str:
     """The ending of a message: which checkpoint is the next best."""
     for earlier in reversed([other for other in steps_in(folder) if other < step]):
         with suppress(InputError):
-            read_checkpoint(place_of(folder, earlier))
-            return f"; the one before it is good: resume {place_of(folder, earlier)}"
+            read_checkpoint(checkpoint_path(folder, earlier))
+            return f"; the one before it is good: resume {checkpoint_path(folder, earlier)}"
     return "; there is no good one before it"
 
 
 def _last_good(folder: Path) -> str:
     steps = steps_in(folder)
-    return f"; the last good one is {place_of(folder, steps[-1])}" if steps else "; there is none before it"
+    return f"; the last good one is {checkpoint_path(folder, steps[-1])}" if steps else "; there is none before it"
 
 
 def _remove(folder: Path) -> None:

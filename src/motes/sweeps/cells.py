@@ -51,7 +51,7 @@ class JsonLines:
         return json.dumps({name: row[name] for name in columns if name in row}, ensure_ascii=False) + "\n"
 
     def columns(self, head: str) -> list[str]:  # noqa: ARG002  # as Csv has it
-        """None are told: each row tells its own."""
+        """None: each row names its own."""
         return []
 
     def row(self, line: str, columns: Sequence[str]) -> Row:  # noqa: ARG002  # as Csv has it

@@ -52,7 +52,7 @@ def sweep(
             processes on this machine, so the function must be at the top level of a module, and a script needs
             `if __name__ == "__main__":`.
         repeats: runs of each set, each with a seed of its own.
-        seed: the one from which those of the runs are derived, each from its place in the sweep alone.
+        seed: the one from which those of the runs are derived, each from its index in the sweep alone.
         path: a .csv or .jsonl file to which a row is added as a run ends. If it is there, the runs in it are not
             done again, except those that failed. It is refused if the function has changed since.
         threads: threads of each run. None shares the cores among the workers; with an executor it means 1.

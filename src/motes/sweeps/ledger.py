@@ -1,12 +1,12 @@
 """The file of a sweep: a row for every run that ended, so that nothing is done twice.
 
 A row is appended as its run ends. What is more than that (a torn last line, rows that failed and are tried again,
-results with a new name in CSV, the right order at the end) writes the whole file anew beside the old one and puts it
-in its place, so at no time is there a file that lacks a row it had.
+results with a new name in CSV, the right order at the end) writes the whole file anew beside the old one and
+then replaces that, so at no time is there a file that lacks a row it had.
 
 Each row begins with a digest of what its run was asked to do, and one of the code that did it. By these, finished runs
 are known when the sweep is started again, and the file of another sweep, or of one whose code has changed since, is
-told from this one's.
+recognised.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Ledger:
     It holds the file until it is closed.
 
     Raises:
-        InputError: for another ending, a file of something else, parameters that are no plain values, or a place
+        InputError: for another ending, a file of something else, parameters that are no plain values, or a folder
             where nothing can be written.
     """
 

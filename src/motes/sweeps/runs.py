@@ -24,7 +24,7 @@ EXAMPLE = '{"temperature": [0.8, 1.0, 1.2]}'
 
 @dataclass(frozen=True)
 class Run:
-    """One run: its place in the sweep, which repeat of its parameters it is, its seed and its parameters."""
+    """One run: its index in the sweep, which repeat of its parameters it is, its seed and its parameters."""
 
     index: int
     repeat: int
@@ -52,7 +52,7 @@ def plan_runs(parameters: Any, repeats: int = 1, seed: int = 0) -> list[Run]:
 
 
 def seed_of(seed: int, index: int) -> int:
-    """The seed of a run, from its place in the sweep alone, whoever does it and whenever.
+    """The seed of a run, from its index in the sweep alone, whoever does it and whenever.
 
     It has 48 bits, so that programs which know only floating-point numbers keep all of them. (O'Neill's mixing, as
     numpy.random.SeedSequence has it, with the index as the key of a child.)

@@ -78,7 +78,7 @@ def _arguments_of(function: Callable[..., Any]) -> dict[str, Parameter] | None:
         return None
     without = [name for name, one in parameters.items() if one.kind is Parameter.POSITIONAL_ONLY]
     if without:
-        raise InputError(f"{name_of(function)} takes {without[0]} by place only; a sweep gives parameters by name")
+        raise InputError(f"{name_of(function)} takes {without[0]} by position only; a sweep gives parameters by name")
     return {name: one for name, one in parameters.items() if one.kind is not Parameter.VAR_POSITIONAL}
 
 

@@ -24,7 +24,7 @@ _HEADER = np.dtype(
 )  # fmt: skip
 _ENTRY = np.dtype(
     [
-        ("frame", "<u8"), ("rows", "<u8"), ("place", "<i8"),
+        ("frame", "<u8"), ("rows", "<u8"), ("offset", "<i8"),
         ("columns", "<u4"), ("name", "<u2"), ("kind", "u1"), ("flags", "u1"),
     ]
 )  # fmt: skip
@@ -52,7 +52,7 @@ class GsdFile:
             _refuse(f"its version is {header['version'] >> 16}; known are 1 and 2")
         self.names = self._read_names(header)
         entries = self._read(int(header["index"]), int(header["index_room"]), _ENTRY)
-        unused = np.flatnonzero(entries["place"] == 0)
+        unused = np.flatnonzero(entries["offset"] == 0)
         self._entries = entries[: unused[0]] if len(unused) else entries
         self._check_entries(int(header["index_room"]))
         self.frames = int(self._entries["frame"][-1]) + 1 if len(self._entries) else 0
@@ -64,15 +64,15 @@ class GsdFile:
             if self.names[entry["name"]] == name:
                 rows, columns = int(entry["rows"]), int(entry["columns"])
                 shape = (columns, rows) if entry["kind"] == _CHARACTERS else (rows, columns)
-                numbers = self._read(int(entry["place"]), rows * columns, np.dtype(_KINDS[entry["kind"]]))
+                numbers = self._read(int(entry["offset"]), rows * columns, np.dtype(_KINDS[entry["kind"]]))
                 return numbers.reshape(shape)
         return None
 
-    def _read(self, place: int, count: int, kind: np.dtype[Any]) -> NDArray[Any]:
-        """So many numbers or records from a place in the file, once it is certain that they are there."""
-        if place + count * kind.itemsize > self._size:
+    def _read(self, offset: int, count: int, kind: np.dtype[Any]) -> NDArray[Any]:
+        """So many numbers or records from an offset in the file, once it is certain that they are there."""
+        if offset + count * kind.itemsize > self._size:
             _refuse("it is cut short or damaged")
-        self._file.seek(place)
+        self._file.seek(offset)
         return np.frombuffer(self._file.read(count * kind.itemsize), kind, count)
 
     def _read_names(self, header: Any) -> list[str]:
@@ -90,8 +90,8 @@ class GsdFile:
         entries = self._entries
         sizes = _SIZES[np.minimum(entries["kind"], len(_SIZES) - 1)]
         # In floating point nothing wraps around; what it rounds off is far below the size of a file.
-        ends = entries["place"] + entries["rows"].astype(float) * entries["columns"] * sizes
-        good = (entries["place"] > 0) & (ends <= self._size) & (entries["kind"] < len(_KINDS)) & (sizes > 0)
+        ends = entries["offset"] + entries["rows"].astype(float) * entries["columns"] * sizes
+        good = (entries["offset"] > 0) & (ends <= self._size) & (entries["kind"] < len(_KINDS)) & (sizes > 0)
         good &= (entries["name"] < len(self.names)) & (entries["frame"] < room) & (entries["flags"] == 0)
         good[1:] &= entries["frame"][1:] >= entries["frame"][:-1]
         if not good.all():

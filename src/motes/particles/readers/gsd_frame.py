@@ -145,12 +145,12 @@ def _how_many(frame: _Frame, kind: str) -> int:
 
 
 def _tuples(frame: _Frame, kind: str, ids: NDArray[Any] | None) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """The ids of bonds or angles, which the file names by their places, and a label for each."""
+    """The ids of bonds or angles, which the file names by their indices, and a label for each."""
     count = _how_many(frame, kind)
-    places = frame.numbers(f"{kind}/group", (count, WIDTHS[kind]), 0, whole=True).astype(np.int64)
-    if places.min() < 0 or places.max() >= frame.count:
-        raise InputError(f"{kind}/group: expected numbers from 0 to {frame.count - 1}, got {places.max()}")
-    return places if ids is None else ids.astype(np.int64)[places], _types(frame, kind, count)
+    indices = frame.numbers(f"{kind}/group", (count, WIDTHS[kind]), 0, whole=True).astype(np.int64)
+    if indices.min() < 0 or indices.max() >= frame.count:
+        raise InputError(f"{kind}/group: expected numbers from 0 to {frame.count - 1}, got {indices.max()}")
+    return indices if ids is None else ids.astype(np.int64)[indices], _types(frame, kind, count)
 
 
 def _types(frame: _Frame, kind: str, count: int) -> NDArray[Any]:
@@ -158,9 +158,9 @@ def _types(frame: _Frame, kind: str, count: int) -> NDArray[Any]:
     text."""
     names = frame.find(f"{kind}/types")
     labels = [b"A"] if names is None else [row.tobytes().partition(b"\0")[0] for row in names]
-    places = frame.numbers(f"{kind}/typeid", (count, 1), 0, whole=True)[:, 0].astype(np.int64)
-    if places.min() < 0 or places.max() >= len(labels):
-        raise InputError(f"{kind}/typeid: expected numbers from 0 to {len(labels) - 1}, got {places.max()}")
+    indices = frame.numbers(f"{kind}/typeid", (count, 1), 0, whole=True)[:, 0].astype(np.int64)
+    if indices.min() < 0 or indices.max() >= len(labels):
+        raise InputError(f"{kind}/typeid: expected numbers from 0 to {len(labels) - 1}, got {indices.max()}")
     try:
         words = [label.decode("utf-8") for label in labels]
     except UnicodeDecodeError as error:
@@ -168,8 +168,8 @@ def _types(frame: _Frame, kind: str, count: int) -> NDArray[Any]:
     flag = "log/text_types" if kind == "particles" else f"log/text_{kind}"
     as_text = frame.numbers(flag, (1, 1), 0, whole=True)[0, 0]
     if not as_text and all(re.fullmatch("0|-?[1-9][0-9]{0,17}", word) for word in words):
-        return np.array(list(map(int, words)))[places]
-    return np.array(words)[places]
+        return np.array(list(map(int, words)))[indices]
+    return np.array(words)[indices]
 
 
 def _edges(frame: _Frame, dimensions: int) -> Edges:

@@ -236,8 +236,8 @@ def _tuples(
     numbers = {label: number for number, label in enumerate(labels, 1)}
     types = table["type"]
     if types.dtype.kind != "i":
-        words, places = np.unique(types, return_inverse=True)
-        types = np.array([numbers.get(one) or _small_number(one) for one in words.tolist()], np.int64)[places]
+        words, indices = np.unique(types, return_inverse=True)
+        types = np.array([numbers.get(one) or _small_number(one) for one in words.tolist()], np.int64)[indices]
     known = (types >= 1) & (types <= most)
     if not known.all():
         fail(path, first_line + int(np.argmin(known)), f"{keyword} has a type that is not one of 1 to {most}")

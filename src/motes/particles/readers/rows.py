@@ -116,16 +116,16 @@ def _plain_rows(
     NumPy looks letters of an integer up in a table for bytes, and ends the process for one far beyond
     (https://github.com/numpy/numpy/pull/31586); so none must ever get there.
     """
-    places = {name: place for place, (name, kind) in enumerate(columns.items()) if kind == WORD}
-    rows, words = [], {name: [] for name in places}  # type: ignore[var-annotated]  # of text
+    word_columns = {name: column for column, (name, kind) in enumerate(columns.items()) if kind == WORD}
+    rows, words = [], {name: [] for name in word_columns}  # type: ignore[var-annotated]  # of text
     for line, row in enumerate(block, start=first_line):
         cells = (row.split(comments)[0] if comments else row).split()
         if len(cells) == len(columns):
-            for name, place in places.items():
-                if "\ufffd" in cells[place]:
-                    fail(path, line, f"{name} is {cells[place][:40]!r}; expected text in UTF-8")
-                words[name].append(cells[place])
-                cells[place] = "-"
+            for name, column in word_columns.items():
+                if "\ufffd" in cells[column]:
+                    fail(path, line, f"{name} is {cells[column][:40]!r}; expected text in UTF-8")
+                words[name].append(cells[column])
+                cells[column] = "-"
         plain = " ".join(cells)
         if not plain.isascii():
             fail(path, line, f"found {plain[:40]!r}; expected plain ASCII characters")

@@ -235,16 +235,16 @@ def _built_in(name: str) -> Callable[..., Any]:
     return function
 
 
-def _function(place: str, folder: Path) -> Callable[..., Any]:
+def _function(reference: str, folder: Path) -> Callable[..., Any]:
     """The function that "file.py:name" names."""
-    file, colon, name = place.rpartition(":")
+    file, colon, name = reference.rpartition(":")
     if not colon or not file.endswith(".py") or not name.isidentifier():
-        raise InputError(f'function = {place!r}: write "file.py:name"')
+        raise InputError(f'function = {reference!r}: write "file.py:name"')
     namespace = _run_module(folder / Path(file).expanduser())
     if not callable(namespace.get(name)):
         functions = [key for key, value in namespace.items() if callable(value) and not key.startswith("_")]
         hint = did_you_mean(name, functions) if functions else "it defines none"
-        raise InputError(f"function = {place!r}: there is no function {name} in {folder / file}; {hint}")
+        raise InputError(f"function = {reference!r}: there is no function {name} in {folder / file}; {hint}")
     function: Callable[..., Any] = namespace[name]
     return function
 

@@ -55,11 +55,11 @@ def first_complaint(error: ValidationError) -> str:
 
 
 def _line(error: Any) -> str:
-    table, key = _place(error["loc"])
+    table, key = _table_and_key(error["loc"])
     return f"{table}: {_message(error, key)}" if table else _message(error, key)
 
 
-def _place(location: tuple[str | int, ...]) -> tuple[str, str]:
+def _table_and_key(location: tuple[str | int, ...]) -> tuple[str, str]:
     """The table as TOML writes it, and the key, of an error's location (either may be empty)."""
     if not location:
         return "", ""

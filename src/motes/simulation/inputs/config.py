@@ -111,7 +111,7 @@ class LatticeParticles(Thermalized):
 
 
 class RandomParticles(Thermalized):
-    """Particles at random places; the box comes from `density` (a cube) or from [box] lengths."""
+    """Particles at random positions; the box comes from `density` (a cube) or from [box] lengths."""
 
     random: Count
     density: Positive | None = None

@@ -101,21 +101,21 @@ def put(tables: dict[str, Any], path: str, value: Any, said: str) -> None:
     if not _is_key(path):
         raise InputError(f"{said}: a key is written table.key, e.g. integrator.dt")
     *names, key = path.split(".")
-    place: Any = tables
+    target: Any = tables
     for name in names:
-        place = _inside(place, name, said)
-    if isinstance(place, list):
+        target = _inside(target, name, said)
+    if isinstance(target, list):
         raise InputError(f"{said}: say which table, counted from 1, e.g. {names[0]}.1.{key}")
-    if not isinstance(place, dict):
+    if not isinstance(target, dict):
         raise InputError(f"{said}: {'.'.join(names)} is no table, so it has no {key}")
-    place[key] = value
+    target[key] = value
 
 
-def _inside(place: Any, name: str, said: str) -> Any:
-    if isinstance(place, dict):
-        return place.setdefault(name, {})
-    if isinstance(place, list) and name.isdecimal() and 1 <= int(name) <= len(place):
-        return place[int(name) - 1]
+def _inside(target: Any, name: str, said: str) -> Any:
+    if isinstance(target, dict):
+        return target.setdefault(name, {})
+    if isinstance(target, list) and name.isdecimal() and 1 <= int(name) <= len(target):
+        return target[int(name) - 1]
     raise InputError(f"{said}: there is no table {name} there; lists of tables are counted from 1")
 
 

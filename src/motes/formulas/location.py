@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 _FOLDER = Path(__file__).parent
-_RECORDERS = tuple(str(_FOLDER / name) for name in ("formula.py", "place.py", "trace.py"))
+_RECORDERS = tuple(str(_FOLDER / name) for name in ("formula.py", "location.py", "trace.py"))
 _NOT_THE_USERS = (*_RECORDERS, str(Path(np.__file__).parent) + os.sep)
 
 
@@ -25,14 +25,14 @@ def here() -> str:
 
 def of(error: BaseException) -> str:
     """File and line of the last of the user's code through which an exception went."""
-    place = ""
+    location = ""
     trail = error.__traceback__
     while trail is not None:
         name = trail.tb_frame.f_code.co_filename
         if not name.startswith(_NOT_THE_USERS) and _FOLDER.parent not in Path(name).parents:
-            place = f"{short(name)}:{trail.tb_lineno}: "
+            location = f"{short(name)}:{trail.tb_lineno}: "
         trail = trail.tb_next
-    return place
+    return location
 
 
 def short(path: str) -> str:
