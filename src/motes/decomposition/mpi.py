@@ -83,9 +83,14 @@ def _abort_on_failure(kind: type[BaseException], error: BaseException, trace: Tr
 
 
 class MpiLink:
-    """The link of one of many regions."""
+    """The link of one of many regions.
 
-    def __init__(self, world: Any) -> None:
+    Args:
+        world: the communicator of all. Nothing is asked of it here: rank 0 may leave before it has a link.
+        together: whether all ranks are on one machine.
+    """
+
+    def __init__(self, world: Any, together: bool) -> None:
         from mpi4py import MPI
 
         self._world = world
@@ -96,9 +101,7 @@ class MpiLink:
         self.waited = 0.0
         self.messages = 0
         self.bytes = 0
-        here = world.Split_type(MPI.COMM_TYPE_SHARED)
-        self.together: bool = 1 < self.size == here.size
-        here.Free()
+        self.together = together
         self._board: Board | None = None
         self._window: Any = None
 

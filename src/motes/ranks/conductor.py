@@ -335,7 +335,7 @@ def _connect() -> Ranks:
     cores = share_of(masks, here)
     if communicator.size == 1:
         return Ranks(None, SingleLink(), cores)
-    channel, link = Channel(communicator), MpiLink(communicator)
+    channel, link = Channel(communicator), MpiLink(communicator, together=len(masks) == communicator.size)
     if communicator.rank > 0:
         serve(channel, link)
         channel.leave()
