@@ -241,3 +241,15 @@ def test_as_text() -> None:
     assert repr(written) == "Embedded(exp(-a*r), -c*sqrt(rho), cutoff=2.0, a=1.0, c=2.0)"
     energies = [motes.Simulation(motes.fcc(3, 0.8), VERLET, [law]).potential_energy for law in (written, function)]
     assert energies[0] == energies[1]
+
+
+def constant(r: Any) -> Any:  # noqa: ARG001  # a density takes it
+    return 1.0
+
+
+def test_a_density_that_is_the_same_everywhere_counts_neighbours() -> None:
+    sim = motes.Simulation(
+        motes.Particles([[1.0, 1, 1], [2.0, 1, 1], [3.5, 1, 1]], motes.Box([9.0] * 3)), motes.VelocityVerlet(0.01),
+        [motes.Embedded(constant, lambda rho: -np.sqrt(rho), cutoff=2.0)],
+    )  # fmt: skip
+    assert sim.potential_energy == pytest.approx(-2 - np.sqrt(2))

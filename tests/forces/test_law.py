@@ -37,6 +37,13 @@ def test_an_angle_whose_ends_are_nearer_around_the_box_is_that_of_its_arms() -> 
     check_forces(motes.Simulation(particles, motes.VelocityVerlet(0.001), [bend]), range(3))
 
 
+def test_a_bond_in_a_box_so_small_that_its_ends_see_their_own_images() -> None:
+    particles = motes.Particles([[1, 1, 1], [2.0, 1, 1]], motes.Box([3.0, 9, 9]), bonds=[(0, 1)])
+    pair = motes.Pair(lambda r, a: a * (1 - r / 3.2) ** 2, 3.2, a=0.01)
+    bond = motes.Bond(lambda r, k: k * (r - 0.8) ** 2, k=10.0)
+    check_forces(motes.Simulation(particles, motes.VelocityVerlet(0.001), [pair, bond]), range(2))
+
+
 @pytest.mark.parametrize(
     ("density", "energy", "x"),
     [

@@ -99,6 +99,8 @@ def test_brownian_friction_by_type_spreads_each_type_by_its_own():
         ("darg", "no attribute 'darg'; did you mean 'drag'?"),
         ({"A": 1.0, "B": 1.0, "D": 1.0}, "friction: .*no value for the type 'C'; it has one for 'D', which is unknown"),
         ({"A": 1.0, "B": 1.0}, "friction: the table has no value for the type 'C'"),
+        (np.array([1.0, 2.0, 3.0]), "friction: expected .* numbers by type .* for one for each particle"),
+        ([1.0, 2.0, 3.0], "friction: expected .* numbers by type .* for one for each particle"),
     ],
 )
 def test_friction_that_does_not_fit_the_particles_is_refused(friction, words):

@@ -102,7 +102,7 @@ class BoundEmbedded(BoundInteraction):
         known = self.density.parameters((kinds[:, None], kinds), ({}, {}))
         fractions = np.linspace(0.0, 1.0, SAMPLES + 1)[1:, None, None]
         with np.errstate(all="ignore"):
-            return bool((evaluate(self.density.formula, {**known, "r": fractions * known["cutoff"]}) < 0.0).any())
+            return bool(np.any(evaluate(self.density.formula, {**known, "r": fractions * known["cutoff"]}) < 0.0))
 
     @property
     def both_ways(self) -> bool:

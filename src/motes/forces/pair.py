@@ -152,7 +152,7 @@ class Pair(Interaction):
         self.parameters = FrozenMapping(given, self._instead)
         self._function = PairFunction(written, ("r",), self.parameters)
         self.name = written.name
-        if shift not in SHIFTS:
+        if not isinstance(shift, str | None) or shift not in SHIFTS:
             raise InputError(f"{self.name}: shift must be None, 'energy' or 'force', not {shift!r}")
         self.cutoff = kept_cutoff(self.name, cutoff)
         self.shift = shift

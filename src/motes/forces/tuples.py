@@ -178,7 +178,8 @@ class BoundTuples(BoundInteraction):
         apart = surroundings.apart
         nearest: dict[int, Floats] = {mine: np.zeros(len(apart))}
         for k in np.argsort(-(apart**2).sum(axis=0)):
-            nearest[int(around["id"][k])] = apart[:, k]
+            if around["id"][k] != mine:  # in a small box its own images are around it
+                nearest[int(around["id"][k])] = apart[:, k]
         force = np.zeros(len(apart))
         for row in self._uses.get(mine, []):
             members = self.tuples.members[row].tolist()

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from motes.core.checks import rectangular
+from motes.core.checks import rectangular, whole_number
 from motes.core.errors import InputError
 from motes.core.progress import compiling
 from motes.core.threads import Team
@@ -102,7 +102,7 @@ def elementwise(function: Callable[..., Any], *arrays: ArrayLike, threads: int |
         formulas, [*symbols, *renamed.values()], [*(array.size == 1 for array in given), *(True for _ in held)]
     )
     with compiling(describe(function), ()):
-        results = work.run([*given, *held], shape, _team(threads, os.getpid()))
+        results = work.run([*given, *held], shape, _team(_checked_threads(threads), os.getpid()))
     return results if several else results[0]
 
 
@@ -138,6 +138,10 @@ def record_named(function: Callable[..., Any], given: Names) -> tuple[Work, tupl
     names = tuple(sorted(bound.symbols))
     work = record(bound.formulas, [PREFIX + name for name in names], [name == "t" for name in names])
     return work, names, several
+
+
+def _checked_threads(threads: Any) -> int | None:
+    return None if threads is None else whole_number("threads", threads, minimum=1)
 
 
 @lru_cache(maxsize=8)

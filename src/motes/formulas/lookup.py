@@ -57,7 +57,7 @@ def require_points(name: str, x: object, y: object, fewest: int) -> tuple[Array,
     """Two arrays of equal length, the first of them rising."""
     try:
         xs, ys = np.asarray(x, float), np.asarray(y, float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InputError(f"{name}: the points must be two arrays of numbers") from None
     if xs.ndim != 1 or xs.shape != ys.shape or len(xs) < fewest:
         raise InputError(

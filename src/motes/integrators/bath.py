@@ -45,8 +45,11 @@ class HeatBath(Integrator):
             return friction
         if isinstance(friction, Mapping):
             return kept({label: self._one(f"friction of {label!r}", value) for label, value in friction.items()})
-        if isinstance(friction, np.ndarray):
-            return kept(np.array([self._one("friction", value) for value in friction.tolist()]))
+        if isinstance(friction, np.ndarray | list | tuple):
+            raise InputError(
+                "friction: expected a number, numbers by type ({'A': 1.0, ...}), or the name of an attribute: for one "
+                "for each particle, motes.Particles(..., drag=[...]) and friction='drag'"
+            )
         return self._one("friction", friction)
 
     def _one(self, name: str, value: Any) -> float:
@@ -64,7 +67,9 @@ class HeatBath(Integrator):
                 )
         elif isinstance(self.friction, Mapping):
             table = by_type(f"{type(self).__name__}: friction", self.friction, names.type_names)
-            return type(self)(self.dt, self.temperature, np.full(len(names.type_names), table), self.seed)
+            bound = super().bind(names)
+            vars(bound)["friction"] = kept(np.full(len(names.type_names), table))  # as users cannot write it
+            return bound
         return super().bind(names)
 
     def start(self, state: State, team: Team) -> None:  # noqa: ARG002  # as the base class has it

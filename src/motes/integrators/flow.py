@@ -66,7 +66,7 @@ class Flow(Integrator):
         self._needed = names_of(function)
         self.name = describe(function)
         self.dt = number("dt", dt, above=0.0)
-        if method not in METHODS:
+        if not isinstance(method, str) or method not in METHODS:
             raise InputError(f"{self.name}: method is {method!r}; it must be {' or '.join(map(repr, METHODS))}")
         check_given(self.name, self._needed, parameters)
         self.function = function

@@ -45,7 +45,7 @@ class Checkpoint(Observer):
         refuse_other_format(path, (".ckpt",), "a checkpoint is a folder")
         self.path = output_path(path)
         self.keep = whole_number("keep", keep, minimum=1)
-        self.minutes = minutes if minutes == math.inf else _minutes(minutes)
+        self.minutes = minutes if isinstance(minutes, float) and minutes == math.inf else _minutes(minutes)
         self.overwrite = overwrite
         self._goes_on = False
         self._hold: Hold | None = None

@@ -249,7 +249,11 @@ class Readings:
 
     @property
     def degrees_of_freedom(self) -> int:
-        """d (N - 1) where total momentum is conserved, d N elsewhere."""
+        """d (N - 1) where total momentum is conserved, d N elsewhere.
+
+        What breaks it along one axis alone, as walls of a slab do, counts for all: of few particles that drift along
+        the others, up to d - 1 degrees too many.
+        """
         return degrees_of_freedom(self._summary, self._integrator, self._interactions)
 
     @property

@@ -42,7 +42,7 @@ def plan_runs(parameters: Any, repeats: int = 1, seed: int = 0) -> list[Run]:
 
     Raises InputError for parameters that are neither a grid nor a list of sets, and for an empty sweep.
     """
-    repeats = whole_number("repeats", repeats, minimum=1)
+    repeats = whole_number("repeats", repeats, minimum=1, maximum=2**31)
     seed = whole_number("seed", seed, minimum=0)
     sets = parameter_sets(parameters)
     if not any(sets) and (not sets or repeats == 1):
