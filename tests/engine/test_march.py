@@ -97,7 +97,21 @@ def trapped(**how: Any) -> motes.Simulation:
     return motes.Simulation(particles, motes.VelocityVerlet(0.004), [pair, pull, weak], **how)
 
 
-SYSTEMS: list[Callable[..., motes.Simulation]] = [melt, langevin, plane, kinds, chains, drops, polymers, trapped]
+def alloy(**how: Any) -> motes.Simulation:
+    """Two densities, one of which is not the same both ways."""
+    particles, integrator, interactions = laws.alloy()
+    return motes.Simulation(particles, integrator, interactions, **how)
+
+
+def vapour(**how: Any) -> motes.Simulation:
+    """A density that falls to nothing and rises again, on a grid that follows it."""
+    particles, _, interactions = laws.vapour()
+    return motes.Simulation(particles, motes.VelocityVerlet(0.004), interactions, skin=0.8, **how)
+
+
+SYSTEMS: list[Callable[..., motes.Simulation]] = [
+    melt, langevin, plane, kinds, chains, drops, polymers, trapped, alloy, vapour
+]  # fmt: skip
 
 
 def step_by_step(simulation: motes.Simulation, steps: int) -> None:

@@ -39,10 +39,10 @@ _memory: Any = nrt.rtsys
 VERSIONS = (platform.python_version(), numba.__version__, llvmlite.__version__, np.__version__)
 
 
-SPEED, FORCE, PUSH, MOVE, BEYOND = "speed", "force", "push", "move", "beyond"
+SPEED, FORCE, PUSH, MOVE, BEYOND, SUM, ENERGY = "speed", "force", "push", "move", "beyond", "sum", "energy"
 """What the number is that a loop returns: the largest component of a velocity, the square of a bound of the largest
 force, the largest component of a force, the square of the farthest move since lists were built, how many particles are
-beyond a side."""
+beyond a side, the largest number that a neighbour adds to a sum, the largest energy of a particle."""
 
 
 def njit(

@@ -35,9 +35,9 @@ from motes.core.state import Integers
 
 CALL, BARRIER, GUARD, LAP, SAY, MEET, HEAR = range(7)
 
-SET, LARGER, LARGER_SQUARE = range(3)
-"""What becomes of a number that a loop returns: it is the result; or that is the larger of it, or of the square of the
-number of float64 whose bits it is, and what was there before."""
+SET, LARGER, SET_SQUARE, LARGER_SQUARE = range(4)
+"""What becomes of a number that a loop returns: it is the result, or that is the larger of it and what was there; or
+the same of the square of the float64 whose bits it is."""
 
 WIDTH = 8
 """Numbers in a row of a tape: its kind, and then those that `Tape` writes."""
@@ -48,7 +48,7 @@ SPIN = 1000
 LINE = 8
 """Words of a cache line, so that what threads write lies on lines of their own."""
 
-SAYINGS = 24
+SAYINGS = 56
 """Numbers that a rank can say to the others."""
 
 
@@ -257,9 +257,9 @@ def play(
                 found = call_caller(tape[entry, 1], tape[entry, 2], tape[entry, 4], tape[entry, 5], tape[entry, 3])
                 if tape[entry, 6] >= 0:
                     at = LINE * threads * tape[entry, 6] + LINE * thread
-                    if tape[entry, 7] == LARGER_SQUARE:
+                    if tape[entry, 7] >= SET_SQUARE:
                         found = square(found)
-                    results[at] = found if tape[entry, 7] == SET else max(results[at], found)
+                    results[at] = max(results[at], found) if tape[entry, 7] & 1 else found
             elif kind == BARRIER:
                 begun = cycle()
                 barrier(sync, threads)
@@ -403,8 +403,7 @@ class Tape:
         return block
 
     def call(self, thread: int, block: Block, begin: int, end: int, result: int, how: int = SET) -> None:
-        """Let a thread call a loop; how its result is kept by this number, if it is not below 0: SET, LARGER or
-        LARGER_SQUARE."""
+        """Let a thread call a loop; how: what becomes of this result, if its number is not below 0."""
         words = self._words[thread]
         self._calls[thread].append(len(self._rows[thread]))
         self._rows[thread].append(

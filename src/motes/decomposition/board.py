@@ -79,8 +79,8 @@ class BoardPost:
         self._board = board
         self._room = room
         self._meet = meet
-        self.sent: dict[int, int] = {}
-        """The bytes of this rank's messages, by their numbers."""
+        self.sent: list[tuple[int, int]] = []
+        """Of each message of this rank its number, and its bytes."""
 
     def leaving(self, number: int, shape: tuple[int, int], kind: Any) -> Array:
         """A piece of this rank's own memory."""
@@ -92,7 +92,7 @@ class BoardPost:
         """The memory of the other rank, once all have met."""
         self._meet()
         if to is not None and given.size > 0:
-            self.sent[number] = given.nbytes
+            self.sent.append((number, given.nbytes))
         if origin is None:
             return np.empty((shape[0], 0), given.dtype)
         return self._board.piece(origin, number, self._room, shape, given.dtype)

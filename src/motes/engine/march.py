@@ -26,15 +26,15 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from motes.core.compiled import BEYOND, FORCE, MOVE, PUSH, SPEED
+from motes.core.compiled import BEYOND, ENERGY, FORCE, MOVE, PUSH, SPEED, SUM
 from motes.core.state import Integers, State
-from motes.core.tape import LARGER, LARGER_SQUARE, LINE, SET, Block, Tape, play
+from motes.core.tape import LARGER, LARGER_SQUARE, LINE, SET, SET_SQUARE, Block, Tape, play
 from motes.core.threads import Team, Work
 from motes.decomposition.board import Board, BoardPost
 from motes.decomposition.domain import MOST_COLUMNS, Domain, Link
 from motes.engine.clock import Clock
 from motes.exact.arithmetic import bits_of, number_of
-from motes.exact.quanta import AMPLE, FORCES, LOOSE, SPEEDS
+from motes.exact.quanta import AMPLE, FORCES, LOOSE, SPEEDS, SUMS
 from motes.forces.clusters import SPREAD
 from motes.forces.law import Stage, Sums
 from motes.forces.slots import SlotForces
@@ -47,12 +47,26 @@ HALF, FORCED, DONE = 1, 2, 3
 UNMARCHABLE, WITHOUT_THREADS = 2, 1
 """What may keep a rank from a march; the larger is sent to all."""
 
-MEANINGS = SPEED, FORCE, MOVE, BEYOND
+MOST_SUMS = 4
+"""More densities than a simulation has; one that has more does not march."""
+
+
+def sum_of(number: int) -> str:
+    """What a loop returns that adds to this sum of the run."""
+    return f"{SUM}{number}"
+
+
+MEANINGS = SPEED, FORCE, MOVE, BEYOND, ENERGY, *map(sum_of, range(MOST_SUMS))
+MOST_ROWS = 3
+"""Of a column that travels."""
+
 NOTHING = -1
 """The number of a result that there is not."""
 
 SMALLEST_PART = 256
 """Items below which another thread costs more than it brings, while it is there anyway."""
+
+LARGEST_NUMBER = float(np.finfo(float).max)
 
 BUSY = 0.4
 """Where threads wait for each other for more of the time, other programs have the cores, and one thread does more."""
@@ -73,47 +87,44 @@ class Noted:
         self._ranks = ranks
         self.results: dict[int, list[int]] = {}
         """For the code of each guard, the numbers of the results before it that the engine must see."""
+        self.sums: dict[int, int] = {}
+        """For each sum of the run, the number of its result."""
+        self.sum: int | None = None
+        """Which of them is noted down."""
         self._seen: dict[str, list[int]] = {}
         self._before = 0  # over how many particles, one after the other, the last loop went, or 0
         self._shared = False  # whether several threads have worked since they last waited for each other
 
     def split(self, kernel: Any, count: int, arguments: tuple[Any, ...]) -> list[Any]:
         """A range, shared among the threads."""
+        block = self.tape.block(kernel, arguments)
+        number, how = self._result(kernel, block)
         threads = max(1, min(self.tape.threads, count // SMALLEST_PART))
+        if how == SET_SQUARE:  # the first of the forces that the engine sees together: each thread begins its own
+            threads = self.tape.threads
         apart = getattr(kernel, "apart", False)  # one that is not Motes' own says nothing
         if not apart or self._before != count:  # else each thread goes on with its own particles
             self._meet(threads)
         self._before = count if apart else 0
         edges = [count * part // threads for part in range(threads + 1)]
-        block = self.tape.block(kernel, arguments)
-        if getattr(kernel, "returns", None) == PUSH:  # one more of the forces that the engine sees together
-            number, how = self._forces(), LARGER_SQUARE
-        else:
-            number, how = self._result(kernel, block), SET
         for thread, (begin, end) in enumerate(pairwise(edges)):
             self.tape.call(thread, block, begin, end, number, how)
         return [] if block.known.nothing is None else [block.known.nothing]
 
     def each(self, lists: Sequence[Sequence[Work]]) -> list[Any]:
-        """A list for each thread; of the loops in it, no more than one returns anything.
-
-        Of the forces of several kernels the largest counts: none of them needs to be large by itself.
-        """
+        """A list for each thread; of the loops in it, no more than one returns anything."""
         self._meet(len(lists))
         self._before = 0
-        several = self._seen.get(FORCE, [])
-        number, nothing = several[0] if several else -1, []
+        number, how, nothing = NOTHING, SET, []
         for thread, works in enumerate(lists):
-            how = LARGER if several else SET
             for loop, (begin, end, *arguments) in works:
                 block = self.tape.block(loop, arguments)
+                kept = NOTHING
                 if block.known.nothing is not None:
-                    number = self._result(loop, block) if number < 0 else number
+                    number, how = self._result(loop, block) if number == NOTHING else (number, how)
                     nothing.append(block.known.nothing)
-                    self.tape.call(thread, block, begin, end, number, how)
-                    how = LARGER
-                else:
-                    self.tape.call(thread, block, begin, end, -1)
+                    kept = number
+                self.tape.call(thread, block, begin, end, kept, how)
         return nothing
 
     def middle(self) -> None:
@@ -132,27 +143,30 @@ class Noted:
             self.tape.barrier()
         self._shared = threads > 1
 
-    def _forces(self) -> int:
-        """The number of the largest force of pairs, which every thread writes before any other."""
-        if FORCE not in self._seen:
-            raise UnmarchableError
-        return self._seen[FORCE][0]
+    def _result(self, loop: Any, block: Block) -> tuple[int, int]:
+        """A number for what a loop returns, and what becomes of it there.
 
-    def _result(self, loop: Any, block: Block) -> int:
-        """A number for what a loop returns, or -1."""
+        Of forces of all kinds the largest counts: none of them needs to be large by itself.
+        """
         if block.known.nothing is None:
-            return -1
+            return NOTHING, SET
         meaning = getattr(loop, "returns", None)
         if meaning is None:
             raise UnmarchableError
+        square, meaning = meaning == PUSH, FORCE if meaning == PUSH else meaning
+        if meaning == SUM:
+            meaning = sum_of(self.sum or 0)
+        if meaning == FORCE and FORCE in self._seen:
+            return self._seen[FORCE][0], LARGER_SQUARE if square else LARGER
         number = self.tape.result()
         self._seen.setdefault(meaning, []).append(number)
-        return number
+        return number, SET_SQUARE if square else SET
 
     def guard(self, code: int, bounds: Mapping[str, tuple[int, int]]) -> None:
         """Leave the step here where one of the results since the last guard is beyond the bounds of what it means."""
         self._meet(self.tape.threads)
         self.results[code] = self._seen.get(SPEED, [])[-1:] or self._seen.get(FORCE, [])  # the last speed counts
+        self.sums |= {k: self._seen[sum_of(k)][0] for k in range(MOST_SUMS) if sum_of(k) in self._seen}
         if not self._seen.keys() <= bounds.keys():
             raise UnmarchableError
         if self._ranks > 1:
@@ -234,6 +248,10 @@ class Marching(Protocol):
     slots: SlotForces
     stages: list[Stage]
     work: float
+    largest_sums: list[float]
+
+    def exchange(self, stage: Stage) -> None:
+        """See Engine."""
 
     @property
     def refreshed(self) -> tuple[str, ...]:
@@ -251,6 +269,7 @@ class March:
         self._known: Any = None  # of what the tape is
         self._tape = Tape(1)
         self._seen: dict[int, list[int]] = {}
+        self._summed: dict[int, int] = {}
         self._players: list[_Player] = []
         self._results: Integers = np.zeros(0, np.int64)
         self._cycles: Integers = np.zeros(0, np.int64)
@@ -258,7 +277,7 @@ class March:
         self._waits: Integers = np.zeros(0, np.int64)
         self._sharing = Sharing(engine.team.threads)
         self._board: Integers = np.zeros(0, np.int64)
-        self._sent: dict[int, int] = {}  # the bytes of messages, by their numbers
+        self._sent: list[tuple[int, int]] = []  # messages of a step: their numbers and bytes
         self._unfit: Integrator | None = None  # one whose steps could not be put on a tape
 
     @property
@@ -273,6 +292,7 @@ class March:
             and engine.state.meeting is None
             and engine.neighbors.cutoff > 0
             and engine.integrator is not self._unfit
+            and len(engine.largest_sums) <= MOST_SUMS
         )
 
     def share(self) -> int:
@@ -284,7 +304,7 @@ class March:
         """Whether all ranks can take steps from this one on, of which the first may be half done: nothing has failed,
         forces with these sums ask for no other quantum, and there are tapes and threads."""
         engine = self._engine
-        link, room = engine.link, engine.domain.longest_message * engine.state.dimensions
+        link, room = engine.link, engine.domain.longest_message * MOST_ROWS
         said = np.array([float(failed), sums.least_force, sums.most_force, float(room)])
         failures, least, most, largest = link.maximum(said).tolist()
         if failures or not (half_done or FORCES.decided(engine.state.quanta.force, least, most, look=True)):
@@ -336,7 +356,7 @@ class March:
         clock.seconds["waiting"] += missed
         link.waited += missed
         there, back = rounds + (code in (FORCED, DONE)) - half_done, rounds + (code == DONE)
-        for number, size in self._sent.items():
+        for number, size in self._sent:
             times = there if number < MOST_COLUMNS * len(self._engine.domain.shells) else back
             link.messages += times
             link.bytes += times * size
@@ -347,6 +367,12 @@ class March:
             self._sharing.note(int(waits.max()), cycles)
             clock.marched += spent * threads
             clock.idle += spent * min(float(waits.sum()) / cycles, threads)
+
+    def largest_sums(self) -> list[float]:
+        """The largest numbers that neighbours added, of the last forces."""
+        values = self._results.reshape(-1, len(self._players), LINE)
+        count = len(self._engine.largest_sums)  # of which a rank without particles has none
+        return [number_of(values[self._summed[k], :, 0].max()) if k in self._summed else 0.0 for k in range(count)]
 
     def largest(self, code: int) -> float:
         """The largest component of a velocity, or the square of a bound of the largest force, of which the guard with
@@ -359,7 +385,7 @@ class March:
         stepped = self._engine.integrator.seed is not None or any(stage.stepped for stage in self._engine.stages)
         later = self._note(step + 1, board, room) if stepped else None
         self._board = np.zeros(0, np.int64) if board is None else board.common
-        self._tape, self._seen = noted.tape, noted.results
+        self._tape, self._seen, self._summed = noted.tape, noted.results, noted.sums
         self._players = [
             _Player.of(noted.tape, None if later is None else later.tape, thread, step)
             for thread in range(noted.tape.threads)
@@ -392,8 +418,11 @@ class March:
             noted.middle()
             engine.slots.begin()
             for stage in engine.stages:
+                noted.sum = stage.sum
                 stage.compute(state, engine.neighbors.pairs, None)
-            noted.guard(FORCED, {FORCE: self._forces()})
+                if stage.fold or stage.refresh:
+                    engine.exchange(stage)
+            noted.guard(FORCED, {FORCE: self._forces(), ENERGY: (0, bits_of(LARGEST_NUMBER)), **self._sums()})
             noted.tape.lap("pair")
             engine.domain.fold(state)
             noted.tape.lap("halo")
@@ -415,6 +444,10 @@ class March:
 
     def _moves(self) -> tuple[int, int]:
         return 0, bits_of(0.25 * self._engine.neighbors.skin**2)
+
+    def _sums(self) -> dict[str, tuple[int, int]]:
+        limits = map(SUMS.limit, self._engine.state.quanta.sums)
+        return {sum_of(k): (bits_of(limit / LOOSE), bits_of(limit / AMPLE)) for k, limit in enumerate(limits)}
 
     def _forces(self) -> tuple[int, int]:
         """Of the square of a bound of the largest one."""

@@ -138,6 +138,7 @@ class Engine:
         if rounds > 0 or code == DONE:
             bound = self.march.largest(FORCED) ** 0.5
             self.sums = Sums(None, None, bound / SPREAD, bound)
+            self.largest_sums = self.march.largest_sums()
         if code == 0:
             return rounds, False
         self.attempts.step = state.step + 1

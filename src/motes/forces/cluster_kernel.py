@@ -25,7 +25,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from motes.core.compiled import FORCE
+from motes.core.compiled import FORCE, SUM
 from motes.core.state import CLUSTER, Floats
 from motes.exact.sums import SUM_LIMB
 from motes.forces.parameters import OF_THE_PAIR
@@ -148,7 +148,7 @@ def cluster_source(terms: Sequence[Term], types: int, dimensions: int, sums: boo
     parts = [IMPORTS.format(functions=", ".join(functions)) + noise + (f"\n{columns}" if columns else "")]
     for name, energy in [("total", False)] if sums else [("force", False), ("both", True)]:
         writer = _Writer(terms, codes, Layout.of(terms), types, dimensions, energy, sums)
-        parts.append("\n".join(writer.function(name, returns=None if sums or energy else FORCE)))
+        parts.append("\n".join(writer.function(name, returns=SUM if sums else None if energy else FORCE)))
     return "\n\n".join(parts) + "\n"
 
 

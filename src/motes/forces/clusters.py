@@ -227,7 +227,7 @@ class ClusterForces(ClusterStage):
 
     def __init__(self, plan: ClusterPlan, slots: SlotForces, team: Team) -> None:
         super().__init__(plan, slots, team)
-        self.marches = type(self) is ClusterForces and not ("t" in plan.reads or plan.live)
+        self.marches = type(self) is ClusterForces and "t" not in plan.reads
 
     @property
     def _kernels(self) -> Sequence[Any]:
@@ -258,6 +258,7 @@ class ClusterSums(ClusterStage):
 
     def __init__(self, plan: ClusterPlan, column: str, number: int, slots: SlotForces, team: Team) -> None:
         super().__init__(plan, slots, team)
+        self.marches = type(self) is ClusterSums
         self.columns = {column: np.zeros((3, 0), np.int64)}
         self.fold = column
         self.sum = number

@@ -25,6 +25,7 @@ from typing import Any, Self
 import numpy as np
 
 from motes.core.checks import ByTypes
+from motes.core.compiled import ENERGY
 from motes.core.errors import InputError, ParticleError
 from motes.core.frozen import FrozenMapping, shown
 from motes.core.state import ROUND, Floats, PairList, State
@@ -190,7 +191,7 @@ def embedding_source(energy: Bound, cancels: bool) -> str:
     lines = [
         header(code.functions, code.lines),
         "",
-        '@njit(cache=True, nogil=True, error_model="numpy")',
+        f'@njit(cache=True, nogil=True, error_model="numpy", returns={ENERGY!r}, apart=True)',
         "def embed(begin, end, density, unit, numbers, tables, types, attributes, energy_magic, slopes):",
         *indent(1, ENERGY_UNITS),
         "    biggest_energy = energy_high = energy_low = energy_rest = 0",
@@ -228,6 +229,7 @@ class Embedding(Stage):
     """The energy of each owned particle in its density, and the slope of it."""
 
     when = BEFORE
+    marches = True
 
     def __init__(self, plan: EmbeddingPlan, number: int, team: Team) -> None:
         self.team = team
