@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -75,3 +77,12 @@ def test_a_program_that_is_launched_anew_is_a_rank(launcher: dict[str, str]) -> 
     here, there = socket.socketpair()
     with here, there:
         assert launched_ranks(inherited(launcher) | {"PMI_FD": str(here.fileno())}) == (1, 4)
+
+
+def test_what_says_goodbye_to_other_ranks_imports_no_compiler() -> None:
+    """An interrupt may have come amid the import of that, after which it cannot be imported again."""
+    program = (
+        "import sys, motes.decomposition.mpi; print(*(name in sys.modules for name in ('numba', 'yaml', 'sympy')))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "False False False\n"

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from motes.core.board import LINE, board_words
 from motes.core.compiled import njit
 from motes.core.state import Floats, Integers
-from motes.core.tape import LARGER, LARGER_SQUARE, LINE, SET, Tape, block_of, board_words, play
+from motes.core.tape import LARGER, LARGER_SQUARE, SET, Tape, block_of, play
 from motes.exact.arithmetic import number_of, to_bits
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from motes.decomposition.board import Board
+from motes.core.board import Board
 
 PATIENCE = 30.0
 """Seconds after which a region that waits for another gives up."""

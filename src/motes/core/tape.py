@@ -30,6 +30,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from motes.core.board import LINE, SAYINGS
 from motes.core.compiled import njit
 from motes.core.state import Integers
 
@@ -44,18 +45,6 @@ WIDTH = 8
 
 SPIN = 1000
 """Looks at a barrier before a thread lets others have its core: some microseconds."""
-
-LINE = 8
-"""Words of a cache line, so that what threads write lies on lines of their own."""
-
-SAYINGS = 56
-"""Numbers that a rank can say to the others."""
-
-
-def board_words(ranks: int) -> int:
-    """Words of the board on which so many ranks meet: how many are there, how often all were, and what each says."""
-    return 2 * LINE + ranks * SAYINGS
-
 
 _WORD = ir.IntType(64)
 

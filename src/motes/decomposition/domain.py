@@ -20,11 +20,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from motes.core.board import Board
 from motes.core.box import REACH
 from motes.core.errors import OutgrownError, ParticleError, RunError
 from motes.core.state import FAR_AROUND, MOST_IMAGES, Array, Floats, Integers, State
 from motes.core.threads import Team
-from motes.decomposition.board import Board, Post
 from motes.decomposition.grid import Face, Regions
 from motes.decomposition.halo import (
     copy_columns,
@@ -36,6 +36,7 @@ from motes.decomposition.halo import (
     unpack_add,
     wrap,
 )
+from motes.decomposition.post import Post
 
 
 class Link(Protocol):

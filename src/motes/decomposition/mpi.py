@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
+from motes.core.board import Board
 from motes.core.errors import InputError
 from motes.core.state import Array, Floats, Integers
 from motes.core.streams import flush
-from motes.decomposition.board import Board
 
 LOOK_AT_ONCE = 2e-3
 """Seconds for which a rank looks for the next command without a pause."""

@@ -7,8 +7,8 @@ ghosts are copied, about a quarter of 32,000 particles of a liquid.
 
 from __future__ import annotations
 
+from motes.core.board import Board
 from motes.core.state import Array, Floats, Integers
-from motes.decomposition.board import Board
 
 
 class SingleLink:

@@ -7,7 +7,7 @@ then done by the ordinary step, from the point where the guard stood; where that
 the middle of the step.
 
 Ranks of one machine march together: what leaves a region is written into memory that all of them see
-(decomposition/board.py), and they meet where the ordinary step has messages, and before each guard.
+(core/board.py), and they meet where the ordinary step has messages, and before each guard.
 
 Invariant: the tape has the loops of the ordinary step, in its order, on the same arrays. So it has its bits. What all
 ranks have said decides whether a march begins and where it ends, so all of them take the same steps.
@@ -26,12 +26,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from motes.core.board import LINE, Board
 from motes.core.compiled import BEYOND, ENERGY, FORCE, MOVE, PUSH, SPEED, SUM
 from motes.core.state import Integers, State
-from motes.core.tape import LARGER, LARGER_SQUARE, LINE, SET, SET_SQUARE, Block, Tape, play
+from motes.core.tape import LARGER, LARGER_SQUARE, SET, SET_SQUARE, Block, Tape, play
 from motes.core.threads import Team, Work
-from motes.decomposition.board import Board, BoardPost
 from motes.decomposition.domain import MOST_COLUMNS, Domain, Link
+from motes.decomposition.post import BoardPost
 from motes.engine.clock import Clock
 from motes.exact.arithmetic import bits_of, number_of
 from motes.exact.quanta import AMPLE, FORCES, LOOSE, SPEEDS, SUMS

@@ -12,13 +12,13 @@ Disadvantage: only the ranks of one machine share memory; all of them wait for t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
 
-from motes.core.state import Array, Integers
-from motes.core.tape import board_words
+from motes.core.board import Board
+from motes.core.state import Array
 
 
 class Post(Protocol):
@@ -31,39 +31,6 @@ class Post(Protocol):
         self, number: int, given: Array, to: int | None, shape: tuple[int, int], origin: int | None
     ) -> Array:  # fmt: skip
         """Give it to one rank, and take what has come from another; None means no one."""
-
-
-class Board:
-    """Shared memory of the ranks of one machine, each of which has a piece of it.
-
-    Args:
-        pieces: of each rank, of equal lengths. That of the first begins with what all write to (core/tape.py).
-        rank: whose this one is.
-    """
-
-    def __init__(self, pieces: Sequence[Integers], rank: int) -> None:
-        head = board_words(len(pieces))
-        self.common = pieces[0][:head]
-        self.rank = rank
-        self._messages = [piece[head:] for piece in pieces]
-
-    @property
-    def words(self) -> int:
-        """For messages."""
-        return len(self._messages[0])
-
-    @staticmethod
-    def size(ranks: int, words: int) -> int:
-        """Words of a piece with so many for messages."""
-        return board_words(ranks) + words
-
-    def piece(self, rank: int, number: int, room: int, shape: tuple[int, int], kind: Any) -> Array:
-        """The message of this number of a rank, if none is longer than room."""
-        begin, size = number * room, shape[0] * shape[1]
-        if size > room or begin + room > self.words:
-            raise ValueError(f"a message of {size} words does not fit into the {room} of the board")
-        words: Array = self._messages[rank][begin : begin + size].view(kind).reshape(shape)
-        return words
 
 
 class BoardPost:
