@@ -180,3 +180,21 @@ def test_where_momentum_is_not_conserved_a_drift_is_heat_like_any_other() -> Non
     particles = motes.Particles(particles.positions, particles.box, np.full((20, 3), 1.0))
     pair = motes.Pair(motes.potentials.lennard_jones, 2.0, epsilon=1.0, sigma=1.0)
     motes.Simulation(particles, motes.Bussi(0.004, 1.0, 0.1, seed=1), [pair], threads=1)
+
+
+def test_in_a_slab_each_axis_has_the_temperature_of_the_bath() -> None:
+    """Five particles between two walls; along x and y the centre of mass stays at rest."""
+    box = motes.Box([4.0, 4.0, 4.0], ["periodic", "periodic", "reflecting"])
+    particles = motes.random(5, box, seed=3, minimum_distance=1.0)
+    particles.thermalize(1.0, seed=4)
+    pair = motes.Pair(lambda r: 8.0 * (1 - r / 1.5) ** 2, 1.5)
+    bath = motes.Bussi(0.01, temperature=1.0, tau=0.2, seed=5)
+    simulation = motes.Simulation(particles, bath, [pair], threads=1)
+    assert simulation.degrees_of_freedom == 13
+    simulation.run(2000)
+    seen: list[Any] = []
+    simulation.every(5, lambda frame: seen.append((frame.velocities**2).mean(axis=0)))
+    simulation.run(60_000)
+    x, y, z = np.mean(seen, axis=0)
+    assert 0.5 * (x + y) == pytest.approx(0.8, abs=0.05)
+    assert z == pytest.approx(1.0, abs=0.06)  # 15/13, if all 15 counted

@@ -168,7 +168,7 @@ def test_axes_particles_and_steps_are_independent(integrator, dimensions):
         ({"friction": 1e200}, "friction: expected "),
         ({"friction": math.inf}, "friction: expected a finite number"),
         ({"friction": {"A": -1.0}}, "friction of 'A': expected .* 0, got -1"),
-        ({"friction": [1.0]}, "friction: expected a finite number"),
+        ({"friction": [1.0]}, "friction: expected a number, numbers by type"),
         ({"seed": -3}, "seed: expected a whole number"),
     ],
 )

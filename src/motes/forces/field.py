@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from motes.core.box import Box
+from motes.core.box import AXES, Box
 from motes.core.errors import ParticleError
 from motes.core.frozen import FrozenMapping, shown
 from motes.core.state import ROUND, Floats, Integers, PairList, State
@@ -58,6 +58,11 @@ class Field(Interaction):
 
     kind = "field"
     conserves_momentum = False  # it pulls from outside
+
+    @property
+    def pushes(self) -> frozenset[str]:
+        """Those that its energy depends on."""
+        return frozenset(AXES).intersection(self._written.needed)
 
     @known_keywords
     def __init__(self, function: Callable[..., Any], **parameters: Any) -> None:

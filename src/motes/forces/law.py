@@ -17,7 +17,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 import numpy as np
 
-from motes.core.box import Box
+from motes.core.box import AXES, Box
 from motes.core.errors import ParticleError
 from motes.core.frozen import Frozen
 from motes.core.state import Array, Floats, Integers, PairList, State, TupleList
@@ -246,9 +246,14 @@ class Interaction(Frozen):
     has_energy: ClassVar[bool] = True
     """Whether its forces are those of an energy."""
     conserves_momentum: bool = True
-    """Whether it cannot change the total momentum."""
+    """Whether it cannot change the total momentum along any axis."""
     needs_velocities: bool = False
     """Whether its forces depend on velocities, so that ghosts must know them at every step."""
+
+    @property
+    def pushes(self) -> frozenset[str]:
+        """The axes along which it may change the total momentum."""
+        return frozenset() if self.conserves_momentum else frozenset(AXES)
 
     @property
     def topology(self) -> tuple[str, ...]:

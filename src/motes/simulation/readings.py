@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from motes.core.box import Box
+from motes.core.box import AXES, Box
 from motes.core.errors import InputError, RunError
 from motes.core.frozen import read_only
 from motes.core.state import Array, Floats, Integers, Quanta
@@ -31,9 +31,11 @@ from motes.simulation.noise_trail import leave_mark, noise_of
 def degrees_of_freedom(
     summary: Summary, integrator: Integrator, interactions: Sequence[Interaction]
 ) -> int:  # fmt: skip
-    """d (N - 1) where total momentum is conserved, d N elsewhere."""
-    inside = not summary.box.walls and all(one.conserves_momentum for one in interactions)
-    return summary.box.dimensions * (summary.count - (inside and integrator.conserves_momentum))
+    """d N, less one for each axis along which the total momentum is conserved."""
+    axes = AXES[: summary.box.dimensions]
+    free = set(axes) if integrator.conserves_momentum else set()
+    free -= {axes[axis] for axis, *_ in summary.box.walls}
+    return len(axes) * summary.count - len(free.difference(*(one.pushes for one in interactions)))
 
 
 class Readings:
@@ -249,11 +251,8 @@ class Readings:
 
     @property
     def degrees_of_freedom(self) -> int:
-        """d (N - 1) where total momentum is conserved, d N elsewhere.
-
-        What breaks it along one axis alone, as walls of a slab do, counts for all: of few particles that drift along
-        the others, up to d - 1 degrees too many.
-        """
+        """d N, less one for each axis along which the total momentum is conserved: neither a wall, nor a field that
+        depends on that coordinate, nor a bath or a force that is not mutual changes it."""
         return degrees_of_freedom(self._summary, self._integrator, self._interactions)
 
     @property
@@ -279,7 +278,7 @@ class Readings:
     @property
     def pressure(self) -> float:
         """(2 kinetic energy + virial) / (d volume), so that its ideal part is N T / V, also under Brownian motion, or
-        (N - 1) T / V where total momentum is conserved.
+        (N - 1) T / V where total momentum is conserved along all axes.
 
         The volume is that of the box, which says little where sides are open, and so does a pressure.
         """
