@@ -490,3 +490,11 @@ def test_where_lists_last_for_a_step_it_is_hardly_tried(marched: list[int], monk
     step_by_step(stepped, 140)
     assert simulation.fingerprint == stepped.fingerprint
     assert 0 < sum(marched) < len(tried)  # the first after a rest only finds that there are new lists to be made
+
+
+def test_ranks_whose_messages_are_too_long_for_shared_memory_take_the_ordinary_step(
+    monkeypatch: pytest.MonkeyPatch, marched: list[int]
+) -> None:
+    monkeypatch.setattr("motes.engine.march.MOST_SHARED", 1000)
+    on_ranks(melt, 2, 1, steps=10)
+    assert sum(marched) == 0

@@ -58,6 +58,10 @@ def sum_of(number: int) -> str:
 
 
 MEANINGS = SPEED, FORCE, MOVE, BEYOND, ENERGY, *map(sum_of, range(MOST_SUMS))
+MOST_SHARED = 2**25
+"""Bytes of messages beyond which ranks do not march: containers have little memory to share, often 64 MB, and steps so
+long gain nothing."""
+
 MOST_ROWS = 3
 """Of a column that travels."""
 
@@ -308,6 +312,8 @@ class March:
         link, room = engine.link, engine.domain.longest_message * MOST_ROWS
         said = np.array([float(failed), sums.least_force, sums.most_force, float(room)])
         failures, least, most, largest = link.maximum(said).tolist()
+        if 8 * largest * engine.domain.messages * link.size > MOST_SHARED:
+            return False
         if failures or not (half_done or FORCES.decided(engine.state.quanta.force, least, most, look=True)):
             return False
         obstacle = link.most(self._obstacle(step, int(largest)))
