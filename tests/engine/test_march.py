@@ -23,6 +23,7 @@ from motes.engine import commands
 from motes.engine.march import March, Sharing
 from motes.engine.starts import start_of
 from motes.engine.step import Engine
+from motes.exact.quanta import SUMS
 
 REACH = 1.8
 
@@ -300,6 +301,38 @@ def test_ranges_follow_the_run_at_the_same_steps(marched: list[int]) -> None:
     assert sum(marched) > 1000
     assert simulation.fingerprint == stepped.fingerprint
     assert simulation.describe()["quanta"] == stepped.describe()["quanta"]
+
+
+def meeting() -> motes.Simulation:
+    """Two that fall onto each other by their densities, which grow a millionfold, and come apart."""
+    particles = motes.Particles([[4.0, 5.0, 5.0], [6.0, 5.0, 5.0]], motes.Box([10.0] * 3))
+    well = motes.Embedded(lambda r: 1.0 / (r * r + 1e-3) ** 2, lambda rho: -0.1 * np.sqrt(rho), cutoff=4.0)
+    return motes.Simulation(particles, motes.VelocityVerlet(0.002), [well], threads=1)
+
+
+def test_quanta_of_densities_follow_the_run_at_the_same_steps(marched: list[int]) -> None:
+    stepped, simulation = meeting(), meeting()
+    seen = set()
+    for _ in range(3000):
+        step_by_step(stepped, 1)
+        seen.add(stepped.describe()["quanta"].sums)
+    assert len(seen) > 2
+    del marched[:]
+    simulation.run(3000)
+    assert sum(marched) > 2000
+    assert simulation.describe()["quanta"] == stepped.describe()["quanta"]
+    assert simulation.fingerprint == stepped.fingerprint
+
+
+@pytest.mark.parametrize("part", [0.3, 1e-7])
+def test_no_march_begins_where_a_density_asks_for_another_quantum(part: float) -> None:
+    """The ordinary step goes over to it by the numbers of the step before."""
+    simulation = alloy(threads=1)
+    simulation.run(5)
+    engine = simulation._engine.here
+    assert engine.march.ready(engine.state.step, False, False, engine.sums)
+    engine.largest_sums[1] = part * SUMS.limit(engine.state.quanta.sums[1])
+    assert not engine.march.ready(engine.state.step, False, False, engine.sums)
 
 
 def how_it_ended(simulation: motes.Simulation, steps: int, marches: bool) -> str:

@@ -307,19 +307,27 @@ class March:
 
     def ready(self, step: int, half_done: bool, failed: bool, sums: Sums) -> bool:
         """Whether all ranks can take steps from this one on, of which the first may be half done: nothing has failed,
-        forces with these sums ask for no other quantum, and there are tapes and threads."""
+        neither forces with these sums nor densities ask for another quantum, and there are tapes and threads."""
         engine = self._engine
         link, room = engine.link, engine.domain.longest_message * MOST_ROWS
-        said = np.array([float(failed), sums.least_force, sums.most_force, float(room)])
-        failures, least, most, largest = link.maximum(said).tolist()
+        said = [float(failed), sums.least_force, sums.most_force, float(room), *engine.largest_sums]
+        failures, least, most, largest, *added = link.maximum(np.array(said)).tolist()
         if 8 * largest * engine.domain.messages * link.size > MOST_SHARED:
             return False
-        if failures or not (half_done or FORCES.decided(engine.state.quanta.force, least, most, look=True)):
+        if failures or not (half_done or self._decided(least, most, added)):
             return False
         obstacle = link.most(self._obstacle(step, int(largest)))
         if obstacle == UNMARCHABLE:
             self._unfit = engine.integrator
         return obstacle == 0
+
+    def _decided(self, least: float, most: float, added: Sequence[float]) -> bool:
+        """Whether forces between these two, and sums of which these are the largest numbers, ask for no new quantum."""
+        quanta = self._engine.state.quanta
+        sums = zip(quanta.sums, added, strict=True)
+        return FORCES.decided(quanta.force, least, most, look=True) and all(
+            SUMS.decided(quantum, largest, largest, look=True) for quantum, largest in sums
+        )
 
     def _obstacle(self, step: int, room: int) -> int:
         """What keeps this rank from a march with its lists, if no message is longer than room; 0 for nothing."""
