@@ -30,6 +30,9 @@ Array = NDArray[np.float64]
 _one_at_a_time = threading.RLock()
 """Else another thread could find a module in sys.modules that is not complete yet."""
 
+_loaded: dict[str, ModuleType] = {}
+"""The modules that have been asked for, by the names of their files."""
+
 _sources: dict[str, str] = {}
 """The source of each module here, by its name."""
 
@@ -85,12 +88,13 @@ def load(key: str, generate: Callable[[], str]) -> ModuleType:
     """
     name = f"motes-{hashlib.sha256(key.encode() + _generators()).hexdigest()[:40]}.py"
     with _one_at_a_time:
-        found = read(name)
-        if found is not None:
-            return _module(found.decode())
-        source = generate()
-        write(name, source.encode())
-        return _module(source)
+        if name not in _loaded:  # once a process: the folder is on a disk
+            found = read(name)
+            source = generate() if found is None else found.decode()
+            if found is None:
+                write(name, source.encode())
+            _loaded[name] = _module(source)
+        return _loaded[name]
 
 
 def _module(source: str) -> ModuleType:
