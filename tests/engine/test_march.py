@@ -525,6 +525,17 @@ def test_where_lists_last_for_a_step_it_is_hardly_tried(marched: list[int], monk
     assert 0 < sum(marched) < len(tried)  # the first after a rest only finds that there are new lists to be made
 
 
+def test_a_stage_that_refreshes_more_columns_than_messages_are_numbered_does_not_march(marched: list[int]) -> None:
+    """Two columns in one piece of shared memory would be wrong numbers."""
+    simulation = alloy(threads=1)
+    stages = simulation._engine.here.stages
+    stage = next(one for one in stages if one.refresh)
+    assert len(stage.refresh) == 1
+    stage.refresh = stage.refresh * 3
+    simulation.run(10)
+    assert sum(marched) == 0
+
+
 def test_ranks_whose_messages_are_too_long_for_shared_memory_take_the_ordinary_step(
     monkeypatch: pytest.MonkeyPatch, marched: list[int]
 ) -> None:

@@ -293,7 +293,7 @@ class March:
             (engine.link.size == 1 or engine.link.together)
             and vars(type(engine.integrator)).get("marches", False)  # of its own: who derives from it may do more
             and not engine.integrator.coupled
-            and all(stage.marches for stage in engine.stages)
+            and all(stage.marches and len(stage.refresh) <= MOST_COLUMNS for stage in engine.stages)
             and engine.state.meeting is None
             and engine.neighbors.cutoff > 0
             and engine.integrator is not self._unfit
