@@ -133,8 +133,8 @@ class BoundFlow(Integrator):
         """Take all particles through so many steps."""
         how = self._how(state, steps)
         edges = _parts(state.owned, steps, team.threads)
-        indices = team.call(self._module().carry, [(begin, end, *how) for begin, end in pairwise(edges)])
-        lost = [index for index in indices if index >= 0]
+        blocks = team.call(self._module().carry, [(begin, end, *how) for begin, end in pairwise(edges)])
+        lost = [self._lost_of(block, state, how) for block in blocks if block >= 0]
         if lost:
             self._report(state, min(lost, key=lambda index: int(state.ids[index])))
         state.step += steps
@@ -170,6 +170,11 @@ class BoundFlow(Integrator):
     def _how(self, state: State, steps: int) -> tuple[Any, ...]:
         box, spacing = state.box, state.spacing
         return (*self._what(state), steps, box.lengths, *box.reach(spacing), ROUND * spacing, state.images)
+
+    def _lost_of(self, block: int, state: State, how: tuple[Any, ...]) -> int:
+        """The first particle of a block that is lost when it is carried alone."""
+        indices = range(block, min(block + LANES, state.owned))
+        return next(index for index in indices if self._module().carry(index, index + 1, *how) >= 0)
 
     def _report(self, state: State, index: int) -> None:
         """Follow the particle that was lost, which has not been moved, to the step at which that happens."""

@@ -1,13 +1,15 @@
 """The source of the loops that carry particles along a flow.
 
 A block of LANES particles lies in one small array, one stretch for each column (x, y, what each particle has of its
-own, how far it went, how many edges it left behind). The step loop runs outside, the loop over the block inside; its
+own, the path that it went along a periodic axis). The step loop runs outside, the loop over the block inside; its
 bounds and the distances between stretches are constants, so LLVM makes vector code of it without asking at run time
 whether arrays overlap.
 
 Boundaries cost no branches: a particle that moves by less than an edge in a step is wrapped by adding or taking off
-the edge once. The farthest move is kept for each particle and looked at after the last step, and so is whether it was
-ever too far beyond an open side; what is not finite stays so, and shows then as well.
+the edge once. Edges crossed are not counted at each step: the path tells them after the last, by one addition a step
+instead of five instructions. Whether a particle moved too far or nowhere finite is kept as one bit of the whole block,
+which needs no memory, and one beyond an open side is made no number, which it stays; so `carry` names the block, and
+who wants to know which of its particles it was asks again for each alone.
 """
 
 from __future__ import annotations
@@ -25,6 +27,10 @@ METHODS = ("euler", "rk4")
 
 LANES = 128
 """Particles in a block: enough independent work to hide how long a division takes, and few enough for the cache."""
+
+STRETCH = LANES + 8
+"""Numbers from one column to the next. Were it a power of two, a write to one column would look to the processor like a
+write to what it reads of another (it compares the last 12 bits of addresses), and wait: up to twice the time."""
 
 AXES = "xyz"
 ARGUMENTS = "begin, end, positions, origin, numbers, tables, types, attributes, dt, first, begun"
@@ -61,7 +67,7 @@ class _Writer:
         yield f"    return {', '.join(self.code.results)}"
 
     def carry(self) -> Iterator[str]:
-        """The loop over steps; it returns the index of a particle that is lost, or -1."""
+        """The loop over steps; it returns the first index of a block with a lost particle, left as it was, or -1."""
         yield '@njit(cache=True, nogil=True, error_model="numpy")'
         yield f"def carry({ARGUMENTS}, steps, lengths, lower, upper, magic, images):"
         yield "    wide_vectors()"
@@ -69,29 +75,35 @@ class _Writer:
         yield "    half = 0.5 * dt"
         for a, axis in enumerate(self.axes):
             yield f"    edge_{axis} = lengths[{a}]"
+            yield f"    edges_{axis} = 1.0 / edge_{axis}"
             yield f"    origin_{axis} = origin[{a}]"
             yield f"    magic_{axis} = magic[{a}]"
             yield f"    lower_{axis}, upper_{axis} = lower[{a}], upper[{a}]"
-        columns = [*self.axes, *self.own, *(f"far_{axis}" for axis in self.axes)]
-        columns += [f"image_{axis}" for axis in self._periodic]
-        self._offsets = {column: row * LANES for row, column in enumerate(columns)}
-        yield f"    work = np.empty({len(columns) * LANES})"
+        columns = [*self.axes, *self.own, *(f"path_{axis}" for axis in self._periodic)]
+        self._offsets = {column: row * STRETCH for row, column in enumerate(columns)}
+        yield f"    work = np.empty({len(columns) * STRETCH} + 8)"
+        yield "    work = work[-(work.ctypes.data // 8) % 8 :]  # a vector in one line of the cache, not across two"
         yield f"    for block in range(begin, end, {LANES}):"
         yield f"        count = min({LANES}, end - block)"
-        yield f"        for k in range({LANES}):"
-        yield "            i = block + min(k, count - 1)"
+        yield from indent(2, self._views())
+        yield "        for k in range(count):"
         yield from indent(3, self._load())
+        yield f"        for k in range(count, {LANES}):"
+        yield from indent(3, self._fill())
+        yield "        lost = False"
         yield "        for n in range(first, first + steps):"
         yield from indent(3, ["t = begun + n * dt", "t_half = begun + (n + 0.5) * dt", "t_end = begun + (n + 1) * dt"])
         yield f"            for k in range({LANES}):"
         yield from indent(4, self._step())
+        yield from indent(2, self._count_images())
+        yield from indent(2, self._find_strays())
+        yield "        if lost:"
+        yield "            return block"
         yield "        for k in range(count):"
-        yield from indent(3, self._check())
-        yield "        for k in range(count):"
-        for a, axis in enumerate(self.axes):
-            yield f"            positions[{a}, block + k] = {self._at(axis)}"
+        for axis in self.axes:
+            yield f"            positions_{axis}[k] = {self._at(axis)}"
             if axis in self._periodic:
-                yield f"            images[{a}, block + k] += np.int32({self._at(f'image_{axis}')})"
+                yield f"            images_{axis}[k] += np.int32({self._at(f'path_{axis}')})"
         yield "    return -1"
 
     def bad(self) -> Iterator[str]:
@@ -124,14 +136,34 @@ class _Writer:
         for row, name in enumerate(self.attributes):
             yield name, f"attributes[{row}][i]"
 
-    def _load(self) -> Iterator[str]:
+    def _views(self) -> Iterator[str]:
+        """Of each array what belongs to the block: an index that is never negative leaves straight loads."""
+        here = "block : block + count"
         for a, axis in enumerate(self.axes):
-            yield f"{self._at(axis)} = positions[{a}, i]"
-            yield f"{self._at(f'far_{axis}')} = 0.0"
+            yield f"positions_{axis} = positions[{a}, {here}]"
             if axis in self._periodic:
-                yield f"{self._at(f'image_{axis}')} = 0.0"
-        for name, source in self._sources():
-            yield f"{self._at(name)} = {source}"
+                yield f"images_{axis} = images[{a}, {here}]"
+        if self.tables:
+            yield f"types_here = types[{here}]"
+        for row, name in enumerate(self.tables):
+            yield f"types_{name} = tables[{row}]"
+        for row, name in enumerate(self.attributes):
+            yield f"attribute_{name} = attributes[{row}][{here}]"
+
+    def _load(self) -> Iterator[str]:
+        for axis in self.axes:
+            yield f"{self._at(axis)} = positions_{axis}[k]"
+            if axis in self._periodic:
+                yield f"{self._at(f'path_{axis}')} = 0.0"
+        for name in self.tables:
+            yield f"{self._at(name)} = types_{name}[types_here[k]]"
+        for name in self.attributes:
+            yield f"{self._at(name)} = attribute_{name}[k]"
+
+    def _fill(self) -> Iterator[str]:
+        """A block that is not full carries its last particle several times."""
+        for offset in self._offsets.values():
+            yield f"work[k + {offset}] = work[count - 1 + {offset}]"
 
     def _velocities(self, letter: str) -> str:
         return ", ".join(f"{letter}{axis}" for axis in self.axes)
@@ -179,23 +211,22 @@ class _Writer:
 
     def _move(self, axis: str) -> Iterator[str]:
         """To the grid, and back into the box."""
-        far, (lower, upper) = self._at(f"far_{axis}"), self.sides[axis]
+        lower, upper = self.sides[axis]
         yield f"move = fma(v{axis}, dt, magic_{axis}) - magic_{axis}"
         yield f"p = at_{axis} + move"
         if lower == "periodic":
-            image = self._at(f"image_{axis}")
-            yield f"{image} = {image} + (1.0 if p >= edge_{axis} else -1.0 if p < 0.0 else 0.0)"
+            path = self._at(f"path_{axis}")
+            yield f"{path} = {path} + move"
             yield from self._wrap("p", axis)
         if lower == "reflecting":
             yield "p = -p if p < 0.0 else p"
         if upper == "reflecting":
             yield f"p = 2.0 * edge_{axis} - p if p > edge_{axis} else p"
+        # Both ask what must hold, so that what is no number is lost as well.
         if "open" in (lower, upper):
-            yield f"size = 0.0 if (p >= lower_{axis}) & (p <= upper_{axis}) else inf"
+            yield f"p = p if (p >= lower_{axis}) & (p <= upper_{axis}) else nan"
         else:
-            yield "size = abs(move)"
-        yield f"before = {far}"
-        yield f"{far} = size if size > before else before"
+            yield f"lost = lost | (not (abs(move) <= edge_{axis}))"
         yield f"{self._at(axis)} = p"
 
     @staticmethod
@@ -203,11 +234,18 @@ class _Writer:
         yield f"{value} = {value} - edge_{axis} if {value} >= edge_{axis} else {value}"
         yield f"{value} = {value} + edge_{axis} if {value} < 0.0 else {value}"
 
-    def _check(self) -> Iterator[str]:
+    def _find_strays(self) -> Iterator[str]:
+        """What was ever beyond an open side is no number since then."""
         for axis in self.axes:
-            # A position that is no number has moved by none, so it is asked for as well.
-            yield f"if not (({self._at(f'far_{axis}')} <= edge_{axis}) & (abs({self._at(axis)}) < inf)):"
-            yield "    return block + k"
-            if axis in self._periodic:
-                yield f"if abs(images[{'xyz'.index(axis)}, block + k] + {self._at(f'image_{axis}')}) > {MOST_IMAGES}:"
-                yield "    return block + k"
+            if "open" in self.sides[axis]:
+                yield "for k in range(count):"
+                yield f"    lost = lost | (not abs({self._at(axis)}) < inf)"
+
+    def _count_images(self) -> Iterator[str]:
+        """Make of each path the number of edges crossed: the start and the path end that many edges from the end."""
+        for axis in self._periodic:
+            path = self._at(f"path_{axis}")
+            yield "for k in range(count):"
+            yield f"    beyond = positions_{axis}[k] + {path} - {self._at(axis)}"
+            yield f"    {path} = np.rint(beyond * edges_{axis})"
+            yield f"    lost = lost | (abs(images_{axis}[k] + {path}) > {MOST_IMAGES})"
