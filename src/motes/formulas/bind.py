@@ -233,6 +233,8 @@ def numbers_as_exponents(formula: Expression, values: Mapping[str, float]) -> Ex
 
     Then (sigma/r)**n becomes a few multiplications where n is 12, rather than a general power.
     """
+    if not values:
+        return formula
     exponents = [node.operands[1].symbols for node in walk(formula) if node.operation == "power"]
     names: set[str] = set().union(*(symbols for symbols in exponents if symbols <= set(values)))
     return formula.substitute({name: constant(values[name]) for name in sorted(names)})

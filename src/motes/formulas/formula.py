@@ -104,6 +104,8 @@ class Expression:
 
     def substitute(self, replacements: Mapping[str, Expression]) -> Expression:
         """The same formula with symbols replaced by expressions; what has become constant is folded."""
+        if not replacements:
+            return self
         made: dict[int, Expression] = {}
         for node in walk(self):
             if node.operation == "symbol":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -37,8 +38,13 @@ def of(error: BaseException) -> str:
 
 def short(path: str) -> str:
     """The path relative to the working folder if that is shorter."""
+    return _short(path, os.getcwd())  # noqa: PTH109  # asked at each call of elementwise, and a Path takes ten times as long
+
+
+@lru_cache
+def _short(path: str, folder: str) -> str:
     try:
-        relative = os.path.relpath(path)
+        relative = os.path.relpath(path, folder)
     except ValueError:  # another drive
         return path
     return min(relative, path, key=len)
