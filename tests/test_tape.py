@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -221,3 +224,29 @@ def test_processes_end_where_one_of_them_says_so(threads: int, low: int, high: i
 def grow(begin: int, end: int, count: Integers, amount: int) -> int:
     count[0] += amount
     return count[0] + begin + end
+
+
+CALLERS = """
+import sys
+from numba import types
+from motes.core.tape import address_of, caller_of
+
+kinds = {name: (types.int64, types.int64, getattr(types, name)) for name in ("float64", "int64")}
+callers = [caller_of(types.none, kinds[name]) for name in sys.argv[1:]]
+print(*(address_of(caller, (types.int64,) * 4) for caller in callers))
+"""
+
+
+def test_what_processes_have_compiled_each_for_itself_keeps_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each numbers its functions from the beginning; by names alone the second would be found where the first is."""
+    monkeypatch.setenv("MOTES_CACHE", str(tmp_path))
+
+    def addresses(*names: str) -> list[str]:
+        command = [sys.executable, "-c", CALLERS, *names]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+    addresses("float64")
+    addresses("int64")
+    assert len(set(addresses("float64", "int64"))) == 2

@@ -40,9 +40,16 @@ _RANKS = ("MOTES_RANKS", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZ
 def numbers(name: str, values: Any) -> NDArray[np.float64]:
     """A float64 copy of an array of real numbers of any shape; NaN and infinity pass."""
     array = rectangular(name, values)
-    if array.dtype.kind not in "iuf":
+    if array.dtype.kind not in "iuf" or _holds_truth(values):
         raise InputError(f"{name}: expected real numbers, got {_brief(values)}")
     return array.astype(np.float64)
+
+
+def _holds_truth(values: Any) -> bool:
+    """Whether a list has a True or False among its numbers, which NumPy would take for 1 and 0."""
+    if isinstance(values, list | tuple):
+        return any(map(_holds_truth, values))
+    return isinstance(values, bool | np.bool_)
 
 
 def rectangular(name: str, values: Any) -> NDArray[Any]:

@@ -29,10 +29,14 @@ from numba.core.serialize import dumps
 
 from motes.core import cache
 
+_settings: Any = config  # the parts of Numba that have no types
+if _settings.DISABLE_JIT:
+    raise ImportError("Motes cannot run without compiling: unset NUMBA_DISABLE_JIT")
+
 SETTINGS = ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "BOUNDSCHECK", "DEBUGINFO_DEFAULT")
 """Numba's settings that change machine code."""
 
-_compile_result: Any = CompileResult  # the parts of Numba that have no types
+_compile_result: Any = CompileResult
 _dumps: Any = dumps
 _memory: Any = nrt.rtsys
 
@@ -61,7 +65,7 @@ def njit(
     def decorate(function: Callable[..., Any]) -> Any:
         dispatcher: Any = numba.njit(**options)(function)
         dispatcher.returns, dispatcher.apart = returns, apart
-        if cache and hasattr(dispatcher, "_cache"):  # not where Numba is told to compile nothing
+        if cache:
             dispatcher._cache = LoopCache(dispatcher)  # as its own enable_caching() does
         return dispatcher
 
@@ -74,6 +78,9 @@ class LoopCache:
     cache_path = None
 
     def __init__(self, dispatcher: Dispatcher) -> None:
+        name = dispatcher.py_func.__qualname__
+        if "<locals>" in name:  # machine code is found by its name, and processes number theirs each from the beginning
+            raise TypeError(f"{name} could be taken for another one of this name that another process has compiled")
         self._dispatcher = dispatcher
 
     def load_overload(self, signature: Any, context: Any) -> Any:

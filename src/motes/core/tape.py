@@ -17,6 +17,7 @@ round, always by the same amount.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -95,13 +96,16 @@ def caller_of(result: Any, kinds: tuple[Any, ...]) -> Any:
 
     emitted: Any = intrinsic(call_loop)
 
-    @njit(cache=True, nogil=True)
     def call(loop: int, begin: int, end: int, block: int) -> int:
         found: int = emitted(loop, begin, end, block)
         return found
 
-    call.compile((types.int64,) * 4)
-    return call
+    # Machine code is found by its name, in which types of the loop that is called do not appear.
+    digest = hashlib.sha256(f"{result} {kinds}".encode()).hexdigest()
+    call.__name__ = call.__qualname__ = f"call_{digest[:24]}"
+    compiled = njit(cache=True, nogil=True)(call)
+    compiled.compile((types.int64,) * 4)
+    return compiled
 
 
 def address_of(dispatcher: Any, kinds: tuple[Any, ...]) -> int:
@@ -316,7 +320,8 @@ _KINDS = {"float": types.float64, "int": types.int64}
 def _code(value: Any) -> Any:
     """What stands for the type of an argument."""
     if isinstance(value, np.ndarray):
-        return value.dtype.char, value.ndim, value.flags.c_contiguous, value.flags.writeable
+        flags = value.flags
+        return value.dtype.char, value.ndim, flags.c_contiguous, flags.f_contiguous, flags.writeable
     if isinstance(value, tuple):
         return tuple(map(_code, value))
     return "float" if isinstance(value, float) else "int"
