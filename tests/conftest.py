@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 import motes
 import motes.core.threads
 import motes.engine.march
+import motes.engine.noted
 import motes.forces.slots
 import motes.neighbors.list
 
@@ -93,7 +94,7 @@ def small_parts() -> Iterator[None]:
         patch.setattr(motes.core.threads, "SMALLEST_PART", 8)
         patch.setattr(motes.neighbors.list, "SMALLEST_SEARCH", 8)
         patch.setattr(motes.forces.slots, "LEAST_CLUSTERS", 4)
-        patch.setattr(motes.engine.march, "SMALLEST_PART", 8)
+        patch.setattr(motes.engine.noted, "SMALLEST_PART", 8)
         patch.setattr(motes.engine.march, "BUSY", 2.0)
         yield
 

@@ -18,22 +18,22 @@ that depend on the time, and without what all particles must agree on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from time import perf_counter
 from typing import Any, Protocol
 
 import numpy as np
 
 from motes.core.board import LINE, Board
-from motes.core.compiled import BEYOND, ENERGY, FORCE, MOVE, PUSH, SPEED, SUM
+from motes.core.compiled import BEYOND, ENERGY, FORCE, MOVE, SPEED
 from motes.core.state import Integers, State
-from motes.core.tape import LARGER, LARGER_SQUARE, SET, SET_SQUARE, Block, Tape, play
-from motes.core.threads import Team, Work
+from motes.core.tape import Tape, play
+from motes.core.threads import Team
 from motes.decomposition.domain import MOST_COLUMNS, Domain, Link
 from motes.decomposition.post import BoardPost
 from motes.engine.clock import Clock
+from motes.engine.noted import MOST_SUMS, Noted, UnmarchableError, sum_of
 from motes.exact.arithmetic import bits_of, number_of
 from motes.exact.quanta import AMPLE, FORCES, LOOSE, SPEEDS, SUMS
 from motes.forces.clusters import SPREAD
@@ -48,28 +48,12 @@ HALF, FORCED, DONE = 1, 2, 3
 UNMARCHABLE, WITHOUT_THREADS = 2, 1
 """What may keep a rank from a march; the larger is sent to all."""
 
-MOST_SUMS = 4
-"""More densities than a simulation has; one that has more does not march."""
-
-
-def sum_of(number: int) -> str:
-    """What a loop returns that adds to this sum of the run."""
-    return f"{SUM}{number}"
-
-
-MEANINGS = SPEED, FORCE, MOVE, BEYOND, ENERGY, *map(sum_of, range(MOST_SUMS))
 MOST_SHARED = 2**25
 """Bytes of messages beyond which ranks do not march: containers have little memory to share, often 64 MB, and steps so
 long gain nothing."""
 
 MOST_ROWS = 3
 """Of a column that travels."""
-
-NOTHING = -1
-"""The number of a result that there is not."""
-
-SMALLEST_PART = 256
-"""Items below which another thread costs more than it brings, while it is there anyway."""
 
 LARGEST_NUMBER = float(np.finfo(float).max)
 
@@ -78,127 +62,6 @@ BUSY = 0.4
 
 ALONE, LONGEST_ALONE = 4, 64
 """Lists after which more threads are tried again: twice as many each time, until that lasts for so many lists."""
-
-
-class UnmarchableError(Exception):
-    """A loop returns a number of which nobody knows here within which bounds there is nothing to decide."""
-
-
-class Noted:
-    """Puts on a tape what a team is asked to do."""
-
-    def __init__(self, threads: int, before: Tape | None = None, ranks: int = 1) -> None:
-        self.tape = Tape(threads, before)
-        self._ranks = ranks
-        self.results: dict[int, list[int]] = {}
-        """For the code of each guard, the numbers of the results before it that the engine must see."""
-        self.sums: dict[int, int] = {}
-        """For each sum of the run, the number of its result."""
-        self.sum: int | None = None
-        """Which of them is noted down."""
-        self._seen: dict[str, list[int]] = {}
-        self._before = 0  # over how many particles, one after the other, the last loop went, or 0
-        self._shared = False  # whether several threads have worked since they last waited for each other
-
-    def split(self, kernel: Any, count: int, arguments: tuple[Any, ...]) -> list[Any]:
-        """A range, shared among the threads."""
-        block = self.tape.block(kernel, arguments)
-        number, how = self._result(kernel, block)
-        threads = max(1, min(self.tape.threads, count // SMALLEST_PART))
-        if how == SET_SQUARE:  # the first of the forces that the engine sees together: each thread begins its own
-            threads = self.tape.threads
-        apart = getattr(kernel, "apart", False)  # one that is not Motes' own says nothing
-        if not apart or self._before != count:  # else each thread goes on with its own particles
-            self._meet(threads)
-        self._before = count if apart else 0
-        edges = [count * part // threads for part in range(threads + 1)]
-        for thread, (begin, end) in enumerate(pairwise(edges)):
-            self.tape.call(thread, block, begin, end, number, how)
-        return [] if block.known.nothing is None else [block.known.nothing]
-
-    def each(self, lists: Sequence[Sequence[Work]]) -> list[Any]:
-        """A list for each thread; of the loops in it, no more than one returns anything."""
-        self._meet(len(lists))
-        self._before = 0
-        number, how, nothing = NOTHING, SET, []
-        for thread, works in enumerate(lists):
-            for loop, (begin, end, *arguments) in works:
-                block = self.tape.block(loop, arguments)
-                kept = NOTHING
-                if block.known.nothing is not None:
-                    number, how = self._result(loop, block) if number == NOTHING else (number, how)
-                    nothing.append(block.known.nothing)
-                    kept = number
-                self.tape.call(thread, block, begin, end, kept, how)
-        return nothing
-
-    def middle(self) -> None:
-        """A round may begin here."""
-        self._meet(self.tape.threads)
-        self.tape.mark()
-
-    def meet(self) -> None:
-        """All ranks wait for each other."""
-        self.tape.meet()
-        self._before, self._shared = 0, False
-
-    def _meet(self, threads: int) -> None:
-        """Let threads wait for each other before so many go on; the first one alone need not wait for itself."""
-        if threads > 1 or self._shared:
-            self.tape.barrier()
-        self._shared = threads > 1
-
-    def _result(self, loop: Any, block: Block) -> tuple[int, int]:
-        """A number for what a loop returns, and what becomes of it there.
-
-        Of forces of all kinds the largest counts: none of them needs to be large by itself.
-        """
-        if block.known.nothing is None:
-            return NOTHING, SET
-        meaning = getattr(loop, "returns", None)
-        if meaning is None:
-            raise UnmarchableError
-        square, meaning = meaning == PUSH, FORCE if meaning == PUSH else meaning
-        if meaning == SUM:
-            meaning = sum_of(self.sum or 0)
-        if meaning == FORCE and FORCE in self._seen:
-            return self._seen[FORCE][0], LARGER_SQUARE if square else LARGER
-        number = self.tape.result()
-        self._seen.setdefault(meaning, []).append(number)
-        return number, SET_SQUARE if square else SET
-
-    def guard(self, code: int, bounds: Mapping[str, tuple[int, int]]) -> None:
-        """Leave the step here where one of the results since the last guard is beyond the bounds of what it means."""
-        self._meet(self.tape.threads)
-        self.results[code] = self._seen.get(SPEED, [])[-1:] or self._seen.get(FORCE, [])  # the last speed counts
-        self.sums |= {k: self._seen[sum_of(k)][0] for k in range(MOST_SUMS) if sum_of(k) in self._seen}
-        if not self._seen.keys() <= bounds.keys():
-            raise UnmarchableError
-        if self._ranks > 1:
-            self._guard_all(code, bounds)
-        else:
-            for meaning, numbers in self._seen.items():
-                for number in numbers:
-                    self.tape.guard(number, *bounds[meaning], code)
-        self._seen = {}
-
-    def _guard_all(self, code: int, bounds: Mapping[str, tuple[int, int]]) -> None:
-        """All ranks leave the step where one does; what a rank has no loop for is nothing."""
-        for meaning in bounds:
-            *earlier, last = self._seen.get(meaning, [NOTHING])
-            at = self._saying(code, meaning)
-            self.tape.say(last, at, more=False)
-            for index, number in enumerate(earlier or [NOTHING]):
-                self.tape.say(number, at + 1, more=index > 0)
-        self.meet()
-        for meaning, (lowest, highest) in bounds.items():
-            at = self._saying(code, meaning)
-            self.tape.hear(at, lowest, highest, code)
-            self.tape.hear(at + 1, 0, highest, code)
-
-    def _saying(self, code: int, meaning: str) -> int:
-        """The number of what is said of the last result with a meaning; the next is of those before it."""
-        return 2 * ((code - 1) * len(MEANINGS) + MEANINGS.index(meaning))
 
 
 class Sharing:

@@ -19,6 +19,7 @@ from pathlib import Path
 from types import FunctionType, MethodType
 from typing import Any, ClassVar
 
+from motes.core.checks import whole_number
 from motes.core.errors import InputError
 from motes.core.frozen import shown
 from motes.observers.frame import Frame
@@ -284,12 +285,7 @@ def _next_multiple(interval: int, step: int) -> int:
 
 
 def _checked_interval(interval: int) -> int:
-    # bool is an int to Python, and numpy's integers are not: __index__ is what all integers share
-    if isinstance(interval, bool) or not hasattr(interval, "__index__"):
-        raise InputError(f"the interval of an observer is a whole number of steps, not {interval!r}")
-    if interval < 1:
-        raise InputError(f"the interval of an observer is at least 1 step, not {interval}")
-    return int(interval)
+    return whole_number("the interval of an observer, in steps", interval, minimum=1)
 
 
 def _check_observer(observer: object) -> None:
