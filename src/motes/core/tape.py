@@ -352,8 +352,15 @@ def block_of(loop: Any, arguments: Sequence[Any], before: Block | None = None) -
     for k, (value, old) in enumerate(zip(arguments, before.arguments, strict=True)):
         if value is not old:
             pieces[k] = _words_of(value)
-            same = same and _code(value) == _code(old)
+            same = same and _alike(value, old)
     return Block(loop, arguments, before.known if same else known(loop, arguments), pieces)
+
+
+def _alike(value: Any, old: Any) -> bool:
+    """Whether both have one type for sure; flags of arrays tell more than that, so it may say no of two that have."""
+    if isinstance(value, np.ndarray) and isinstance(old, np.ndarray):
+        return value.dtype == old.dtype and value.ndim == old.ndim and value.flags.num == old.flags.num
+    return bool(_code(value) == _code(old))
 
 
 def _words_of(value: Any) -> tuple[int, ...]:
@@ -448,6 +455,12 @@ class Tape:
     def mark(self) -> None:
         """Have the middle of a round here."""
         self.middles = [len(rows) for rows in self._rows]
+
+    @property
+    def layout(self) -> list[list[list[int]]]:
+        """For each thread, the loops that it calls and where the words of each lie; tapes of one layout differ only by
+        what loops get."""
+        return [[rows[call][2:4] for call in calls] for rows, calls in zip(self._rows, self._calls, strict=True)]
 
     def words(self) -> list[Integers]:
         """The blocks of each thread as they are."""

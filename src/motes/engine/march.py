@@ -139,6 +139,8 @@ class March:
         self._seen: dict[int, list[int]] = {}
         self._summed: dict[int, int] = {}
         self._players: list[_Player] = []
+        self._layout: Any = None  # of the tape
+        self._advances: list[Integers] = []
         self._results: Integers = np.zeros(0, np.int64)
         self._cycles: Integers = np.zeros(0, np.int64)
         self._sync: Integers = np.zeros(2 * LINE, np.int64)
@@ -260,17 +262,30 @@ class March:
 
     def _put_on_tape(self, step: int, board: Board | None, room: int) -> None:
         noted = self._note(step, board, room)
-        stepped = self._engine.integrator.seed is not None or any(stage.stepped for stage in self._engine.stages)
-        later = self._note(step + 1, board, room) if stepped else None
+        if self._layout != noted.tape.layout:
+            self._layout, self._advances = noted.tape.layout, self._what_advances(noted.tape, step, board, room)
         self._board = np.zeros(0, np.int64) if board is None else board.common
         self._tape, self._seen, self._summed = noted.tape, noted.results, noted.sums
+        words = noted.tape.words()
         self._players = [
-            _Player.of(noted.tape, None if later is None else later.tape, thread, step)
-            for thread in range(noted.tape.threads)
+            _Player(noted.tape.table(thread, words[thread]), words[thread], words[thread].copy(), advance, step)
+            for thread, advance in enumerate(self._advances)
         ]
         self._results = np.zeros(LINE * noted.tape.threads * noted.tape.results, np.int64)
         self._cycles = np.zeros(len(noted.tape.phases), np.int64)
         self._waits = np.zeros(LINE * noted.tape.threads, np.int64)
+
+    def _what_advances(self, tape: Tape, step: int, board: Board | None, room: int) -> list[Integers]:
+        """For each thread, the words of this tape that depend on the step, and by how much they grow with it."""
+        if self._engine.integrator.seed is None and not any(stage.stepped for stage in self._engine.stages):
+            return [np.zeros((0, 2), np.int64)] * tape.threads
+        later = self._note(step + 1, board, room).tape
+        advances = []
+        for now, then, known in zip(tape.words(), later.words(), tape.numbers, strict=True):
+            numbers = np.array(known, np.int64)
+            change = then[numbers] - now[numbers]
+            advances.append(np.column_stack([numbers[change != 0], change[change != 0]]))
+        return advances
 
     def _note(self, step: int, board: Board | None, room: int) -> Noted:
         """Go through a step while the team notes it down; nothing is done, and nothing changes."""
@@ -342,16 +357,6 @@ class _Player:
     begun: Integers
     advance: Integers
     step: int
-
-    @classmethod
-    def of(cls, tape: Tape, later: Tape | None, thread: int, step: int) -> _Player:
-        words = tape.words()[thread]
-        advance = np.zeros((0, 2), np.int64)
-        if later is not None:
-            numbers = np.array(tape.numbers[thread], np.int64)
-            change = later.words()[thread][numbers] - words[numbers]
-            advance = np.column_stack([numbers[change != 0], change[change != 0]])
-        return cls(tape.table(thread, words), words, words.copy(), advance, step)
 
     def at(self, step: int) -> tuple[Integers, Integers, Integers]:
         """Table, words and their advance, as they are before this step."""
