@@ -90,9 +90,10 @@ def kept(value: Any) -> Any:
 
 def check_assignable(owner: object, name: str, instead: str) -> None:
     """Raise an InputError unless this attribute can be assigned: it is private, or a property with a setter."""
-    found = inspect.getattr_static(type(owner), name, None)
-    if not (name.startswith("_") or (isinstance(found, property) and found.fset)):
-        raise refusal(owner, name, instead)
+    if not name.startswith("_"):
+        found = inspect.getattr_static(type(owner), name, None)
+        if not (isinstance(found, property) and found.fset):
+            raise refusal(owner, name, instead)
 
 
 def refusal(owner: object, name: str, instead: str) -> InputError:
