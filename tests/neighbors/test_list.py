@@ -20,7 +20,8 @@ from motes.decomposition.domain import Domain
 from motes.decomposition.grid import Regions
 from motes.decomposition.single import SingleLink
 from motes.neighbors.brute import brute_pairs
-from motes.neighbors.list import NeighborList, search
+from motes.neighbors.inner import inner_skin
+from motes.neighbors.list import BUILD, PRUNE, NeighborList, search
 
 pytestmark = pytest.mark.usefixtures("small_parts")
 
@@ -72,20 +73,28 @@ class Listed:
         self.domain.refresh(state)
         self.neighbors.follow(state)
 
+    def runs(self) -> list[tuple[int, int]]:
+        """The clusters of two threads."""
+        clusters = self.neighbors.pairs.clusters
+        return [(0, clusters // 3), (clusters // 3, clusters)]
+
     def positions(self) -> Any:
         """Where the particles are now, relative to the lower corner of the box, in the order of their ids."""
         return self.state.positions[:, np.argsort(self.state.ids[: self.state.owned])].T
 
-    def pairs(self, cutoff: float) -> Counter[Key]:
-        """Every listed pair up to this distance: ids and displacement, how often."""
-        return Counter(key for members, partners in self._lists() for key in self._near(members, partners, cutoff))
+    def pairs(self, cutoff: float, inner: bool = False) -> Counter[Key]:
+        """Every listed pair up to this distance, perhaps of the inner list: ids and displacement, how often."""
+        return Counter(key for members, partners in self._lists(inner) for key in self._near(members, partners, cutoff))
 
-    def _lists(self) -> Iterator[tuple[Any, Any]]:
+    def _lists(self, inner: bool) -> Iterator[tuple[Any, Any]]:
         pairs = self.neighbors.pairs
         for cluster in range(pairs.clusters):
             members = np.arange(CLUSTER * cluster, CLUSTER * (cluster + 1))
-            begin, count = pairs.begin[cluster], pairs.count[cluster]
-            yield members, pairs.partners[begin : begin + count]
+            chunk = pairs.chunk(cluster, cluster + 1)
+            begin, count, partners = (
+                chunk.arrays if inner else (pairs.begin[cluster:], pairs.count[cluster:], pairs.partners)
+            )
+            yield members, partners[begin[0] : begin[0] + count[0]]
             if pairs.axes[cluster] == 0:
                 for m in range(CLUSTER):
                     yield members[m : m + 1], members[m + 1 :]
@@ -143,6 +152,44 @@ def test_the_list_stays_complete_until_it_says_otherwise(systems: Callable[..., 
         listed.build()
 
 
+@settings(max_examples=150)
+@given(data=st.data())
+def test_the_inner_list_stays_complete_while_it_is_pruned(systems: Callable[..., Any], data: st.DataObject) -> None:
+    system = data.draw(systems())
+    cutoff, skin = data.draw(st.sampled_from([(0.7, 0.3), (1.0, 0.5), (0.4, 0.8)]))
+    listed = Listed(system.box, system.positions, cutoff, skin, data.draw(st.integers(1, 3)))
+    neighbors, state = listed.neighbors, listed.state
+    assert neighbors.inner == 0.25 * skin
+    unbounded = np.where(system.box.periodic, "periodic", "open").tolist()
+    for _ in range(data.draw(st.integers(1, 12))):
+        directions = system.random.standard_normal(system.positions.shape)
+        directions /= np.sqrt((directions**2).sum(axis=1, keepdims=True))
+        inwards = np.sign(system.box.lengths / 2 - listed.positions())
+        directions = np.where(system.box.periodic, directions, inwards * np.abs(directions))
+        listed.move(system.random.uniform(0.05, 0.2) * skin * directions)
+        wish = neighbors.wish(state)
+        if wish == BUILD:
+            break
+        if wish == PRUNE:
+            neighbors.prune(state, listed.runs())
+        expected = expected_pairs(listed.positions(), motes.Box(system.box.lengths, unbounded), cutoff)
+        assert listed.pairs(cutoff, inner=True) == expected
+
+
+def test_the_inner_list_leaves_out_what_is_far_away() -> None:
+    box = motes.Box([9.0, 7.0, 8.0])
+    listed = Listed(box, np.random.default_rng(3).random((2000, 3)) * box.lengths, 0.9, 0.8)
+    within = listed.pairs(1.1 * (1 - 1e-12), inner=True)
+    assert within == listed.pairs(1.1 * (1 - 1e-12))
+    pairs = listed.neighbors.pairs
+    assert pairs.near_count[: pairs.clusters].sum() < 0.8 * pairs.count[: pairs.clusters].sum()
+
+
+@pytest.mark.parametrize(("lasted", "width"), [(0, 0.2), (16, 0.125), (4, 0.25), (2, 0.125**0.5), (1, 0.8)])
+def test_the_inner_skin_is_that_of_which_the_least_is_lost(lasted: int, width: float) -> None:
+    assert inner_skin(cutoff=2.5, skin=0.8, lasted=lasted) == pytest.approx(width)
+
+
 def test_a_particle_that_moved_half_the_skin_calls_for_a_new_list() -> None:
     box = motes.Box([8, 8, 8])
     for move, expected in ((0.24, False), (0.26, True)):
@@ -152,6 +199,7 @@ def test_a_particle_that_moved_half_the_skin_calls_for_a_new_list() -> None:
             moves[particle, particle % 3] = -move
             listed.move(moves)
             assert listed.neighbors.moved_too_far(listed.state) == expected
+            assert listed.neighbors.strayed(listed.state)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
@@ -237,6 +285,7 @@ def test_a_run_of_clusters_has_their_lists_and_reaches_as_far(parts: int) -> Non
     edges = np.linspace(0, pairs.clusters, parts + 1).astype(int).tolist()
     for first, last in pairwise(edges):
         chunk = pairs.chunk(first, last)
-        lists = [chunk.partners[b : b + n] for b, n in zip(chunk.begin, chunk.count, strict=True)]
+        begins, counts = pairs.begin[first:last], pairs.count[first:last]
+        lists = [pairs.partners[b : b + n] for b, n in zip(begins, counts, strict=True)]
         assert chunk.reach == max(CLUSTER * last, *(int(some.max()) + 1 for some in lists if len(some)))
         assert all((np.diff(some) > 0).all() for some in lists)

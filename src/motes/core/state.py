@@ -338,7 +338,7 @@ def _unpack(columns: Sequence[Array], begin: int, packed: Integers) -> None:
 
 @dataclass(frozen=True)
 class Chunk:
-    """The lists of one run of clusters: cluster first + c meets partners[begin[c] : begin[c] + count[c]].
+    """The inner lists of one run of clusters: cluster first + c meets partners[begin[c] : begin[c] + count[c]].
 
     reach is the end of the slots that the run and its partners touch. classes say of each partner how many bonds it is
     apart from each member, two bits for one, if that matters.
@@ -367,6 +367,9 @@ class PairList:
     Cluster c meets partners[begin[c] : begin[c] + count[c]], which rise, and are followed by empty slots up to a whole
     cluster; pairs is how many there are with these. classes say how many bonds apart two particles of a cluster are, at
     the later one of the two, and partner_classes the same of a partner and the members, if that matters.
+
+    near_begin, near_count, near_partners and near_classes are the inner list, which has the partners that can come near
+    before it is pruned anew; that may be the list itself.
     """
 
     clusters: int = 0
@@ -380,14 +383,19 @@ class PairList:
     partners: Counts = field(default_factory=lambda: np.zeros(0, np.int32))
     classes: Counts = field(default_factory=lambda: np.zeros(0, np.int32))
     partner_classes: Counts = field(default_factory=lambda: np.zeros(0, np.int32))
+    near_begin: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
+    near_count: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
+    near_partners: Counts = field(default_factory=lambda: np.zeros(0, np.int32))
+    near_classes: Counts = field(default_factory=lambda: np.zeros(0, np.int32))
     builds: int = 0
 
     def chunk(self, first: int, last: int) -> Chunk:
-        """The lists of a run of clusters."""
+        """The inner lists of a run of clusters."""
         begin, count = self.begin[first:last], self.count[first:last]
         farthest = self.partners[(begin + count - 1)[count > 0]].max(initial=-1)
         reach = max(CLUSTER * last, int(farthest) + 1)
-        return Chunk(first, last, reach, begin, count, self.partners, self.partner_classes)
+        near = self.near_begin[first:last], self.near_count[first:last], self.near_partners, self.near_classes
+        return Chunk(first, last, reach, *near)
 
 
 @dataclass

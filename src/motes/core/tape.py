@@ -3,9 +3,9 @@
 Algorithm: a call of a compiled loop is kept as an address and a block of words that holds its arguments as machine code
 takes them. A small function for each signature, compiled once for all loops that have it, reads a block and calls an
 address. A tape is a table of such calls, of barriers at which threads wait for each other, of guards that end the
-playing when a loop has returned a number out of bounds, and of laps for the clock; one compiled loop plays it round
-after round. Processes play their tapes together if they share memory: each says its numbers there, all meet, and then
-each hears what all have said.
+playing when a loop has returned a number out of bounds, of rows that are left out unless one has, and of laps for the
+clock; one compiled loop plays it round after round. Processes play their tapes together if they share memory: each says
+its numbers there, all meet, and then each hears what all have said.
 
 Invariant: a barrier stands between a loop and the guard that looks at its results, and all threads look at the results
 of all, so they stop at the same guard. So do processes, if their tapes say, meet and hear in the same order, and meet
@@ -35,7 +35,7 @@ from motes.core.board import LINE, SAYINGS
 from motes.core.compiled import njit
 from motes.core.state import Integers
 
-CALL, BARRIER, GUARD, LAP, SAY, MEET, HEAR = range(7)
+CALL, BARRIER, GUARD, LAP, SAY, MEET, HEAR, UNLESS, UNLESS_HEARD = range(9)
 
 SET, LARGER, SET_SQUARE, LARGER_SQUARE = range(4)
 """What becomes of a number that a loop returns: it is the result, or that is the larger of it and what was there; or
@@ -200,6 +200,14 @@ def barrier(sync: Any, threads: int) -> None:
 
 
 @njit(inline="always")
+def keep(results: Any, at: int, found: int, how: int) -> None:
+    """Make a number that a loop has returned a result."""
+    if how >= SET_SQUARE:
+        found = square(found)
+    results[at] = max(results[at], found) if how & 1 else found
+
+
+@njit(inline="always")
 def most_of(results: Any, threads: int, number: int) -> int:
     """The largest of what the loops of all threads returned."""
     most: int = 0
@@ -244,15 +252,14 @@ def play(
     """
     last = cycle()
     for number in range(rounds):
-        for entry in range(first if number == 0 else 0, len(tape)):
+        entry = (first if number == 0 else 0) - 1
+        while entry + 1 < len(tape):
+            entry += 1
             kind = tape[entry, 0]
             if kind == CALL:
                 found = call_caller(tape[entry, 1], tape[entry, 2], tape[entry, 4], tape[entry, 5], tape[entry, 3])
                 if tape[entry, 6] >= 0:
-                    at = LINE * threads * tape[entry, 6] + LINE * thread
-                    if tape[entry, 7] >= SET_SQUARE:
-                        found = square(found)
-                    results[at] = max(results[at], found) if tape[entry, 7] & 1 else found
+                    keep(results, LINE * (threads * tape[entry, 6] + thread), found, tape[entry, 7])
             elif kind == BARRIER:
                 begun = cycle()
                 barrier(sync, threads)
@@ -266,12 +273,13 @@ def play(
                 away = meet(thread, threads, sync, ranks, board, waits)
                 waits[LINE * thread + 1] += away
                 last += away
-            elif kind in (GUARD, HEAR):
-                if kind == GUARD:
-                    most = most_of(results, threads, tape[entry, 1])
-                else:
-                    most = most_said(board, ranks, tape[entry, 1])
-                if most > tape[entry, 3] or 0 < most < tape[entry, 2]:
+            elif kind in (GUARD, HEAR, UNLESS, UNLESS_HEARD):
+                heard = kind in (HEAR, UNLESS_HEARD)
+                most = most_said(board, ranks, tape[entry, 1]) if heard else most_of(results, threads, tape[entry, 1])
+                if kind in (UNLESS, UNLESS_HEARD):
+                    if most <= tape[entry, 3]:
+                        entry += tape[entry, 2]
+                elif most > tape[entry, 3] or 0 < most < tape[entry, 2]:
                     return number, tape[entry, 4]
             elif thread == 0:
                 now = cycle()
@@ -445,6 +453,24 @@ class Tape:
     def hear(self, saying: int, lowest: int, highest: int, code: int) -> None:
         """As guard, of what all ranks say. They must meet once more before it is said anew."""
         self.all(HEAR, saying, lowest, highest, code)
+
+    def unless(self, result: int, highest: int) -> list[int]:
+        """Leave out the rows from here to where it lands if the largest result is no larger than that; all threads have
+        waited for each other since it was written. Return what says where it lands."""
+        return self._leave_out(UNLESS, result, highest)
+
+    def unless_heard(self, saying: int, highest: int) -> list[int]:
+        """The same, of what all ranks say, as in hear."""
+        return self._leave_out(UNLESS_HEARD, saying, highest)
+
+    def _leave_out(self, kind: int, number: int, highest: int) -> list[int]:
+        self.all(kind, number, 0, highest)
+        return [len(rows) for rows in self._rows]
+
+    def land(self, marks: Sequence[int]) -> None:
+        """Here those rows end."""
+        for rows, mark in zip(self._rows, marks, strict=True):
+            rows[mark - 1][2] = len(rows) - mark
 
     def lap(self, phase: str) -> None:
         """The time since the last lap belongs to this phase."""

@@ -16,6 +16,7 @@ from motes.engine.failing import Failure, StoppedError
 from motes.engine.step import Engine
 from motes.exact.quanta import FORCES
 from motes.integrators.fire import Descent
+from motes.neighbors.list import BUILD, PRUNE
 
 
 def begin_descent(engine: Engine, length: float) -> None:
@@ -57,11 +58,14 @@ def _follow(engine: Engine) -> None:
     beyond = state.box.opened.any() and ((x < lower[:, None]) | (x > upper[:, None])).any()
     if engine.link.most(int(beyond)):
         raise StoppedError(Failure(0, state.step, np.inf, -1, TOO_FAR, []))
-    if engine.link.most(int(neighbors.moved_too_far(state))):
+    wish = engine.link.most(neighbors.wish(state))
+    if wish == BUILD:
         engine.rebuild()
     else:
         engine.domain.refresh(state)
         neighbors.follow(state)
+        if wish == PRUNE:
+            neighbors.prune(state, engine.slots.runs)
 
 
 def _compute_forces(engine: Engine, descent: Descent) -> None:

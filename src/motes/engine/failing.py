@@ -18,7 +18,7 @@ from motes.core.errors import OutgrownError, ParticleError, RunError
 from motes.core.state import State
 from motes.decomposition.domain import Link
 
-FAILED = 2
+FAILED = 3
 """What a rank says, instead of 0 or 1, if it has a particle that it cannot take further."""
 
 

@@ -26,7 +26,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from motes.core.board import LINE, Board
-from motes.core.compiled import BEYOND, ENERGY, FORCE, MOVE, SPEED
+from motes.core.compiled import BEYOND, ENERGY, FORCE, MOVE, SPEED, STRAY
 from motes.core.state import Integers, State
 from motes.core.tape import Tape, play
 from motes.core.threads import Team
@@ -56,6 +56,7 @@ MOST_ROWS = 3
 """Of a column that travels."""
 
 LARGEST_NUMBER = float(np.finfo(float).max)
+ANYTHING = int(np.iinfo(np.int64).max)
 
 BUSY = 0.4
 """Where threads wait for each other for more of the time, other programs have the cores, and one thread does more."""
@@ -300,13 +301,17 @@ class March:
             engine.integrator.first_half(state, team)
             engine.domain.check_reach(state)
             engine.neighbors.moved_too_far(state)
-            noted.guard(HALF, {SPEED: self._speeds(), MOVE: self._moves(), BEYOND: (0, 0)})
+            engine.neighbors.strayed(state)
+            noted.guard(HALF, {SPEED: self._speeds(), MOVE: self._moves(), STRAY: (0, ANYTHING), BEYOND: (0, 0)})
             noted.tape.lap("integrate")
             engine.note_velocities()
             state.step += 1
             engine.domain.refresh(state, engine.refreshed)
             noted.tape.lap("halo")
             engine.neighbors.follow(state)
+            if engine.neighbors.prunes:
+                with noted.where(STRAY, HALF, above=bits_of(0.25 * engine.neighbors.inner**2)):
+                    engine.neighbors.prune(state, engine.slots.runs)
             noted.tape.lap("neighbors")
             noted.middle()
             engine.slots.begin()

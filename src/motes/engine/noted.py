@@ -13,11 +13,12 @@ Disadvantage: a loop must say what it returns and whether it is apart; of one th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
-from motes.core.compiled import BEYOND, ENERGY, FORCE, MOVE, PUSH, SPEED, SUM
+from motes.core.compiled import BEYOND, ENERGY, FORCE, MOVE, PUSH, SPEED, STRAY, SUM
 from motes.core.tape import LARGER, LARGER_SQUARE, SET, SET_SQUARE, Block, Tape
 from motes.core.threads import Work
 
@@ -30,7 +31,7 @@ def sum_of(number: int) -> str:
     return f"{SUM}{number}"
 
 
-MEANINGS = SPEED, FORCE, MOVE, BEYOND, ENERGY, *map(sum_of, range(MOST_SUMS))
+MEANINGS = SPEED, FORCE, MOVE, STRAY, BEYOND, ENERGY, *map(sum_of, range(MOST_SUMS))
 
 NOTHING = -1
 """The number of a result that there is not."""
@@ -56,6 +57,7 @@ class Noted:
         self.sum: int | None = None
         """Which of them is noted down."""
         self._seen: dict[str, list[int]] = {}
+        self._guarded: dict[str, int] = {}  # for each meaning, the last result that a guard has seen
         self._before = 0  # over how many particles, one after the other, the last loop went, or 0
         self._shared = False  # whether several threads have worked since they last waited for each other
 
@@ -139,7 +141,19 @@ class Noted:
             for meaning, numbers in self._seen.items():
                 for number in numbers:
                     self.tape.guard(number, *bounds[meaning], code)
+        self._guarded |= {meaning: numbers[-1] for meaning, numbers in self._seen.items()}
         self._seen = {}
+
+    @contextmanager
+    def where(self, meaning: str, code: int, above: int) -> Iterator[None]:
+        """What follows is done only where the last result with a meaning is larger, as the guard with a code saw it."""
+        if self._ranks > 1:
+            marks = self.tape.unless_heard(self._saying(code, meaning), above)
+        else:
+            marks = self.tape.unless(self._guarded[meaning], above)
+        yield
+        self.tape.land(marks)
+        self._before, self._shared = 0, True  # as it may have been before, where nothing is done
 
     def _guard_all(self, code: int, bounds: Mapping[str, tuple[int, int]]) -> None:
         """All ranks leave the step where one does; what a rank has no loop for is nothing."""

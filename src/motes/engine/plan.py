@@ -22,6 +22,8 @@ class Plan:
     needs_velocities: bool
     """Whether a force depends on velocities."""
     skin: float
+    may_prune: bool
+    """Whether the list of pairs may have an inner one."""
     threads: int
     step: int
     """The first."""

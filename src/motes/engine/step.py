@@ -36,7 +36,7 @@ from motes.forces.law import NOT_ASKED, Stage, Sums
 from motes.forces.slots import SlotForces
 from motes.integrators.fire import Descent
 from motes.integrators.world import World
-from motes.neighbors.list import NeighborList
+from motes.neighbors.list import BUILD, PRUNE, NeighborList
 from motes.neighbors.tuples import SpecialPairs, TupleSearch
 from motes.particles.recipes import Recipe
 
@@ -76,7 +76,7 @@ class Engine:
         for name, empty in chain.from_iterable(stage.columns.items() for stage in self.stages):
             self.state.declare(name, empty)
         specials = None if plan.specials is None else SpecialPairs(plan.specials)
-        self.neighbors = NeighborList(plan.cutoff, plan.skin, self.team, specials)
+        self.neighbors = NeighborList(plan.cutoff, plan.skin, self.team, specials, plan.may_prune)
         self.searches = {
             number: TupleSearch(stage.members, plan.box)
             for number, stage in enumerate(self.stages)
@@ -176,12 +176,15 @@ class Engine:
     def _follow(self, force: float) -> None:
         """Ranges, ghosts and lists of x(t + dt); force is the largest one at t."""
         state, domain, neighbors, lap = self.state, self.domain, self.neighbors, self.clock.lap
-        if self._follow_range(force, wish=neighbors.moved_too_far(state)):
+        wish = self._follow_range(force, neighbors.wish(state))
+        if wish == BUILD:
             self.rebuild()
         else:
             domain.refresh(state, self.refreshed)
             lap("halo")
             neighbors.follow(state)
+            if wish == PRUNE:
+                neighbors.prune(state, self.slots.runs)
             lap("neighbors")
 
     def _close_step(self, energy: bool) -> None:
@@ -276,10 +279,10 @@ class Engine:
         if self.sums.most_force > FORCES.limit(self.state.quanta.force):
             raise OutgrownError("force", self.sums.most_force)
 
-    def _follow_range(self, force: float, wish: bool) -> bool:
+    def _follow_range(self, force: float, wish: int) -> int:
         """Go over to the quanta that fit the forces of the step before, and the speeds of this one.
 
-        That goes with the question whether any rank wishes to build its lists, since it costs no message of its own.
+        That goes with the question what any rank wishes to do with its lists, since it costs no message of its own.
         If a rank has failed, all of them stop here.
         """
         said = [float(FAILED if self.attempts.failed else wish), force, self.state.fastest, *self.largest_sums]
@@ -290,7 +293,7 @@ class Engine:
             force, speed = max(force, self.needs.force), max(speed, self.needs.speed)
             sums = list(map(max, sums, self.needs.sums))
         self.take(followed(self.state.quanta, force, speed, sums, looked_at(self.state.step - 1)))
-        return bool(most > 0)
+        return int(most)
 
     def take(self, quanta: Quanta) -> None:
         """From now on with these quanta; for other positions, lists must be built anew."""

@@ -130,6 +130,11 @@ class SlotForces(Stage):
         """The clusters of each thread that works on the list."""
         return self._shares.parts
 
+    @property
+    def runs(self) -> list[tuple[int, int]]:
+        """The same, as the first cluster of each and the one after its last."""
+        return [(chunk.first, chunk.last) for chunk in self.parts]
+
     def begin(self) -> None:
         """Whatever is in the slots is of another step."""
         self._filled = [False] * self.team.threads

@@ -13,15 +13,16 @@ the cutoff. That is the price of straight vector loops.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
 import numpy as np
 
 from motes.core.box import REACH
-from motes.core.compiled import MOVE, njit
+from motes.core.compiled import MOVE, STRAY, njit
 from motes.core.state import CLUSTER, Array, Counts, Floats, Integers, PairList, State
-from motes.core.threads import Team
-from motes.exact.arithmetic import fma, from_bits, to_bits, wide_vectors
+from motes.core.threads import Team, Work
+from motes.exact.arithmetic import from_bits, to_bits, wide_vectors
 from motes.neighbors.cells import (
     SAMPLE,
     Grid,
@@ -33,6 +34,7 @@ from motes.neighbors.cells import (
     find_extents,
     lay_bins,
 )
+from motes.neighbors.inner import inner_skin, members_of, nearest, note_positions, prune
 from motes.neighbors.tuples import SpecialPairs
 
 PARTS_PER_THREAD = 4
@@ -87,12 +89,7 @@ def search(
     for c in range(first_cluster, last_cluster):
         begin[c] = found
         m = CLUSTER * c
-        x0, x1, x2, x3 = positions[0, m], positions[0, m + 1], positions[0, m + 2], positions[0, m + 3]
-        x4, x5, x6, x7 = positions[0, m + 4], positions[0, m + 5], positions[0, m + 6], positions[0, m + 7]
-        y0, y1, y2, y3 = positions[1, m], positions[1, m + 1], positions[1, m + 2], positions[1, m + 3]
-        y4, y5, y6, y7 = positions[1, m + 4], positions[1, m + 5], positions[1, m + 6], positions[1, m + 7]
-        z0, z1, z2, z3 = positions[2, m], positions[2, m + 1], positions[2, m + 2], positions[2, m + 3]
-        z4, z5, z6, z7 = positions[2, m + 4], positions[2, m + 5], positions[2, m + 6], positions[2, m + 7]
+        members = members_of(positions, m)
         own = column_of[c]
         # Rows of columns from its own on, since pairs with earlier ones are those ones' to list.
         last_row = bin_of(bounds[c, 3] + radius, lower[0], upper[0], width[0], inner[0], outer[0])
@@ -124,22 +121,7 @@ def search(
                     # Unsigned indices cannot count from the end, and only such a loop becomes vector code.
                     begin_slot, end_slot = np.uint64(CLUSTER * a), np.uint64(CLUSTER * b)
                     for k in range(begin_slot, end_slot):
-                        x, y, z = positions[0, k], positions[1, k], positions[2, k]
-                        s = fma(z - z0, z - z0, fma(y - y0, y - y0, (x - x0) * (x - x0)))
-                        t = fma(z - z1, z - z1, fma(y - y1, y - y1, (x - x1) * (x - x1)))
-                        s = t if t < s else s
-                        t = fma(z - z2, z - z2, fma(y - y2, y - y2, (x - x2) * (x - x2)))
-                        s = t if t < s else s
-                        t = fma(z - z3, z - z3, fma(y - y3, y - y3, (x - x3) * (x - x3)))
-                        s = t if t < s else s
-                        t = fma(z - z4, z - z4, fma(y - y4, y - y4, (x - x4) * (x - x4)))
-                        s = t if t < s else s
-                        t = fma(z - z5, z - z5, fma(y - y5, y - y5, (x - x5) * (x - x5)))
-                        s = t if t < s else s
-                        t = fma(z - z6, z - z6, fma(y - y6, y - y6, (x - x6) * (x - x6)))
-                        s = t if t < s else s
-                        t = fma(z - z7, z - z7, fma(y - y7, y - y7, (x - x7) * (x - x7)))
-                        near[k - begin_slot] = t if t < s else s
+                        near[k - begin_slot] = nearest(members, positions[0, k], positions[1, k], positions[2, k])
                     # Without a branch: each is written, and the next one over it unless it was near.
                     chosen = partners[found:]
                     n = 0
@@ -168,8 +150,7 @@ def copy_to_slots(begin: int, end: int, points: Floats, rows: Integers, particle
             x[k] = far + step * (begin + k) if i < 0 else here * source[np.uint64(max(i, 0))]
 
 
-@njit(cache=True, nogil=True, returns=MOVE, apart=True)
-def farthest_move(begin: int, end: int, positions: Floats, reference: Floats) -> float:
+def _farthest(begin: int, end: int, positions: Floats, reference: Floats) -> float:
     """The square of the longest way from reference to positions."""
     longest = 0  # as bits: the maximum of integers vectorises
     last = positions.shape[0] - 1
@@ -183,16 +164,32 @@ def farthest_move(begin: int, end: int, positions: Floats, reference: Floats) ->
     return from_bits(longest)
 
 
+# Twice, since who plays it without Python goes by what a loop says that it returns.
+farthest_move = njit(cache=True, nogil=True, returns=MOVE, apart=True)(_farthest)
+farthest_stray = njit(cache=True, nogil=True, returns=STRAY, apart=True)(_farthest)
+
+KEEP, PRUNE, BUILD = range(3)
+"""What is to be done with the lists: nothing; the inner one is to be pruned anew; both are to be built anew."""
+
+
 class NeighborList:
     """Finds pairs within cutoff + skin, and knows when they must be found anew."""
 
-    def __init__(self, cutoff: float, skin: float, team: Team, specials: SpecialPairs | None = None) -> None:
+    def __init__(
+        self, cutoff: float, skin: float, team: Team, specials: SpecialPairs | None = None, may_prune: bool = True
+    ) -> None:
         self.cutoff = cutoff
         self.skin = skin
         self.team = team
+        self._may_prune = may_prune and cutoff > 0.0
         self.pairs = PairList()
         self._specials = specials
+        self.inner = skin
+        """The inner skin; where it is the skin, there is no inner list."""
         self._reference: Floats = np.zeros((0, 0))
+        self._pruned: Floats = np.zeros((0, 0))
+        """Where particles were when lists were built, and pruned."""
+        self._built_at = 0
         self._per_cluster = 80.0
 
     @property
@@ -206,6 +203,24 @@ class NeighborList:
             return True
         moves = self.team.split(farthest_move, state.owned, state.positions, self._reference)
         return bool(4.0 * max(moves) > self.skin * self.skin)
+
+    @property
+    def prunes(self) -> bool:
+        """Whether there is an inner list."""
+        return self.inner < self.skin
+
+    def strayed(self, state: State) -> bool:
+        """Whether a pair may have come within the cutoff that is not in the inner list."""
+        if not self.prunes:
+            return False
+        moves = self.team.split(farthest_stray, state.owned, state.positions, self._pruned)
+        return bool(4.0 * max(moves) > self.inner * self.inner)
+
+    def wish(self, state: State) -> int:
+        """What these particles ask for: KEEP, PRUNE or BUILD. What any rank asks for, all must do."""
+        if self.moved_too_far(state):
+            return BUILD
+        return PRUNE if self.strayed(state) else KEEP
 
     def restore_order(self, state: State) -> None:
         """Now and then lay the owned particles out as their slots lie, so that near ones share cache lines."""
@@ -221,6 +236,8 @@ class NeighborList:
         if self._reference.shape != (state.dimensions, state.owned):
             self._reference = np.empty((state.dimensions, state.owned))
         self._reference[:] = state.positions[:, : state.owned]
+        lasted, self._built_at = state.step - self._built_at if self.pairs.builds else 0, state.step
+        self.inner = inner_skin(self.cutoff, self.skin, lasted) if self._may_prune else self.skin
         self.pairs.builds += 1
         if self.cutoff == 0.0:
             return
@@ -234,6 +251,38 @@ class NeighborList:
         self._search(grid)
         if self._specials is not None:
             self._specials.mark(state, self.pairs)
+        self._begin_inner(state)
+
+    def _begin_inner(self, state: State) -> None:
+        """The inner list, or the list itself in its stead."""
+        pairs = self.pairs
+        if not self.prunes:
+            pairs.near_begin, pairs.near_count = pairs.begin, pairs.count
+            pairs.near_partners, pairs.near_classes = pairs.partners, pairs.partner_classes
+            return
+        if len(pairs.near_begin) < pairs.clusters or pairs.near_begin is pairs.begin:
+            pairs.near_begin, pairs.near_count = np.empty((2, len(pairs.begin)), np.int64)
+        if len(pairs.near_partners) < len(pairs.partners) or pairs.near_partners is pairs.partners:
+            pairs.near_partners = np.empty(len(pairs.partners), np.int32)
+        if len(pairs.near_classes) != len(pairs.partner_classes) or pairs.near_classes is pairs.partner_classes:
+            pairs.near_classes = np.empty(len(pairs.partner_classes), np.int32)
+        if self._pruned.shape != self._reference.shape:
+            self._pruned = np.empty_like(self._reference)
+        threads = self.team.useful(pairs.pairs)
+        edges = [pairs.clusters * part // threads for part in range(threads + 1)]
+        self.prune(state, list(pairwise(edges)))
+
+    def prune(self, state: State, runs: Sequence[tuple[int, int]]) -> None:
+        """Bring the inner list up to the positions in the slots, each thread a run of clusters."""
+        pairs = self.pairs
+        arguments = (
+            pairs.positions, pairs.begin, pairs.count, pairs.partners, pairs.partner_classes,
+            (self.cutoff + self.inner) ** 2, pairs.slots, pairs.near_begin, pairs.near_count, pairs.near_partners,
+            pairs.near_classes,
+        )  # fmt: skip
+        works: list[list[Work]] = [[(prune, (*run, *arguments))] for run in runs]
+        self.team.each(works, self.team.useful(pairs.pairs) > 1)
+        self.team.split(note_positions, state.owned, state.positions, self._pruned)
 
     def follow(self, state: State) -> None:
         """Bring the positions of this step into the slots."""

@@ -36,6 +36,7 @@ from motes.engine.step import Engine
 from motes.forces import BoundInteraction, Interaction, plans_of
 from motes.forces.clusters import NOT_FINITE
 from motes.integrators import Integrator
+from motes.neighbors.inner import MOST_PRUNED
 from motes.observers.checkpoint import Checkpoint
 from motes.observers.frame import Frame
 from motes.observers.schedule import Handle, Observer, Schedule
@@ -176,8 +177,9 @@ class Simulation(Readings):
         if threads > ranks.cores:
             warn_of_more(f"{threads} threads of a rank", ranks.cores, "fewer threads are faster")
         plan = Plan(
-            summary.box, integrator.bind(summary.names), laws, specials, velocities, width, threads, step, timeline,
-            memory, degrees_of_freedom(summary, integrator, interactions),
+            summary.box, integrator.bind(summary.names), laws, specials, velocities, width,
+            summary.count <= MOST_PRUNED * ranks.size, threads, step, timeline, memory,
+            degrees_of_freedom(summary, integrator, interactions),
         )  # fmt: skip
         engine, known = ranks.build(plan, start), summary.brief()
         reporter = Reporter(engine, known, bound)
