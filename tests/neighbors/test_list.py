@@ -185,7 +185,7 @@ def test_the_inner_list_leaves_out_what_is_far_away() -> None:
     assert pairs.near_count[: pairs.clusters].sum() < 0.8 * pairs.count[: pairs.clusters].sum()
 
 
-@pytest.mark.parametrize(("lasted", "width"), [(0, 0.2), (16, 0.125), (4, 0.25), (2, 0.125**0.5), (1, 0.8)])
+@pytest.mark.parametrize(("lasted", "width"), [(0, 0.2), (16, 0.025**0.5), (4, 0.1**0.5), (2, 0.2**0.5), (1, 0.8)])
 def test_the_inner_skin_is_that_of_which_the_least_is_lost(lasted: int, width: float) -> None:
     assert inner_skin(cutoff=2.5, skin=0.8, lasted=lasted) == pytest.approx(width)
 

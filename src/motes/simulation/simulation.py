@@ -166,7 +166,8 @@ class Simulation(Readings):
         check_plans(laws, velocities)
         cutoff = max((one.cutoff for one in laws), default=0.0)
         threads = Team(threads, ranks.cores).threads
-        width = chosen_skin(skin, cutoff, summary.box, summary.count / (ranks.size * threads))
+        may_prune = summary.count <= MOST_PRUNED * ranks.size
+        width = chosen_skin(skin, cutoff, summary.box, summary.count / (ranks.size * threads), may_prune)
         check_images(summary.box, cutoff + width if cutoff else 0.0, summary.count)
         check_crowd(summary.box, cutoff + width if cutoff else 0.0, summary.count)
         bonds = summary.topology["bonds"].members
@@ -177,9 +178,8 @@ class Simulation(Readings):
         if threads > ranks.cores:
             warn_of_more(f"{threads} threads of a rank", ranks.cores, "fewer threads are faster")
         plan = Plan(
-            summary.box, integrator.bind(summary.names), laws, specials, velocities, width,
-            summary.count <= MOST_PRUNED * ranks.size, threads, step, timeline, memory,
-            degrees_of_freedom(summary, integrator, interactions),
+            summary.box, integrator.bind(summary.names), laws, specials, velocities, width, may_prune, threads,
+            step, timeline, memory, degrees_of_freedom(summary, integrator, interactions),
         )  # fmt: skip
         engine, known = ranks.build(plan, start), summary.brief()
         reporter = Reporter(engine, known, bound)
