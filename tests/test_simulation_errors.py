@@ -258,12 +258,12 @@ def test_observers_are_told_that_a_run_failed():
 @pytest.mark.parametrize(("cells", "density"), [(4, 1e6), (4, 2e4)])
 def test_a_crowd_is_refused_before_anything_is_built(cells, density):
     with pytest.raises(motes.InputError, match=r"about .* others within cutoff and skin.*in different units"):
-        motes.Simulation(motes.fcc(cells, density), VERLET, [motes.Pair(lambda r: 1 / r, 2.5)])
+        motes.Simulation(motes.fcc(cells, density), VERLET, [motes.Pair(lambda r: 1 / r, 2.5)], skin=0.4)
 
 
 def test_a_box_with_too_many_images_is_refused():
     with pytest.raises(motes.InputError, match=r"cutoff and skin reach 3.2, through .* images .* larger box"):
-        motes.Simulation(motes.fcc(3, 1e9), motes.VelocityVerlet(0.001), [pair()], threads=1)
+        motes.Simulation(motes.fcc(3, 1e9), motes.VelocityVerlet(0.001), [pair()], threads=1, skin=0.7)
 
 
 def test_an_assignment_whose_warning_is_an_error_leaves_all_as_it_was():

@@ -41,7 +41,7 @@ def lj(cutoff: Any = 2.5, shift: Any = None, **parameters: Any) -> motes.Pair:
 @cache
 def melt(name: str) -> motes.Simulation:
     path = DATA / "lammps" / {"melt-4000": "melt-4000.data", "melt-32000": "melt-32000.data.gz"}[name]
-    return motes.Simulation(motes.read(path), VERLET, [lj()])
+    return motes.Simulation(motes.read(path), VERLET, [lj()], skin=0.35)
 
 
 @pytest.mark.parametrize("name", ["melt-4000", "melt-32000"])

@@ -248,7 +248,7 @@ def test_steps_with_new_lists_are_taken_up_in_their_middle(
         return go(march, most, step, half_done)
 
     monkeypatch.setattr(March, "go", noting)
-    simulation, stepped = make(threads=threads), make()
+    simulation, stepped = make(threads=threads, skin=0.35), make()
     before = simulation.describe()["list_builds"]
     simulation.run(150)
     assert sum(middles) >= simulation.describe()["list_builds"] - before - 1 > 3
@@ -485,7 +485,7 @@ def test_without_threads_to_be_had_it_is_the_ordinary_step(monkeypatch: pytest.M
     def refused(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    simulation, alone = melt(threads=2), melt(threads=1)
+    simulation, alone = melt(threads=2, skin=0.35), melt(threads=1)
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", refused)
         simulation.run(30)
