@@ -391,3 +391,13 @@ def test_velocities_stay_where_a_minimization_cannot_begin():
     sim.positions = [[5.0, 5, 5], [5.5, 5, 5]]
     assert sim.minimize(1e-3).converged
     assert sim.velocities == pytest.approx(np.ones((2, 3)), abs=1e-9)
+
+
+def test_a_number_that_is_whole_but_for_its_point_is_told_how_to_be_written():
+    sim = motes.Simulation(motes.fcc(3, 0.8442), VERLET, [pair()], threads=1)
+    with pytest.raises(
+        motes.InputError, match=r"steps: expected a whole number of at least 0, got 1000000.0; write 1_000_000$"
+    ):
+        sim.run(1e6)
+    with pytest.raises(motes.InputError, match=r"got 2.5$"):
+        sim.run(2.5)

@@ -83,7 +83,8 @@ def number(
 def whole_number(name: str, value: Any, *, minimum: int, maximum: float = math.inf) -> int:
     """One integer that is at least `minimum`, and at most `maximum`."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, Integral) or value < minimum:
-        raise InputError(f"{name}: expected a whole number of at least {minimum}, got {_brief(value)}")
+        hint = f"; write {int(value):_}" if isinstance(value, float) and value.is_integer() and value >= minimum else ""
+        raise InputError(f"{name}: expected a whole number of at least {minimum}, got {_brief(value)}{hint}")
     if int(value) > maximum:
         raise InputError(f"{name}: expected a whole number of at most {maximum:g}, got {_brief(value)}")
     return int(value)
