@@ -110,8 +110,33 @@ def vapour(**how: Any) -> motes.Simulation:
     return motes.Simulation(particles, motes.VelocityVerlet(0.004), interactions, skin=0.8, **how)
 
 
+def in_time(force: Any, how: Any) -> motes.Simulation:
+    particles, pair = motes.fcc(6, 0.8442, temperature=1.44, seed=2), motes.Pair(soft, REACH, k=15.0)
+    return motes.Simulation(particles, motes.VelocityVerlet(0.005), [pair, force], first_step=70, **how)
+
+
+def waves(**how: Any) -> motes.Simulation:
+    """A field of the time."""
+    return in_time(motes.Field(lambda x, t, k: 3 * np.cos(k * x - 30 * t), k=2 * np.pi / 10.0805), how)
+
+
+def pulses(**how: Any) -> motes.Simulation:
+    """Friction of the time."""
+    return in_time(motes.PairForce(lambda r, v, t: (1 - r / REACH) * (np.sin(20 * t) - v), REACH), how)
+
+
+def colloids(**how: Any) -> motes.Simulation:
+    """Overdamped, two types between walls; dt changes what time it is."""
+    start = motes.fcc(6, 0.8442)
+    box = motes.Box(start.box.lengths, ["periodic", "periodic", "reflecting"])
+    particles = motes.Particles(start.positions, box, types=np.where(np.arange(864) % 3, "A", "B"))
+    medium = motes.Brownian(2e-4, temperature=1.0, friction={"A": 2.0, "B": 5.0}, seed=3)
+    shaken = motes.Field(lambda z, t: 0.5 * z * np.sin(200 * t))
+    return motes.Simulation(particles, medium, [motes.Pair(soft, REACH, k=15.0), shaken], skin=0.5, **how)
+
+
 SYSTEMS: list[Callable[..., motes.Simulation]] = [
-    melt, langevin, plane, kinds, chains, drops, polymers, trapped, alloy, vapour
+    melt, langevin, plane, kinds, chains, drops, polymers, trapped, alloy, vapour, waves, pulses, colloids
 ]  # fmt: skip
 
 
@@ -200,7 +225,8 @@ def test_ranks_that_share_memory_march_together(make: Any, ranks: int, threads: 
     found = on_ranks(make, ranks, threads, steps=120)
     assert sum(marched) >= ranks * 100
     start = make(threads=1)  # whose velocities are on a grid by now, and forces may depend on them
-    stepped = motes.Simulation(start.snapshot(), start.integrator, start.interactions, threads=1, first_step=0)
+    now, how = start.snapshot(), (start.integrator, start.interactions)
+    stepped = motes.Simulation(now, *how, threads=1, first_step=start.step)
     step_by_step(stepped, 120)
     box = stepped.box
     positions = np.where(box.periodic[:, None], found["positions"] % box.lengths[:, None], found["positions"])
@@ -359,18 +385,33 @@ def test_who_flies_off_is_reported_as_by_the_ordinary_step() -> None:
     assert how_it_ended(made(), 20_000, marches=True) == how_it_ended(made(), 20_000, marches=False)
 
 
-@pytest.mark.filterwarnings("ignore::motes.MotesWarning")
-def test_forces_that_depend_on_the_time_are_left_to_the_ordinary_step(marched: list[int]) -> None:
-    """With a bath, whose steps are numbered on the tape."""
-    integrator = langevin().integrator
-    wave = motes.Field(lambda x, t, k: np.cos(k * x - 30 * t), k=2 * np.pi / 10.0805)
-    particles, pair = motes.fcc(4, 0.8, temperature=1.0, seed=1), motes.Pair(soft, REACH, k=15.0)
-    simulation = motes.Simulation(particles, integrator, [pair, wave], threads=1)
-    simulation.run(20)
-    assert sum(marched) == 0
-    force = motes.PairForce(lambda r, t: (1 - r / REACH) * np.sin(20 * t), REACH)
-    motes.Simulation(particles, integrator, [pair, force], threads=1).run(20)
-    assert sum(marched) == 0
+def test_the_time_goes_on_when_dt_changes_amid_marches(marched: list[int]) -> None:
+    ends = []
+    for one_by_one in (True, False):
+        simulation = colloids(threads=1)
+        for dt in (2e-4, 1e-4):
+            simulation.integrator = motes.Brownian(dt, temperature=1.0, friction={"A": 2.0, "B": 5.0}, seed=3)
+            if one_by_one:
+                step_by_step(simulation, 40)
+            else:
+                simulation.run(40)
+        ends.append((simulation.time, simulation.fingerprint))
+    assert ends[0] == ends[1]
+    assert sum(marched) > 60
+
+
+def test_a_step_that_is_too_long_ends_a_march_as_it_ends_a_run() -> None:
+    """Overdamped, where no speed tells it."""
+
+    def made() -> motes.Simulation:
+        particles = motes.Particles([[4.0, 4.0], [12.0, 12.0]], motes.Box([16.0, 16.0], "open"), mass=[1.0, 1e-3])
+        medium = motes.Brownian(1e-2, temperature=1e-4, friction=10.0, seed=1)
+        pulled = motes.Field(lambda x, t: -2 * x * np.exp(3 * t))
+        return motes.Simulation(particles, medium, [motes.Pair(soft, REACH, k=1.0), pulled], threads=1)
+
+    ended = how_it_ended(made(), 20_000, marches=True)
+    assert "moves by" in ended
+    assert ended == how_it_ended(made(), 20_000, marches=False)
 
 
 class Slower(motes.VelocityVerlet):

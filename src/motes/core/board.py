@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 LINE = 8
 """Words of a cache line, so that what threads write lies on lines of their own."""
 
-SAYINGS = 64
+SAYINGS = 72
 """Numbers that a rank can say to the others."""
 
 

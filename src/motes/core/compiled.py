@@ -43,13 +43,13 @@ _memory: Any = nrt.rtsys
 VERSIONS = (platform.python_version(), numba.__version__, llvmlite.__version__, np.__version__)
 
 
-SPEED, FORCE, PUSH, MOVE, STRAY, BEYOND, SUM, ENERGY = (
-    "speed", "force", "push", "move", "stray", "beyond", "sum", "energy"
+SPEED, LEAP, FORCE, PUSH, MOVE, STRAY, BEYOND, SUM, ENERGY = (
+    "speed", "leap", "force", "push", "move", "stray", "beyond", "sum", "energy"
 )  # fmt: skip
-"""What the number is that a loop returns: the largest component of a velocity, the square of a bound of the largest
-force, the largest component of a force, the square of the farthest move since lists were built, or since they were
-pruned, how many particles are beyond a side, the largest number that a neighbour adds to a sum, the largest energy of a
-particle."""
+"""What the number is that a loop returns: the largest component of a velocity, or of a move in one step where there are
+no velocities; the square of a bound of the largest force; the largest component of a force; the square of the farthest
+move since lists were built, or since they were pruned; how many particles are beyond a side; the largest number that a
+neighbour adds to a sum; the largest energy of a particle."""
 
 
 def njit(

@@ -12,8 +12,8 @@ Ranks of one machine march together: what leaves a region is written into memory
 Invariant: the tape has the loops of the ordinary step, in its order, on the same arrays. So it has its bits. What all
 ranks have said decides whether a march begins and where it ends, so all of them take the same steps.
 
-Disadvantage: only steps whose loops get the same from step to step can be put on a tape: on one machine, without forces
-that depend on the time, and without what all particles must agree on.
+Disadvantage: only steps whose loops get the same from step to step, but for its number, can be put on a tape: on one
+machine, and without what all particles must agree on.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from motes.core.board import LINE, Board
-from motes.core.compiled import BEYOND, ENERGY, FORCE, MOVE, SPEED, STRAY
+from motes.core.compiled import BEYOND, ENERGY, FORCE, LEAP, MOVE, SPEED, STRAY
 from motes.core.state import Integers, State
 from motes.core.tape import Tape, play
 from motes.core.threads import Team
@@ -256,8 +256,8 @@ class March:
         return [number_of(values[self._summed[k], :, 0].max()) if k in self._summed else 0.0 for k in range(count)]
 
     def largest(self, code: int) -> float:
-        """The largest component of a velocity, or the square of a bound of the largest force, of which the guard with
-        this code saw last."""
+        """The largest component of a velocity, or of a step without any, or the square of a bound of the largest force,
+        of which the guard with this code saw last."""
         values = self._results.reshape(-1, len(self._players), LINE)[self._seen[code], :, 0]
         return number_of(values.max(initial=0))
 
@@ -302,7 +302,8 @@ class March:
             engine.domain.check_reach(state)
             engine.neighbors.moved_too_far(state)
             engine.neighbors.strayed(state)
-            noted.guard(HALF, {SPEED: self._speeds(), MOVE: self._moves(), STRAY: (0, ANYTHING), BEYOND: (0, 0)})
+            bounds = {SPEED: self._speeds(), LEAP: (0, bits_of(state.stride)), MOVE: self._moves(), BEYOND: (0, 0)}
+            noted.guard(HALF, bounds | {STRAY: (0, ANYTHING)})
             noted.tape.lap("integrate")
             engine.note_velocities()
             state.step += 1

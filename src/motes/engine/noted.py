@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
-from motes.core.compiled import BEYOND, ENERGY, FORCE, MOVE, PUSH, SPEED, STRAY, SUM
+from motes.core.compiled import BEYOND, ENERGY, FORCE, LEAP, MOVE, PUSH, SPEED, STRAY, SUM
 from motes.core.tape import LARGER, LARGER_SQUARE, SET, SET_SQUARE, Block, Tape
 from motes.core.threads import Work
 
@@ -31,7 +31,7 @@ def sum_of(number: int) -> str:
     return f"{SUM}{number}"
 
 
-MEANINGS = SPEED, FORCE, MOVE, STRAY, BEYOND, ENERGY, *map(sum_of, range(MOST_SUMS))
+MEANINGS = SPEED, LEAP, FORCE, MOVE, STRAY, BEYOND, ENERGY, *map(sum_of, range(MOST_SUMS))
 
 NOTHING = -1
 """The number of a result that there is not."""
@@ -131,7 +131,8 @@ class Noted:
     def guard(self, code: int, bounds: Mapping[str, tuple[int, int]]) -> None:
         """Leave the step here where one of the results since the last guard is beyond the bounds of what it means."""
         self._meet(self.tape.threads)
-        self.results[code] = self._seen.get(SPEED, [])[-1:] or self._seen.get(FORCE, [])  # the last speed counts
+        moves = self._seen.get(SPEED, self._seen.get(LEAP, []))
+        self.results[code] = moves[-1:] or self._seen.get(FORCE, [])  # the last speed counts
         self.sums |= {k: self._seen[sum_of(k)][0] for k in range(MOST_SUMS) if sum_of(k) in self._seen}
         if not self._seen.keys() <= bounds.keys():
             raise UnmarchableError

@@ -162,11 +162,11 @@ class Engine:
         self._close_step(energy)
 
     def _half(self, fastest: float | None = None) -> float:
-        """The first half has been done, with this speed if no one has looked at it; return the force of before."""
+        """The first half has been done; look at its largest speed, or move, if given. Return the force of before."""
         state = self.state
         force, self.sums = self.sums.most_force, NOT_ASKED  # should the step fail, no energy of another moment is left
         if fastest is not None:
-            self.attempts.run(self.integrator.check_speed, state, fastest)
+            self.attempts.run(self.integrator.check_half, state, fastest)
         self.attempts.run(self.domain.check_reach, state)
         self.note_velocities()
         state.step += 1

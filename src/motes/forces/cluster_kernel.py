@@ -56,7 +56,7 @@ ARGUMENTS = (
 LIMBS = {"x": "magic", "y": "middle", "z": "low"}
 """The units of a sum in the rows of forces, each ROUND times that of the limb."""
 
-OPTIONAL = {"v": "velocities", "noise": "ids, keys", "t": "t", "dt": "dt", "bonds": "own_classes, classes"}
+OPTIONAL = {"v": "velocities", "noise": "ids, keys", "t": "clock", "dt": "dt", "bonds": "own_classes, classes"}
 """Further arguments, in this order, by what needs them: a call is the cheaper the fewer it has."""
 
 
@@ -229,6 +229,8 @@ class _Writer:
         yield f"    return biggest, biggest_energy, {limbs}"
 
     def _prologue(self) -> Iterator[str]:
+        if "t" in self.reads:
+            yield "t = clock[0]"
         for row, name in enumerate(self.layout.numbers):
             yield f"{name} = numbers[{row}]"
         for index, code in enumerate(self.codes):

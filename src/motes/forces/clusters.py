@@ -28,6 +28,7 @@ from motes.exact.quanta import FORCES, looked_at
 from motes.exact.sums import whole
 from motes.forces.cluster_kernel import OPTIONAL, ORDINARY, Layout, Term, cluster_key, cluster_source
 from motes.forces.law import BEFORE, IN_SLOTS, Stage, Sums
+from motes.forces.moment import Moment
 from motes.forces.slots import SlotForces, gather_slots
 from motes.formulas.bind import Names
 from motes.formulas.kernel import Kernel
@@ -96,10 +97,10 @@ class ClusterStage(Stage):
         self._attributes: Floats = np.zeros((len(plan.kernel.attributes), 0))
         self._velocities: Floats = np.zeros((3, 0))
         self._ids: Integers = np.zeros(0, np.int64)
-        self._time = self._time_step = 0.0
+        self._moment, self._time_step = Moment(team), 0.0
         self._seeds: Integers = np.array(plan.seeds, np.int64)
         self._keys: Integers = np.zeros(2 * len(plan.seeds), np.int64)
-        self.stepped = "noise" in plan.reads
+        self.stepped = not plan.reads.isdisjoint(("noise", "t"))
         needed = {*plan.reads, *(["bonds"] if plan.special else [])}
         self._more = [need for need in OPTIONAL if need in needed]
         for kernel in self._kernels:  # compiled (or loaded) before the clock runs
@@ -182,7 +183,7 @@ class ClusterStage(Stage):
     def _optional(self, velocities: Floats, ids: Integers, own_classes: Array, classes: Array) -> tuple[Any, ...]:
         """The further arguments of the kernel."""
         known = {
-            "v": (velocities,), "noise": (ids, self._keys), "t": (self._time,), "dt": (self._time_step,),
+            "v": (velocities,), "noise": (ids, self._keys), "t": (self._moment.clock,), "dt": (self._time_step,),
             "bonds": (own_classes, classes),
         }  # fmt: skip
         return tuple(one for need in self._more for one in known[need])
@@ -206,7 +207,9 @@ class ClusterStage(Stage):
     def _bring(self, state: State, pairs: PairList) -> None:
         """Bring what changes with every step into the slots."""
         plan = self._plan
-        self._time, self._time_step = state.time, state.timeline.dt
+        self._time_step = state.timeline.dt
+        if "t" in plan.reads:
+            self._moment.come(state)
         for row, name in enumerate(plan.kernel.attributes if plan.live else ()):
             if name in plan.live:
                 self._gather(state.column(name), pairs, self._attributes[row])
@@ -227,7 +230,7 @@ class ClusterForces(ClusterStage):
 
     def __init__(self, plan: ClusterPlan, slots: SlotForces, team: Team) -> None:
         super().__init__(plan, slots, team)
-        self.marches = type(self) is ClusterForces and "t" not in plan.reads
+        self.marches = type(self) is ClusterForces
 
     @property
     def _kernels(self) -> Sequence[Any]:

@@ -22,6 +22,7 @@ from motes.exact.arithmetic import number_of
 from motes.exact.sums import whole
 from motes.forces.field_kernel import field_key, field_source
 from motes.forces.law import BoundInteraction, Interaction, Plan, Stage, Sums, Surroundings
+from motes.forces.moment import Moment
 from motes.forces.oracle import field_energy, field_force
 from motes.formulas.bind import COORDINATES, MASS, Bound, Names, bind, check_given
 from motes.formulas.kernel import Kernel
@@ -164,16 +165,20 @@ class FieldForces(Stage):
     """A field, on the owned particles."""
 
     outside = True
+    marches = True
 
     def __init__(self, name: str, kernel: Kernel, timed: bool, team: Team) -> None:
         self.team = team
-        self.marches = not timed
+        self.stepped = timed
+        self._moment = Moment(team)
         self._name = name
         self._kernel = kernel
         self._module = kernel.load()
 
     def compute(self, state: State, pairs: PairList, energy: float | None) -> Sums:
         """Add the forces to those of the owned particles. It has no virial."""
+        if self.stepped:
+            self._moment.come(state)
         results = self._apply(state, state.quanta.force, energy or 1.0)
         force, height = _largest(results)
         total = None if energy is None else sum(whole(*limbs) for _, _, *limbs in results)
@@ -187,11 +192,11 @@ class FieldForces(Stage):
     def _apply(
         self, state: State, quantum: float, energy_quantum: float, only: tuple[int, int] | None = None
     ) -> list[Any]:
-        kernel, apply, time = self._kernel, self._module.apply, 0.0 if self.marches else state.time
+        kernel, apply = self._kernel, self._module.apply
         columns = tuple(map(state.column, kernel.attributes))
         what = (
             state.positions, state.box.origin, state.box.lengths, kernel.numbers, kernel.tables, state.types,
-            columns or (state.mass,), time, ROUND * quantum, ROUND * energy_quantum, state.forces,
+            columns or (state.mass,), self._moment.clock, ROUND * quantum, ROUND * energy_quantum, state.forces,
         )  # fmt: skip
         return [apply(*only, *what)] if only else self.team.split(apply, state.owned, *what)
 

@@ -22,7 +22,9 @@ AXES = COORDINATES[:3]
 INFINITE = bits_of(math.inf)
 """So that an energy that is not finite is seen by the first number alone; the bits of a NaN are more."""
 
-ARGUMENTS = "begin, end, positions, origin, lengths, numbers, tables, types, attributes, t, magic, energy_magic, forces"
+ARGUMENTS = (
+    "begin, end, positions, origin, lengths, numbers, tables, types, attributes, clock, magic, energy_magic, forces"
+)
 
 
 def field_key(bound: Bound, boundary: Sequence[Boundary]) -> str:
@@ -68,6 +70,7 @@ def require_right_field(bound: Bound, code: Code, axes: Sequence[str]) -> None:
 
 def _before(bound: Bound, axes: Sequence[str]) -> Iterator[str]:
     yield "magic_bits = to_bits(magic)"
+    yield "t = clock[0]"
     yield from ENERGY_UNITS
     yield "biggest = biggest_energy = energy_high = energy_low = energy_rest = 0"
     yield from bound.uniform_lines

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from motes.core.compiled import njit
+from motes.core.compiled import LEAP, njit
 from motes.core.errors import ParticleError
 from motes.core.state import ROUND, Floats, Integers, State
 from motes.core.threads import Team
@@ -23,7 +23,7 @@ from motes.integrators.bath import HeatBath
 from motes.integrators.motion import too_fast
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, returns=LEAP, apart=True)
 def wander(
     begin: int, end: int, positions: Floats, forces: Integers, mass: Floats, ids: Integers, seed: int, step: int,
     push: Floats, spread: Floats, magic: Floats,
@@ -71,18 +71,25 @@ class Brownian(HeatBath):
 
     needs_friction = True
     has_velocities: ClassVar[bool] = False
+    marches = True
 
     def first_half(self, state: State, team: Team) -> None:
         """Move by force and noise."""
+        longest = max(team.split(wander, state.owned, state.positions, *self._how(state)))
+        self.check_half(state, longest)
+        self._reflect(state, team)
+
+    def _how(self, state: State) -> tuple[Any, ...]:
+        """What decides on the moves of a step."""
         push = self._by_particle(state, lambda friction: self.dt / friction * state.quanta.force)
         spread = self._by_particle(state, lambda friction: 2 * self.temperature * self.dt / friction)
-        how = (
-            state.forces, state.mass, state.ids, self.seed, state.step, push, spread, ROUND * state.spacing,
-        )  # fmt: skip
-        longest = max(team.split(wander, state.owned, state.positions, *how))
-        far = not longest <= state.stride
-        state.settle(ParticleError(too_fast(longest, state.stride), _farthest(state, how), longest) if far else None)
-        self._reflect(state, team)
+        return state.forces, state.mass, state.ids, self.seed, state.step, push, spread, ROUND * state.spacing
+
+    def check_half(self, state: State, largest: float) -> None:
+        """Raise a ParticleError if the largest component of a move is more than makes sense."""
+        far = not largest <= state.stride
+        cause = too_fast(largest, state.stride)
+        state.settle(ParticleError(cause, _farthest(state, self._how(state)), largest) if far else None)
 
     def second_half(self, state: State, team: Team) -> None:
         """Nothing is left to do."""

@@ -140,6 +140,10 @@ class Integrator(Frozen, ABC):
         speeds = team.split(kick, state.owned, state.velocities, state.forces, state.mass, scale, magic)
         self.check_speed(state, max(speeds))
 
+    def check_half(self, state: State, largest: float) -> None:
+        """Raise what the first half would have, of the largest number that its loops returned last."""
+        self.check_speed(state, largest)
+
     def check_speed(self, state: State, fastest: float) -> None:
         """Note the largest component of a velocity; raise a ParticleError if no step, or no grid, can follow it."""
         state.fastest = fastest
