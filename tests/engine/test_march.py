@@ -75,6 +75,11 @@ def langevin(**how: Any) -> motes.Simulation:
     return melt(motes.Langevin(0.005, temperature=1.0, friction=2.0, seed=8), **how)
 
 
+def bath(**how: Any) -> motes.Simulation:
+    """A sum over all particles in every step."""
+    return melt(motes.Bussi(0.005, temperature=1.0, tau=0.05, seed=8), **how)
+
+
 def drops(**how: Any) -> motes.Simulation:
     """Friction, and noise between two."""
     particles, integrator, interactions = laws.drops()
@@ -136,7 +141,7 @@ def colloids(**how: Any) -> motes.Simulation:
 
 
 SYSTEMS: list[Callable[..., motes.Simulation]] = [
-    melt, langevin, plane, kinds, chains, drops, polymers, trapped, alloy, vapour, waves, pulses, colloids
+    melt, langevin, bath, plane, kinds, chains, drops, polymers, trapped, alloy, vapour, waves, pulses, colloids
 ]  # fmt: skip
 
 
@@ -183,6 +188,7 @@ def test_it_has_the_bits_of_the_ordinary_step(make: Any, threads: int, marched: 
     assert (simulation.potential_energy, simulation.virial) == (stepped.potential_energy, stepped.virial)
     assert np.array_equal(simulation.images, stepped.images)
     assert simulation.time == stepped.time
+    assert np.array_equal(simulation.conserved_energy, stepped.conserved_energy, equal_nan=True)
 
 
 def corner(**how: Any) -> motes.Simulation:

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 LINE = 8
 """Words of a cache line, so that what threads write lies on lines of their own."""
 
-SAYINGS = 72
-"""Numbers that a rank can say to the others."""
+SAYINGS = 80
+"""Numbers that a rank can say to the others; the last LINE of them are what its particles come to."""
 
 
 def board_words(ranks: int) -> int:
@@ -38,6 +38,11 @@ class Board:
         self.common = pieces[0][:head]
         self.rank = rank
         self._messages = [piece[head:] for piece in pieces]
+
+    @property
+    def said(self) -> NDArray[np.int64]:
+        """What the particles of each rank come to, (ranks, LINE)."""
+        return self.common[2 * LINE :].reshape(-1, SAYINGS)[:, -LINE:]
 
     @property
     def words(self) -> int:

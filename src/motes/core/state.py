@@ -6,7 +6,7 @@ region owns come first, its ghosts after them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -100,7 +100,7 @@ class State:
     force_velocities: Floats
     ghosts: int = 0
     timeline: Timeline = Timeline(1.0)
-    memory: dict[str, float] = field(default_factory=dict)
+    memory: dict[str, Floats] = field(default_factory=dict)
     scratch: dict[str, Array] = field(default_factory=dict)
     stride: float = np.inf
     fastest: float = 0.0
@@ -115,6 +115,15 @@ class State:
             self.meeting(error)
         elif error is not None:
             raise error
+
+    def remember(self, numbers: Mapping[str, float]) -> None:
+        """Have these in memory, and nothing else."""
+        self.memory = {name: np.array([number]) for name, number in numbers.items()}
+
+    @property
+    def remembered(self) -> dict[str, float]:
+        """What is in memory."""
+        return {name: float(number[0]) for name, number in self.memory.items()}
 
     @classmethod
     def of(

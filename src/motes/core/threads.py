@@ -64,7 +64,7 @@ def usual_cores() -> int:
 class Recorder(Protocol):
     """Notes calls down; what it returns says of nothing that it would be unusual."""
 
-    def split(self, kernel: Any, count: int, arguments: tuple[Any, ...]) -> list[Any]:
+    def split(self, kernel: Any, count: int, arguments: tuple[Any, ...], parts: Any = None) -> list[Any]:
         """See Team."""
 
     def each(self, lists: Sequence[Sequence[Work]]) -> list[Any]:
@@ -191,15 +191,19 @@ class Team:
         """How many threads are worth waking for so many items."""
         return max(1, min(self.threads, count // SMALLEST_PART))
 
-    def split(self, kernel: Callable[..., Any], count: int, *arguments: Any) -> list[Any]:
-        """Call kernel(begin, end, *arguments) for parts of range(count); return the results in order."""
+    def split(self, kernel: Callable[..., Any], count: int, *arguments: Any, parts: Any = None) -> list[Any]:
+        """Call kernel(begin, end, *arguments) for parts of range(count); return the results in order.
+
+        With as many parts as there are threads, kernel(begin, end, part, *arguments): each has one of its own.
+        """
         if self.recorder is not None:
-            return self.recorder.split(kernel, count, arguments)
-        if self.threads == 1 or count < 2 * SMALLEST_PART:
-            return [kernel(0, count, *arguments)]
-        parts = self.useful(count)
-        edges = [count * part // parts for part in range(parts + 1)]
-        return self.call(kernel, [(begin, end, *arguments) for begin, end in pairwise(edges)])
+            return self.recorder.split(kernel, count, arguments, parts)
+        threads = self.useful(count)
+        own = [()] * threads if parts is None else [(part,) for part in parts[:threads]]
+        if threads == 1:
+            return [kernel(0, count, *own[0], *arguments)]
+        edges = pairwise([count * part // threads for part in range(threads + 1)])
+        return self.call(kernel, [(*edge, *part, *arguments) for edge, part in zip(edges, own, strict=True)])
 
 
 def _do_all(works: Sequence[Work]) -> list[Any]:

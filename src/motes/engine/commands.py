@@ -139,7 +139,7 @@ def change_integrator(
         engine.rebuild()
         engine.compute_forces(energy=False)
     _go_by(engine, timeline)
-    engine.state.memory = dict(memory)
+    engine.state.remember(memory)
     engine.world.freedom = freedom
     engine.state.fastest = 0.0  # it may be one that has no velocities
     engine.integrator = integrator
@@ -231,7 +231,7 @@ def keep(engine: Engine) -> None:
     """Keep a copy of this moment in memory, to come back to."""
     engine.kept = None  # so that there are never two
     columns = engine.state.copies()
-    engine.kept = engine.state.step, engine.state.quanta, dict(engine.state.memory), engine.needs, columns
+    engine.kept = engine.state.step, engine.state.quanta, engine.state.remembered, engine.needs, columns
 
 
 def give_up(engine: Engine) -> int:
@@ -251,7 +251,7 @@ def go_back(engine: Engine) -> int:
     engine.attempts.forget()
     engine.state.meeting = None
     step, engine.state.quanta, memory, engine.needs, columns = engine.kept
-    engine.state.memory = dict(memory)
+    engine.state.remember(memory)
     engine.state.restore(columns)
     engine.state.step = step
     engine.rebuild()

@@ -12,8 +12,8 @@ Ranks of one machine march together: what leaves a region is written into memory
 Invariant: the tape has the loops of the ordinary step, in its order, on the same arrays. So it has its bits. What all
 ranks have said decides whether a march begins and where it ends, so all of them take the same steps.
 
-Disadvantage: only steps whose loops get the same from step to step, but for its number, can be put on a tape: on one
-machine, and without what all particles must agree on.
+Disadvantage: only steps whose loops get the same from step to step, but for its number, can be put on a tape, and only
+on one machine.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ from motes.forces.clusters import SPREAD
 from motes.forces.law import Stage, Sums
 from motes.forces.slots import SlotForces
 from motes.integrators.motion import Integrator
+from motes.integrators.world import World
 from motes.neighbors.list import NeighborList
 
 HALF, FORCED, DONE = 1, 2, 3
@@ -116,10 +117,14 @@ class Marching(Protocol):
     neighbors: NeighborList
     slots: SlotForces
     stages: list[Stage]
+    world: World
     work: float
     largest_sums: list[float]
 
     def exchange(self, stage: Stage) -> None:
+        """See Engine."""
+
+    def couple(self) -> None:
         """See Engine."""
 
     @property
@@ -158,7 +163,6 @@ class March:
         return (
             (engine.link.size == 1 or engine.link.together)
             and vars(type(engine.integrator)).get("marches", False)  # of its own: who derives from it may do more
-            and not engine.integrator.coupled
             and all(stage.marches and len(stage.refresh) <= MOST_COLUMNS for stage in engine.stages)
             and engine.state.meeting is None
             and engine.neighbors.cutoff > 0
@@ -255,11 +259,11 @@ class March:
         count = len(self._engine.largest_sums)  # of which a rank without particles has none
         return [number_of(values[self._summed[k], :, 0].max()) if k in self._summed else 0.0 for k in range(count)]
 
-    def largest(self, code: int) -> float:
-        """The largest component of a velocity, or of a step without any, or the square of a bound of the largest force,
-        of which the guard with this code saw last."""
+    def largest(self, code: int) -> list[float]:
+        """What the guard with this code saw last: the largest components of velocities, or of moves without any, in the
+        order in which they were found, or the square of a bound of the largest force."""
         values = self._results.reshape(-1, len(self._players), LINE)[self._seen[code], :, 0]
-        return number_of(values.max(initial=0))
+        return [number_of(largest) for largest in values.max(axis=1, initial=0)]
 
     def _put_on_tape(self, step: int, board: Board | None, room: int) -> None:
         noted = self._note(step, board, room)
@@ -326,6 +330,10 @@ class March:
             engine.domain.fold(state)
             noted.tape.lap("halo")
             engine.integrator.second_half(state, team)
+            if engine.integrator.coupled:
+                meet = (lambda: None) if board is None else noted.meet
+                with engine.world.met_by(meet, None if board is None else board.said):
+                    engine.couple()
             noted.guard(DONE, {SPEED: self._speeds()})
             noted.tape.lap("integrate")
         finally:

@@ -61,11 +61,13 @@ class Noted:
         self._before = 0  # over how many particles, one after the other, the last loop went, or 0
         self._shared = False  # whether several threads have worked since they last waited for each other
 
-    def split(self, kernel: Any, count: int, arguments: tuple[Any, ...]) -> list[Any]:
+    def split(self, kernel: Any, count: int, arguments: tuple[Any, ...], parts: Any = None) -> list[Any]:
         """A range, shared among the threads."""
-        block = self.tape.block(kernel, arguments)
-        number, how = self._result(kernel, block)
         threads = max(1, min(self.tape.threads, count // SMALLEST_PART))
+        own = [()] if parts is None else [(part,) for part in parts[:threads]]
+        blocks = [self.tape.block(kernel, (*part, *arguments)) for part in own]
+        block = blocks[0]
+        number, how = self._result(kernel, block)
         if how == SET_SQUARE:  # the first of the forces that the engine sees together: each thread begins its own
             threads = self.tape.threads
         apart = getattr(kernel, "apart", False)  # one that is not Motes' own says nothing
@@ -74,7 +76,7 @@ class Noted:
         self._before = count if apart else 0
         edges = [count * part // threads for part in range(threads + 1)]
         for thread, (begin, end) in enumerate(pairwise(edges)):
-            self.tape.call(thread, block, begin, end, number, how)
+            self.tape.call(thread, blocks[min(thread, len(blocks) - 1)], begin, end, number, how)
         return [] if block.known.nothing is None else [block.known.nothing]
 
     def each(self, lists: Sequence[Sequence[Work]]) -> list[Any]:
@@ -131,8 +133,7 @@ class Noted:
     def guard(self, code: int, bounds: Mapping[str, tuple[int, int]]) -> None:
         """Leave the step here where one of the results since the last guard is beyond the bounds of what it means."""
         self._meet(self.tape.threads)
-        moves = self._seen.get(SPEED, self._seen.get(LEAP, []))
-        self.results[code] = moves[-1:] or self._seen.get(FORCE, [])  # the last speed counts
+        self.results[code] = self._seen.get(SPEED) or self._seen.get(LEAP) or self._seen.get(FORCE, [])
         self.sums |= {k: self._seen[sum_of(k)][0] for k in range(MOST_SUMS) if sum_of(k) in self._seen}
         if not self._seen.keys() <= bounds.keys():
             raise UnmarchableError

@@ -69,7 +69,7 @@ class Saved:
     quanta: Quanta
     step: int
     timeline: Timeline
-    memory: dict[str, float]
+    remembered: dict[str, float]
     attributes: tuple[str, ...]
     force_velocities: bool
     folder: Path

@@ -61,14 +61,15 @@ class Engine:
 
     def __init__(self, plan: Plan, start: Start, link: Link) -> None:
         self.state = own_share(start, link)
-        self.state.step, self.state.timeline, self.state.memory = plan.step, plan.timeline, dict(plan.memory)
+        self.state.step, self.state.timeline = plan.step, plan.timeline
+        self.state.remember(plan.memory)
         if plan.needs_velocities and len(self.state.force_velocities) == 0:
             self.state.force_velocities = np.zeros_like(self.state.velocities)
         self.recipe = start if isinstance(start, Recipe) else None
         self.link = link
         self.team = Team(plan.threads)
         self.integrator = plan.integrator
-        self.world = World(self.state, self.team, link.maximum, link.sum, plan.freedom)
+        self.world = World(self.state, self.team, link, plan.freedom)
         self.slots = SlotForces(plan.box.dimensions, self.team)
         self.stages = in_order(plan.laws, self.slots, self.team)
         sums = [stage for stage in self.stages if stage.sum is not None]
@@ -136,7 +137,7 @@ class Engine:
         if self._fruitless == PATIENCE:
             self._fruitless, self._resting_until = 0, state.step + REST
         if rounds > 0 or code == DONE:
-            bound = self.march.largest(FORCED) ** 0.5
+            bound = max(self.march.largest(FORCED), default=0.0) ** 0.5
             self.sums = Sums(None, None, bound / SPREAD, bound)
             self.largest_sums = self.march.largest_sums()
         if code == 0:
@@ -150,7 +151,8 @@ class Engine:
             self._close_step(energy=False)
         else:
             state.step += 1
-            self.attempts.run(self.integrator.check_speed, state, self.march.largest(DONE))
+            for speed in self.march.largest(DONE):
+                self.attempts.run(self.integrator.check_speed, state, speed)
         return rounds + 1, False
 
     def step(self, energy: bool, half_done: bool = False) -> None:
@@ -161,12 +163,12 @@ class Engine:
             self._follow(self._half())
         self._close_step(energy)
 
-    def _half(self, fastest: float | None = None) -> float:
-        """The first half has been done; look at its largest speed, or move, if given. Return the force of before."""
+    def _half(self, largest: Sequence[float] = ()) -> float:
+        """The first half has been done; look at its largest speeds, or move, if given. Return the force of before."""
         state = self.state
         force, self.sums = self.sums.most_force, NOT_ASKED  # should the step fail, no energy of another moment is left
-        if fastest is not None:
-            self.attempts.run(self.integrator.check_half, state, fastest)
+        for one in largest:
+            self.attempts.run(self.integrator.check_half, state, one)
         self.attempts.run(self.domain.check_reach, state)
         self.note_velocities()
         state.step += 1
@@ -193,9 +195,13 @@ class Engine:
         self.compute_forces(energy)
         self.attempts.run(self.integrator.second_half, state, self.team)
         if self.integrator.coupled:
-            self.world.measure()
-            self.attempts.run(self.integrator.couple, self.world)
+            self.couple()
         lap("integrate")
+
+    def couple(self) -> None:
+        """What all particles together do to each."""
+        self.world.measure()
+        self.attempts.run(self.integrator.couple, self.world)
 
     def rebuild(self) -> None:
         """Owners, ghosts and neighbours anew."""

@@ -16,29 +16,32 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+import numpy as np
+
 from motes.core.checks import LARGEST, NotNegative, Positive, Seed, number
-from motes.core.compiled import njit
+from motes.core.compiled import SPEED, njit
 from motes.core.frozen import shown
-from motes.core.state import ROUND, Floats
+from motes.core.state import ROUND, Floats, Integers
 from motes.core.words import known_keywords
 from motes.exact.arithmetic import from_bits, round_with, to_bits
 from motes.exact.functions import exp
 from motes.exact.noise import BUSSI, check_seed, normal_and_squares
 from motes.integrators.verlet import VelocityVerlet
-from motes.integrators.world import World
+from motes.integrators.world import World, kinetic_of
 
 HEAT = "heat"
 """What the bath has given to the particles since the integrator took over, in their memory."""
 
 
-@njit(cache=True, nogil=True)
-def rescale(begin: int, end: int, velocities: Floats, factor: float, magic: float) -> float:
+@njit(cache=True, nogil=True, returns=SPEED, apart=True)
+def rescale(begin: int, end: int, velocities: Floats, factor: Floats, magic: float) -> float:
     """v = factor v on the velocity grid; return the largest speed along an axis."""
     fastest = 0  # as bits: the maximum of integers vectorises
+    scale = factor[0]
     for a in range(velocities.shape[0]):
         v = velocities[a, begin:end]
         for i in range(len(v)):
-            v[i] = round_with(factor * v[i], magic)
+            v[i] = round_with(scale * v[i], magic)
             bits = to_bits(abs(v[i]))
             fastest = bits if bits > fastest else fastest
     return from_bits(fastest)
@@ -53,6 +56,19 @@ def scale_factor(kinetic: float, temperature: float, freedom: int, rate: float, 
     square = c + share * (first * first + others) + 2.0 * first * math.sqrt(c * share)
     factor = math.sqrt(max(square, 0.0))
     return -factor if first * math.sqrt(share) < -math.sqrt(c) else factor
+
+
+@njit(cache=True, nogil=True)
+def draw_factor(
+    begin: int, end: int, said: Integers, temperature: float, freedom: int, rate: float, seed: int, step: int,
+    factor: Floats, heat: Floats,
+) -> None:  # fmt: skip
+    """The factor for what all ranks have said of their particles, and the heat that it brings."""
+    for k in range(begin, end):
+        factor[k], kinetic = 1.0, kinetic_of(said)
+        if freedom > 0 and 0.0 < kinetic < math.inf:  # what is at rest cannot be scaled
+            factor[k] = scale_factor(kinetic, temperature, freedom, rate, seed, step)
+            heat[k] += (factor[k] * factor[k] - 1.0) * kinetic
 
 
 class Bussi(VelocityVerlet):
@@ -74,6 +90,7 @@ class Bussi(VelocityVerlet):
     """
 
     coupled = True
+    marches = True
     seed: int
 
     @known_keywords
@@ -92,12 +109,9 @@ class Bussi(VelocityVerlet):
 
     def couple(self, world: World) -> None:
         """The bath."""
-        state, kinetic = world.state, world.kinetic_energy
-        heat = self.exchanged(state.memory)
-        if world.freedom > 0 and 0.0 < kinetic < math.inf:  # what is at rest cannot be scaled
-            factor = scale_factor(kinetic, self.temperature, world.freedom, self.dt / self.tau, self.seed, state.step)
-            magic = ROUND * state.quanta.velocity
-            speeds = world.team.split(rescale, state.owned, state.velocities, factor, magic)
-            heat += (factor * factor - 1.0) * kinetic
-            self.check_speed(state, max(speeds))
-        state.memory[HEAT] = heat
+        state, team = world.state, world.team
+        heat, factor = state.memory.setdefault(HEAT, np.zeros(1)), np.ones(1)
+        bath = self.temperature, world.freedom, self.dt / self.tau, self.seed, state.step
+        team.split(draw_factor, 1, world.said, *bath, factor, heat)
+        speeds = team.split(rescale, state.owned, state.velocities, factor, ROUND * state.quanta.velocity)
+        self.check_speed(state, max(speeds))

@@ -264,7 +264,7 @@ class Readings:
         """
         if not (self._integrator.conserves_energy and all(one.has_energy for one in self._interactions)):
             return math.nan
-        heat = self._integrator.exchanged(self._engine.here.state.memory)
+        heat = self._integrator.exchanged(self._engine.here.state.remembered)
         return self.potential_energy + self.kinetic_energy - heat
 
     @property

@@ -143,7 +143,7 @@ class Simulation(Readings):
         step = saved.step
         with compiling(integrator, interactions):
             simulation._set_up(
-                summary, integrator, interactions, threads, skin, saved, step, saved.timeline, saved.memory, ranks,
+                summary, integrator, interactions, threads, skin, saved, step, saved.timeline, saved.remembered, ranks,
                 bound,
             )  # fmt: skip
             simulation._call(commands.go_on)
@@ -440,7 +440,7 @@ class Simulation(Readings):
             version=own_version(),
             step=self.step,
             timeline=self._engine.here.state.timeline,
-            memory=self._engine.here.state.memory,
+            memory=self._engine.here.state.remembered,
             end=max(self._end, self.step),
             particles=len(self),
             box=BoxRecord.of(summary.box),
@@ -502,7 +502,7 @@ class Simulation(Readings):
         if self._ranks > 1:
             check_travels("integrator", bound)
         state, refusal, now = self._engine.here.state, self._refusal, self._engine.here.state.timeline
-        before = self._integrator, self._plan.integrator, dict(state.memory), now
+        before = self._integrator, self._plan.integrator, state.remembered, now
         begins = refusal not in (None, INTERRUPTED)  # perhaps dt was too long for these forces
         kept = self._copies(["velocities"]) if begins else {}
         timeline = now if integrator.dt == now.dt else now.going_on(self.step, integrator.dt)
