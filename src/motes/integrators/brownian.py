@@ -17,29 +17,36 @@ from motes.core.compiled import LEAP, njit
 from motes.core.errors import ParticleError
 from motes.core.state import ROUND, Floats, Integers, State
 from motes.core.threads import Team
-from motes.exact.arithmetic import round_with
-from motes.exact.noise import BROWNIAN, normals
+from motes.exact.arithmetic import from_bits, round_with, to_bits, wide_vectors
+from motes.exact.noise import BROWNIAN, DRAWN, draw_normals
 from motes.integrators.bath import HeatBath
 from motes.integrators.motion import too_fast
 
 
-@njit(cache=True, nogil=True, returns=LEAP, apart=True)
+@njit(cache=True, nogil=True, error_model="numpy", returns=LEAP, apart=True)
 def wander(
     begin: int, end: int, positions: Floats, forces: Integers, mass: Floats, ids: Integers, seed: int, step: int,
     push: Floats, spread: Floats, magic: Floats,
 ) -> float:  # fmt: skip
     """x += f push / m + sqrt(spread / m) noise, on the position grid; return the longest move along an axis."""
-    longest = 0.0
-    for i in range(begin, end):
-        mobility = push[i] / mass[i]
-        width = math.sqrt(spread[i] / mass[i])
-        noise = normals(seed, BROWNIAN, step, ids[i])
+    wide_vectors()
+    longest = 0  # as bits: the maximum of integers vectorises
+    noise, mobilities, widths = np.empty((3, DRAWN)), np.empty(DRAWN), np.empty(DRAWN)
+    for first in range(begin, end, DRAWN):
+        last = min(first + DRAWN, end)
+        draw_normals(0, last - first, seed, BROWNIAN, step, ids[first:last], noise)
+        m, f, s = mass[first:last], push[first:last], spread[first:last]
+        mobility, width = mobilities[: last - first], widths[: last - first]
+        for i in range(len(m)):
+            mobility[i], width[i] = f[i] / m[i], math.sqrt(s[i] / m[i])
         for a in range(positions.shape[0]):
-            xi = noise[0] if a == 0 else (noise[1] if a == 1 else noise[2])
-            move = float(forces[a, i]) * mobility + width * xi
-            positions[a, i] += round_with(move, magic[a])
-            longest = max(longest, abs(move))
-    return longest
+            x, pull, xi, unit = positions[a, first:last], forces[a, first:last], noise[a, : last - first], magic[a]
+            for i in range(len(x)):
+                move = float(pull[i]) * mobility[i] + width[i] * xi[i]
+                x[i] += round_with(move, unit)
+                bits = to_bits(abs(move))
+                longest = bits if bits > longest else longest
+    return from_bits(longest)
 
 
 def _farthest(state: State, how: tuple[Any, ...]) -> int:

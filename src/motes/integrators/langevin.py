@@ -14,29 +14,34 @@ import numpy as np
 from motes.core.compiled import SPEED, njit
 from motes.core.state import ROUND, Floats, Integers, State
 from motes.core.threads import Team
-from motes.exact.arithmetic import round_with
+from motes.exact.arithmetic import from_bits, round_with, to_bits, wide_vectors
 from motes.exact.functions import exp
-from motes.exact.noise import LANGEVIN, normals
+from motes.exact.noise import DRAWN, LANGEVIN, draw_normals
 from motes.integrators.bath import HeatBath
 
 
-@njit(cache=True, nogil=True, returns=SPEED, apart=True)
+@njit(cache=True, nogil=True, error_model="numpy", returns=SPEED, apart=True)
 def exchange_heat(
     begin: int, end: int, velocities: Floats, mass: Floats, ids: Integers, seed: int, step: int, kept_of: Floats,
     temperature: float, magic: float,
 ) -> float:  # fmt: skip
     """v = kept v + sqrt((1 - kept**2) T / m) noise, on the velocity grid; return the largest speed along an axis."""
-    fastest = 0.0
-    for i in range(begin, end):
-        kept = kept_of[i]
-        width = math.sqrt((1.0 - kept) * (1.0 + kept) * temperature / mass[i])
-        noise = normals(seed, LANGEVIN, step, ids[i])
+    wide_vectors()
+    fastest = 0  # as bits: the maximum of integers vectorises
+    noise, widths = np.empty((3, DRAWN)), np.empty(DRAWN)
+    for first in range(begin, end, DRAWN):
+        last = min(first + DRAWN, end)
+        draw_normals(0, last - first, seed, LANGEVIN, step, ids[first:last], noise)
+        kept, m, width = kept_of[first:last], mass[first:last], widths[: last - first]
+        for i in range(len(kept)):
+            width[i] = math.sqrt((1.0 - kept[i]) * (1.0 + kept[i]) * temperature / m[i])
         for a in range(velocities.shape[0]):
-            xi = noise[0] if a == 0 else (noise[1] if a == 1 else noise[2])
-            v = round_with(kept * velocities[a, i] + width * xi, magic)
-            velocities[a, i] = v
-            fastest = max(fastest, abs(v))
-    return fastest
+            v, xi = velocities[a, first:last], noise[a, : last - first]
+            for i in range(len(v)):
+                v[i] = round_with(kept[i] * v[i] + width[i] * xi[i], magic)
+                bits = to_bits(abs(v[i]))
+                fastest = bits if bits > fastest else fastest
+    return from_bits(fastest)
 
 
 @njit(cache=True, nogil=True)
