@@ -11,11 +11,11 @@ from typing import Any
 
 from motes.core.errors import InputError
 from motes.observers.checkpoint import Checkpoint
-from motes.observers.schedule import Frame, Observer, Schedule
+from motes.observers.roster import Frame, Observer, Roster
 from motes.observers.thermo import Thermo
 from motes.observers.trajectory import Trajectory
 
-__all__ = ["Checkpoint", "Frame", "Observer", "Schedule", "Thermo", "Trajectory", "restore"]
+__all__ = ["Checkpoint", "Frame", "Observer", "Roster", "Thermo", "Trajectory", "restore"]
 
 
 KINDS: dict[str, type[Checkpoint | Thermo | Trajectory]] = {

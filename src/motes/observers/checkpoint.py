@@ -13,7 +13,7 @@ from motes.core.errors import InputError
 from motes.core.words import known_keywords
 from motes.observers.memory import count_in, number_in, path_from, path_in
 from motes.observers.output import Hold, hold_folder, opening, output_path, refuse_other_format, writing
-from motes.observers.schedule import Frame, Observer
+from motes.observers.roster import Frame, Observer
 from motes.storage.folder import remove, remove_old, remove_unfinished, steps_in
 
 

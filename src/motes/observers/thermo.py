@@ -24,7 +24,7 @@ from motes.observers.output import (
     refuse_other_format,
     writing,
 )
-from motes.observers.schedule import Frame, Observer
+from motes.observers.roster import Frame, Observer
 
 # Of the columns of the printed table: 79 characters with the spaces between.
 WIDTHS = (8, 10, 11, 11, 11, 11, 11)

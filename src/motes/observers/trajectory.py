@@ -39,7 +39,7 @@ from motes.observers.output import (
     refuse_other_format,
     writing,
 )
-from motes.observers.schedule import Frame, Observer
+from motes.observers.roster import Frame, Observer
 
 Precision = Literal["single", "double"]
 PRECISIONS: dict[Precision, Any] = {"single": np.float32, "double": np.float64}

@@ -113,7 +113,7 @@ def from_manifest(
     )  # fmt: skip
     simulation._end = manifest.end
     if manifest.shown:
-        simulation._schedule.resume_at(manifest.step)
+        simulation._roster.resume_at(manifest.step)
     if manifest.input is not None:
         simulation.made_from(checkpoint.parent / manifest.input.path, manifest.input.tables)
     return simulation

@@ -39,7 +39,7 @@ from motes.integrators import Integrator
 from motes.neighbors.inner import MOST_PRUNED
 from motes.observers.checkpoint import Checkpoint
 from motes.observers.frame import Frame
-from motes.observers.schedule import Handle, Observer, Schedule
+from motes.observers.roster import Handle, Observer, Roster
 from motes.particles.particles import Particles
 from motes.ranks.conductor import Ranks, check_travels, ranks_of
 from motes.simulation.admission import (
@@ -185,7 +185,7 @@ class Simulation(Readings):
         reporter = Reporter(engine, known, bound)
         Readings.__init__(self, known, integrator, interactions, plan, engine, ranks.size, reporter, step)
         self._skin_given = skin
-        self._schedule = Schedule()
+        self._roster = Roster()
         self._rescue = Rescue(self._engine)
         self._stopping = False
         self._running = Lock()
@@ -283,11 +283,11 @@ class Simulation(Readings):
             self._end = self.step + steps
             try:
                 with run_watcher.get()(self, steps), compiling(self._integrator, self._interactions):
-                    self._schedule.start(Frame(self))
+                    self._roster.start(Frame(self))
                     with noted_interrupts() as interrupt, showing as show:
                         self._run(interrupt, show)
             finally:
-                self._schedule.finish()
+                self._roster.finish()
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -320,7 +320,7 @@ class Simulation(Readings):
             self._end = self.step
         chunk = 1
         while self.step < self._end:
-            due = self._schedule.next_due(self.step)
+            due = self._roster.next_due(self.step)
             stop = min(self._end, self.step + chunk, due if due is not None else self._end)
             self._rescue.keep_now_and_then()
             started, before = time.perf_counter(), self.step
@@ -337,7 +337,7 @@ class Simulation(Readings):
 
     def _advance(self, stop: int) -> None:
         """To this step; if a step cannot be done, to the one before it, with an error that says why."""
-        energy = self._schedule.needs_energy(stop)
+        energy = self._roster.needs_energy(stop)
         _ = self._quanta  # an observer may have made particles overlap
         while self._step < stop:
             try:
@@ -364,7 +364,7 @@ class Simulation(Readings):
 
     def _write_checkpoint(self) -> Path | None:
         """A checkpoint of this moment, if there is an observer for it."""
-        for observer in self._schedule.observers:
+        for observer in self._roster.observers:
             if isinstance(observer, Checkpoint):
                 observer.write(Frame(self))
                 return observer.path
@@ -374,7 +374,7 @@ class Simulation(Readings):
         """The particles are changed: what was kept or saved of this step is not of them."""
         self._changes += 1
         self._rescue.forget()
-        for observer in self._schedule.observers:
+        for observer in self._roster.observers:
             if isinstance(observer, Checkpoint):
                 observer.forget()
 
@@ -401,9 +401,9 @@ class Simulation(Readings):
         return f"the state before that step is in {os.path.relpath(checkpoint_path(where, self.step))}"
 
     def _observe(self) -> None:
-        if self._schedule.due(self.step):
+        if self._roster.due(self.step):
             begun = time.perf_counter()
-            self._schedule.show(Frame(self))
+            self._roster.show(Frame(self))
             self._output += time.perf_counter() - begun
 
     def save(self, path: str | Path) -> Path:
@@ -452,15 +452,15 @@ class Simulation(Readings):
             integrator=self._records[0],
             interactions=self._records[1],
             skin=self._skin_given,
-            shown=self._schedule.has_shown(self.step),
-            observers=self._schedule.remember(folder, self.step),
+            shown=self._roster.has_shown(self.step),
+            observers=self._roster.remember(folder, self.step),
             input=self._input and InputRecord(path=os.path.relpath(self._input[0], folder), tables=self._input[1]),
             files=files,
         )
 
     def bring_back(self, memory: dict[str, Any], observer: Observer) -> None:
         """Add an observer out of the checkpoint with which this simulation begins; `motes.resume` does so."""
-        self._schedule.bring_back(memory, observer, self.step)
+        self._roster.bring_back(memory, observer, self.step)
 
     def every(self, interval: int, *observers: Callable[[Frame], Any]) -> Handle:
         """Show the observers a frame at every step that is a multiple of interval.
@@ -473,12 +473,12 @@ class Simulation(Readings):
         The handle that is returned can be removed. An observer that is given again, as by a cell of a notebook that is
         run again, replaces itself: the same function at the same interval, or one of the same kind and path.
         """
-        return self._schedule.add(interval, *observers)
+        return self._roster.add(interval, *observers)
 
     @property
     def observers(self) -> tuple[Handle, ...]:
         """Who is shown the state, in the order in which they were added: a handle for each, which can be removed."""
-        return self._schedule.handles
+        return self._roster.handles
 
     def stop(self) -> None:
         """End the run that is going on, after the step it is at: for an observer, or another thread.

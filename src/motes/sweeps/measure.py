@@ -9,7 +9,7 @@ from typing import Any
 from motes.core.errors import RunError
 from motes.core.progress import show_nothing
 from motes.core.threads import usual_threads
-from motes.observers.schedule import Frame
+from motes.observers.roster import Frame
 from motes.observers.thermo import Row as ThermoRow
 from motes.simulation.inputs.build import read_job
 from motes.simulation.inputs.config import Config, load

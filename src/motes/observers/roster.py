@@ -24,7 +24,7 @@ from motes.core.errors import InputError
 from motes.core.frozen import shown
 from motes.observers.frame import Frame
 
-__all__ = ["Frame", "Handle", "Observer", "Schedule"]
+__all__ = ["Frame", "Handle", "Observer", "Roster"]
 
 
 class Observer(ABC):
@@ -114,8 +114,8 @@ class _Entry:
 class Handle:
     """Observers that were added together: what `Simulation.every` returns."""
 
-    def __init__(self, schedule: Schedule, entries: Sequence[_Entry]) -> None:
-        self._schedule = schedule
+    def __init__(self, roster: Roster, entries: Sequence[_Entry]) -> None:
+        self._roster = roster
         self._entries = tuple(entries)
 
     def __repr__(self) -> str:
@@ -133,10 +133,10 @@ class Handle:
 
     def remove(self) -> None:
         """Show them nothing more, also amid a run; a second time changes nothing."""
-        self._schedule.remove(self._entries)
+        self._roster.remove(self._entries)
 
 
-class Schedule:
+class Roster:
     """The observers of one simulation, in the order in which they were added."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import motes
 from motes.core.errors import InputError, RunError
-from motes.observers import Frame, Observer, Schedule
+from motes.observers import Frame, Observer, Roster
 
 
 class Recorder(Observer):
@@ -33,70 +33,70 @@ class Hungry(Recorder):
     needs_energy = True
 
 
-def run(schedule: Schedule, simulation: Any, last: int) -> None:
+def run(roster: Roster, simulation: Any, last: int) -> None:
     """What an engine does, without the physics."""
-    schedule.start(Frame(simulation))
+    roster.start(Frame(simulation))
     try:
-        schedule.show(Frame(simulation))
+        roster.show(Frame(simulation))
         while simulation.step < last:
             simulation.step += 1
-            schedule.show(Frame(simulation))
+            roster.show(Frame(simulation))
     finally:
-        schedule.finish()
+        roster.finish()
 
 
 def test_due_at_multiples_from_step_zero(simulation):
     recorder = Recorder()
-    schedule = Schedule()
-    schedule.add(3, recorder)
-    run(schedule, simulation, 7)
+    roster = Roster()
+    roster.add(3, recorder)
+    run(roster, simulation, 7)
     assert recorder.calls == ["start", "0", "3", "6", "finish"]
 
 
 @given(interval=st.integers(1, 50), step=st.integers(0, 1000))
 def test_next_due_is_the_first_due_step_to_come(interval, step):
-    schedule = Schedule()
-    schedule.add(interval, print)
-    following = schedule.next_due(step)
+    roster = Roster()
+    roster.add(interval, print)
+    following = roster.next_due(step)
     assert following > step
-    assert schedule.due(following) == [print]
-    assert not any(schedule.due(between) for between in range(step + 1, following))
+    assert roster.due(following) == [print]
+    assert not any(roster.due(between) for between in range(step + 1, following))
 
 
 def test_next_due_of_several_and_of_none():
-    schedule = Schedule()
-    assert schedule.next_due(0) is None
-    schedule.add(10, print)
-    schedule.add(4, repr)
-    assert [schedule.next_due(step) for step in (0, 4, 8, 10, 19)] == [4, 8, 10, 12, 20]
-    assert schedule.due(20) == [print, repr]
-    assert schedule.due(8) == [repr]
+    roster = Roster()
+    assert roster.next_due(0) is None
+    roster.add(10, print)
+    roster.add(4, repr)
+    assert [roster.next_due(step) for step in (0, 4, 8, 10, 19)] == [4, 8, 10, 12, 20]
+    assert roster.due(20) == [print, repr]
+    assert roster.due(8) == [repr]
 
 
 def test_two_halves_report_what_one_whole_does(simulation):
     recorder = Recorder()
-    schedule = Schedule()
-    schedule.add(2, recorder)
-    run(schedule, simulation, 4)
-    run(schedule, simulation, 8)
+    roster = Roster()
+    roster.add(2, recorder)
+    run(roster, simulation, 4)
+    run(roster, simulation, 8)
     assert recorder.calls == ["start", "0", "2", "4", "finish", "6", "8", "finish"]
 
 
 def test_an_observer_added_between_runs_starts_with_the_next(simulation):
     early, late = Recorder(), Recorder()
-    schedule = Schedule()
-    schedule.add(2, early)
-    run(schedule, simulation, 2)
-    schedule.add(2, late)
-    run(schedule, simulation, 4)
+    roster = Roster()
+    roster.add(2, early)
+    run(roster, simulation, 2)
+    roster.add(2, late)
+    run(roster, simulation, 4)
     assert late.calls == ["start", "2", "4", "finish"]
 
 
 def test_energy_is_needed_only_where_it_will_be_read():
-    schedule = Schedule()
-    schedule.add(5, Recorder(), print)
-    schedule.add(10, Hungry())
-    assert [schedule.needs_energy(step) for step in (0, 5, 10, 11)] == [True, False, True, False]
+    roster = Roster()
+    roster.add(5, Recorder(), print)
+    roster.add(10, Hungry())
+    assert [roster.needs_energy(step) for step in (0, 5, 10, 11)] == [True, False, True, False]
 
 
 def test_everyone_is_told_of_the_end_also_if_one_fails(simulation):
@@ -105,23 +105,23 @@ def test_everyone_is_told_of_the_end_also_if_one_fails(simulation):
             raise RunError("disk full")
 
     before, after = Recorder(), Recorder()
-    schedule = Schedule()
-    schedule.add(1, before, Failing(), after)
+    roster = Roster()
+    roster.add(1, before, Failing(), after)
     with pytest.raises(RunError, match="disk full"):
-        run(schedule, simulation, 0)
+        run(roster, simulation, 0)
     assert before.calls[-1] == after.calls[-1] == "finish"
 
 
 @pytest.mark.parametrize("interval", [0, -3, 1.5, "10", True, None])
 def test_intervals_that_are_none(interval):
     with pytest.raises(InputError, match="interval of an observer"):
-        Schedule().add(interval, print)
+        Roster().add(interval, print)
 
 
 def test_numpy_integers_are_intervals():
-    schedule = Schedule()
-    schedule.add(np.int64(7), print)
-    assert schedule.next_due(0) == 7
+    roster = Roster()
+    roster.add(np.int64(7), print)
+    assert roster.next_due(0) == 7
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_numpy_integers_are_intervals():
 )
 def test_observers_that_are_none(observers, message):
     with pytest.raises(InputError, match=message):
-        Schedule().add(1, *observers)
+        Roster().add(1, *observers)
 
 
 def test_a_frame_gathers_each_quantity_once(simulation):
@@ -187,38 +187,38 @@ def test_some_are_shown_a_step_after_all_others(simulation):
         def __call__(self, frame):
             order.append((frame.step, self.name))
 
-    schedule = Schedule()
-    schedule.add(2, Noting("a", shown_last=True), Noting("b"))
-    schedule.add(1, Noting("c"))
-    run(schedule, simulation, 2)
+    roster = Roster()
+    roster.add(2, Noting("a", shown_last=True), Noting("b"))
+    roster.add(1, Noting("c"))
+    run(roster, simulation, 2)
     assert order == [(0, "b"), (0, "c"), (0, "a"), (1, "c"), (2, "b"), (2, "c"), (2, "a")]
 
 
 def test_nobody_is_due_at_the_step_of_the_checkpoint(simulation):
     early, late = Recorder(), Hungry()
-    schedule = Schedule()
-    schedule.add(2, early)
-    schedule.resume_at(6)
-    schedule.add(3, late)
+    roster = Roster()
+    roster.add(2, early)
+    roster.resume_at(6)
+    roster.add(3, late)
     simulation.step = 6
-    assert schedule.due(6) == []
-    assert not schedule.needs_energy(6)
-    assert schedule.next_due(6) == 8
-    run(schedule, simulation, 9)
+    assert roster.due(6) == []
+    assert not roster.needs_energy(6)
+    assert roster.next_due(6) == 8
+    run(roster, simulation, 9)
     assert early.calls == ["start", "8", "finish"]
     assert late.calls == ["start", "9", "finish"]
 
 
 @given(interval=st.integers(1, 20), resumed=st.integers(0, 100), step=st.integers(0, 100))
 def test_next_due_after_a_checkpoint_is_the_first_due_step_to_come(interval, resumed, step):
-    schedule = Schedule()
-    schedule.add(interval, Hungry())
-    schedule.resume_at(resumed)
-    following = schedule.next_due(step)
+    roster = Roster()
+    roster.add(interval, Hungry())
+    roster.resume_at(resumed)
+    following = roster.next_due(step)
     assert following > step
-    assert schedule.due(following)
-    assert schedule.needs_energy(following)
-    assert not any(schedule.due(between) or schedule.needs_energy(between) for between in range(step + 1, following))
+    assert roster.due(following)
+    assert roster.needs_energy(following)
+    assert not any(roster.due(between) or roster.needs_energy(between) for between in range(step + 1, following))
 
 
 def test_what_observers_remember(tmp_path):
@@ -226,10 +226,10 @@ def test_what_observers_remember(tmp_path):
         def remember(self, beside):
             return {"kind": "mine", "folder": str(beside)}
 
-    schedule = Schedule()
-    schedule.add(5, Remembering(), print)
-    schedule.add(10, Recorder(), lambda frame: frame.step)
-    mine, function, observer, small = schedule.remember(tmp_path, 0)
+    roster = Roster()
+    roster.add(5, Remembering(), print)
+    roster.add(10, Recorder(), lambda frame: frame.step)
+    mine, function, observer, small = roster.remember(tmp_path, 0)
     assert mine == {"every": 5, "shown": False, "kind": "mine", "folder": str(tmp_path)}
     assert function == {"every": 5, "shown": False, "kind": "function", "name": "print"}
     assert observer == {"every": 10, "shown": False, "kind": "function", "name": "Recorder"}
@@ -239,32 +239,32 @@ def test_what_observers_remember(tmp_path):
 
 def test_observers_can_be_listed_and_removed(simulation):
     early, late = Recorder(), Recorder()
-    schedule = Schedule()
-    handle = schedule.add(2, early)
-    schedule.add(3, late, print)
-    assert [(one.interval, *one.observers) for one in schedule.handles] == [(2, early), (3, late), (3, print)]
-    run(schedule, simulation, 2)
+    roster = Roster()
+    handle = roster.add(2, early)
+    roster.add(3, late, print)
+    assert [(one.interval, *one.observers) for one in roster.handles] == [(2, early), (3, late), (3, print)]
+    run(roster, simulation, 2)
     handle.remove()
     handle.remove()
-    run(schedule, simulation, 4)
+    run(roster, simulation, 4)
     assert early.calls == ["start", "0", "2", "finish", "finish"]
     assert late.calls == ["start", "0", "finish", "3", "finish"]
-    schedule.handles[-1].remove()
-    assert schedule.observers == [late]
+    roster.handles[-1].remove()
+    assert roster.observers == [late]
 
 
 def test_an_observer_may_be_removed_or_added_amid_a_run(simulation):
     early, late = Recorder(), Recorder()
-    schedule = Schedule()
+    roster = Roster()
 
     def change(frame):
         if frame.step == 2:
             handle.remove()
-            schedule.add(2, late)
+            roster.add(2, late)
 
-    schedule.add(1, change)
-    handle = schedule.add(2, early)
-    run(schedule, simulation, 4)
+    roster.add(1, change)
+    handle = roster.add(2, early)
+    run(roster, simulation, 4)
     assert early.calls == ["start", "0", "finish"]
     assert late.calls == ["start", "4", "finish"]
 
@@ -273,26 +273,26 @@ def test_a_cell_that_is_run_again_doubles_nobody(simulation):
     cell = """
 def look(frame):
     seen.append(frame.step)
-schedule.add(2, look)
-schedule.add(2, lambda frame: seen.append(-frame.step))
-schedule.add(2, count)
+roster.add(2, look)
+roster.add(2, lambda frame: seen.append(-frame.step))
+roster.add(2, count)
 """
-    schedule, seen, count = Schedule(), [], Recorder()
+    roster, seen, count = Roster(), [], Recorder()
     for _ in range(2):
-        exec(cell, {"schedule": schedule, "seen": seen, "count": count})  # noqa: S102  # what a notebook does
-    assert len(schedule.observers) == 3
-    run(schedule, simulation, 2)
+        exec(cell, {"roster": roster, "seen": seen, "count": count})  # noqa: S102  # what a notebook does
+    assert len(roster.observers) == 3
+    run(roster, simulation, 2)
     assert seen == [0, 0, 2, -2]
-    schedule.add(3, count)
-    assert len(schedule.observers) == 4
+    roster.add(3, count)
+    assert len(roster.observers) == 4
 
 
 def test_functions_that_differ_in_what_they_hold_are_several():
-    schedule = Schedule()
+    roster = Roster()
     for number in range(3):
-        schedule.add(2, lambda _, number=number: number)
-        schedule.add(2, lambda _: number)  # noqa: B023  # that it is another function is the point
-    assert len(schedule.observers) == 6
+        roster.add(2, lambda _, number=number: number)
+        roster.add(2, lambda _: number)  # noqa: B023  # that it is another function is the point
+    assert len(roster.observers) == 6
 
 
 @pytest.mark.parametrize("name", ["thermo", "trajectory", "checkpoint"])
