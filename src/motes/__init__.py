@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from motes.core.errors import InputError as InputError
     from motes.core.errors import MotesWarning as MotesWarning
     from motes.core.errors import RunError as RunError
+    from motes.core.schedules import Ramp as Ramp
+    from motes.core.schedules import Schedule as Schedule
     from motes.forces import potentials as potentials
     from motes.forces.angle import Angle as Angle
     from motes.forces.bond import Bond as Bond
@@ -50,6 +52,7 @@ _HOMES = {
     for home, names in {
         "motes.core.box": "Box",
         "motes.core.errors": "InputError MotesWarning RunError",
+        "motes.core.schedules": "Ramp Schedule",
         "motes.forces": "potentials",
         "motes.forces.angle": "Angle",
         "motes.forces.bond": "Bond",

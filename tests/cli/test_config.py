@@ -75,7 +75,10 @@ def test_one_boundary_or_one_an_axis(write):
 
 
 PARTICLES = 'read = "melt.data"'
-PARAMETER_FORMS = 'a number, a table like {"A-B" = 1.0}, an array [[1.0]], or {mix = "sigma", rule = "arithmetic"}'
+PARAMETER_FORMS = (
+    'a number, a table like {"A-B" = 1.0}, an array [[1.0]], {mix = "sigma", rule = "arithmetic"}, or '
+    "{ramp = [2.0, 0.5], steps = 1000}"
+)
 
 ONE_ENERGY = "needs exactly one of 'energy' (a formula), 'function' (\"file.py:name\") and 'name'"
 

@@ -159,8 +159,36 @@ def strands() -> System:
     return particles, motes.VelocityVerlet(0.001), laws
 
 
+def swell(r: Any, height: Any, reach: Any) -> Any:
+    return height * np.exp(-((r / reach) ** 2))
+
+
+def annealing() -> System:
+    """A bath that cools, pairs of two types that swell, springs that harden and a wave that comes and goes."""
+    generator = np.random.default_rng(16)
+    start = motes.fcc(cells=4, density=0.8)
+    types = generator.choice(["a", "b"], len(start))
+    bonds = [(i, i + 1) for i in range(0, len(start) - 1, 4)]
+    particles = motes.Particles(start.positions, start.box, types=types, bonds=bonds)
+    particles.thermalize(2.0, seed=17)
+    growing = {("a", "a"): 8.0, ("a", "b"): motes.Ramp(8.0, 20.0, 50), ("b", "b"): motes.Ramp(8.0, 4.0, 20, begin=25)}
+    laws = [
+        motes.Pair(
+            swell, 2.0, "force", height=growing, reach=motes.Schedule(lambda step: 0.8 + 0.1 * np.sin(step / 9))
+        ),
+        motes.Bond(lambda r, k: k * (r - 1.0) ** 2, k=motes.Ramp(5.0, 60.0, 40)),
+        motes.Field(
+            lambda x, h, edge: h * np.sin(2 * np.pi * x / edge),
+            edge=start.box.lengths[0],
+            h={"a": motes.Schedule(lambda step: np.sin(step / 5)), "b": 0.5},
+        ),
+    ]
+    bath = motes.Langevin(0.01, motes.Ramp(2.0, 0.2, 45), friction={"a": 1.0, "b": motes.Ramp(1.0, 9.0, 30)}, seed=18)
+    return particles, bath, laws
+
+
 SYSTEMS: dict[str, Callable[[], System]] = {
-    make.__name__: make for make in (drops, hunt, alloy, chains, net, vapour, strands)
+    make.__name__: make for make in (drops, hunt, alloy, chains, net, vapour, strands, annealing)
 }
 MINIMIZED = {strands.__name__: 20.0}
 """Largest forces to begin with."""

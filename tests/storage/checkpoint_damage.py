@@ -37,7 +37,8 @@ def manifest(step: int, files: tuple[Any, ...], **changes: Any) -> Manifest:
         "quanta": Quanta((2.0**-50,) * 3, 2.0**-40, 2.0**-30), "type_names": ("A", "B"),
         "attributes": {"size": (0.25, 1.0)}, "columns": column_names(3, ["size"]),
         "integrator": {"kind": "VelocityVerlet", "dt": 0.005},
-        "interactions": (InteractionRecord(name="soft", key="0f"),), "skin": 0.3, "shown": True, "topology": {},
+        "interactions": (InteractionRecord(name="soft", key="0f"),), "followers": (), "skin": 0.3, "shown": True,
+        "topology": {},
         "observers": [{"kind": "function", "every": 10, "name": "look"}], "input": None, "files": files,
     }  # fmt: skip
     return Manifest(**given | changes)

@@ -100,7 +100,8 @@ def test_every_entry_is_needed_and_none_may_be_added(path, contents, damage):
 STRANGE_VALUES = [None, "text", {}, {"a": [1]}, [[]], -1, 1.5, math.nan, math.inf, [None], [{}], [{"kind": "function"}]]
 ALLOWED = {
     "version": ["text"], "end": [], "skin": [None, -1, 1.5, math.nan, math.inf], "input": [None],
-    "integrator": [{}, {"a": [1]}], "shown": [], "interactions": [], "observers": [{}], "topology": [{}],
+    "integrator": [{}, {"a": [1]}], "shown": [], "interactions": [], "followers": [], "observers": [{}],
+    "topology": [{}],
 }  # fmt: skip
 
 

@@ -79,9 +79,9 @@ class State:
     were wrapped; forces count quanta; ghost_axes tells by its bits along which axes a particle lies beyond the upper
     side of the region (0 for all that are owned). stride is the farthest that a step may take a particle along an axis,
     and fastest the largest component of a velocity after the last kick. memory is what the integrator remembers from
-    step to step, the same on all ranks. force_velocities are those of which the forces are a function: in the middle of
-    the step, and without rows if no force depends on velocities. scratch are columns of a law that are computed anew in
-    every step.
+    step to step, the same on all ranks; numbers are those that follow the steps, as they are at this one.
+    force_velocities are those of which the forces are a function: in the middle of the step, and without rows if no
+    force depends on velocities. scratch are columns of a law that are computed anew in every step.
     """
 
     box: Box
@@ -101,6 +101,7 @@ class State:
     ghosts: int = 0
     timeline: Timeline = Timeline(1.0)
     memory: dict[str, Floats] = field(default_factory=dict)
+    numbers: Floats = field(default_factory=lambda: np.zeros(0))
     scratch: dict[str, Array] = field(default_factory=dict)
     stride: float = np.inf
     fastest: float = 0.0

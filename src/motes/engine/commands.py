@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from motes.core.state import FINEST, Array, Floats, Integers, Quanta, Timeline
+from motes.engine.ahead import Ahead
 from motes.engine.clock import Clock
 from motes.engine.failing import StoppedError
 from motes.engine.plan import Extremes, Needs
@@ -45,7 +46,8 @@ def begin(engine: Engine, anew: bool, longest: float) -> Extremes:
     engine.compute_forces(energy=False)
     engine.attempts.agree()
     pushes = np.abs(state.forces[:, :owned]).max(axis=0) / state.mass[:owned] * state.quanta.force
-    thermal = np.sqrt(engine.integrator.temperature / state.mass[:owned]).max(initial=0.0)
+    temperature = engine.integrator.number(state, "temperature")
+    thermal = np.sqrt(temperature / state.mass[:owned]).max(initial=0.0)
     push, thermal = engine.link.maximum(np.array([pushes.max(initial=0.0), thermal])).tolist()
     extremes, dt = Extremes(inside, outside, speed, push), engine.integrator.dt
     pushed = 0.0 if extremes.overlapping(dt, longest) else push * dt
@@ -128,13 +130,30 @@ def _restart_clock(engine: Engine) -> None:
     engine.balancer.restart(engine.work)
 
 
+def look_ahead(engine: Engine, first: int, values: Floats) -> None:
+    """Know what numbers follow the steps from this one on, (steps, n); others are forgotten."""
+    engine.ahead.know(first, values)
+    if engine.ahead.knows(engine.state.step):
+        engine.ahead.take(engine.state)
+
+
 def change_integrator(
-    engine: Engine, integrator: Integrator, freedom: int, memory: Mapping[str, float], timeline: Timeline
-) -> None:
-    """Go on with another integrator from this step; if it cannot start here, all stays as it is."""
+    engine: Engine, integrator: Integrator, freedom: int, memory: Mapping[str, float], timeline: Timeline,
+    numbers: Floats,
+) -> None:  # fmt: skip
+    """Go on with another integrator from this step, and these numbers that follow the steps; if it cannot start here,
+    all stays as it is."""
     engine.attempts.step = engine.state.step
-    engine.attempts.run(integrator.start, engine.state, engine.team)
-    engine.attempts.agree_at_rest()
+    before = engine.state.numbers
+    engine.state.numbers = numbers.copy()
+    try:
+        engine.attempts.run(integrator.start, engine.state, engine.team)
+        engine.attempts.agree_at_rest()
+    except StoppedError:
+        engine.state.numbers = before
+        raise
+    engine.ahead = Ahead(len(numbers), engine.team)
+    engine.ahead.know(engine.state.step, numbers[None])
     if engine.integrator.independent:  # it carried particles away from their owners and neighbours
         engine.rebuild()
         engine.compute_forces(energy=False)
@@ -254,6 +273,7 @@ def go_back(engine: Engine) -> int:
     engine.state.remember(memory)
     engine.state.restore(columns)
     engine.state.step = step
+    engine.ahead.take(engine.state)
     engine.rebuild()
     engine.compute_forces(energy=False)
     return step

@@ -32,6 +32,7 @@ from motes.core.tape import Tape, play
 from motes.core.threads import Team
 from motes.decomposition.domain import MOST_COLUMNS, Domain, Link
 from motes.decomposition.post import BoardPost
+from motes.engine.ahead import Ahead
 from motes.engine.clock import Clock
 from motes.engine.noted import MOST_SUMS, Noted, UnmarchableError, sum_of
 from motes.exact.arithmetic import bits_of, number_of
@@ -118,6 +119,7 @@ class Marching(Protocol):
     slots: SlotForces
     stages: list[Stage]
     world: World
+    ahead: Ahead
     work: float
     largest_sums: list[float]
 
@@ -282,7 +284,9 @@ class March:
 
     def _what_advances(self, tape: Tape, step: int, board: Board | None, room: int) -> list[Integers]:
         """For each thread, the words of this tape that depend on the step, and by how much they grow with it."""
-        if self._engine.integrator.seed is None and not any(stage.stepped for stage in self._engine.stages):
+        engine = self._engine
+        stepped = engine.state.numbers.size > 0 or any(stage.stepped for stage in engine.stages)
+        if engine.integrator.seed is None and not stepped:
             return [np.zeros((0, 2), np.int64)] * tape.threads
         later = self._note(step + 1, board, room).tape
         advances = []
@@ -311,6 +315,7 @@ class March:
             noted.tape.lap("integrate")
             engine.note_velocities()
             state.step += 1
+            engine.ahead.take(state)
             engine.domain.refresh(state, engine.refreshed)
             noted.tape.lap("halo")
             engine.neighbors.follow(state)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from motes.core.box import Box
-from motes.core.state import Integers, Timeline
+from motes.core.state import Floats, Integers, Timeline
 from motes.forces import law
 from motes.integrators.motion import Integrator
 
@@ -32,6 +32,8 @@ class Plan:
     """What the integrator remembers of the steps before."""
     freedom: int
     """Degrees of freedom."""
+    numbers: Floats
+    """Those that follow the steps, as they are at the first."""
 
     @property
     def cutoff(self) -> float:

@@ -24,6 +24,7 @@ from motes.decomposition.balance import Balancer
 from motes.decomposition.domain import Domain, Link
 from motes.decomposition.grid import Regions
 from motes.decomposition.halo import copy_columns
+from motes.engine.ahead import Ahead
 from motes.engine.clock import Clock
 from motes.engine.failing import FAILED, Attempts
 from motes.engine.march import DONE, FORCED, HALF, March
@@ -69,6 +70,8 @@ class Engine:
         self.link = link
         self.team = Team(plan.threads)
         self.integrator = plan.integrator
+        self.state.numbers, self.ahead = plan.numbers.copy(), Ahead(len(plan.numbers), self.team)
+        self.ahead.know(plan.step, plan.numbers[None])
         self.world = World(self.state, self.team, link, plan.freedom)
         self.slots = SlotForces(plan.box.dimensions, self.team)
         self.stages = in_order(plan.laws, self.slots, self.team)
@@ -172,6 +175,7 @@ class Engine:
         self.attempts.run(self.domain.check_reach, state)
         self.note_velocities()
         state.step += 1
+        self.ahead.take(state)
         self.clock.lap("integrate")
         return force
 

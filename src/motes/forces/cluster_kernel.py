@@ -21,12 +21,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from motes.core.compiled import FORCE, SUM
-from motes.core.state import CLUSTER, Floats
+from motes.core.schedules import Following, followed_rows
+from motes.core.state import CLUSTER, Floats, Integers
 from motes.exact.sums import SUM_LIMB
 from motes.forces.parameters import OF_THE_PAIR
 from motes.formulas.derive import PairCode
@@ -77,6 +78,7 @@ class Term:
         reads: which of OF_THE_PAIR the code reads.
         seed: of the noise.
         special: weights of pairs that are 1, 2 and 3 bonds apart.
+        followers: of parameters that follow the steps, which follower each number is, or 0.
     """
 
     key: str
@@ -91,6 +93,7 @@ class Term:
     reads: frozenset[str] = frozenset()
     seed: int = 0
     special: tuple[float, float, float] = ORDINARY
+    followers: Following = field(default_factory=dict)
 
     @property
     def mutual(self) -> bool:
@@ -106,11 +109,13 @@ class Term:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where a kernel finds its parameters: rows of numbers and of tables, by name, and the columns of attributes."""
+    """Where a kernel finds its parameters: rows of numbers and of tables, by name, and the columns of attributes; and
+    who of the former follow the steps."""
 
     numbers: dict[str, float]
     tables: dict[str, Floats]
     attributes: tuple[str, ...]
+    followers: Following
 
     @classmethod
     def of(cls, terms: Sequence[Term]) -> Layout:
@@ -122,7 +127,13 @@ class Layout:
             {name: float(value) for name, value in named.items() if isinstance(value, float)},
             {name: np.asarray(value) for name, value in named.items() if not isinstance(value, float)},
             tuple(sorted({name for term in terms for name in term.attributes})),
+            {f"p{index}_{name}": which for index, term in enumerate(terms) for name, which in term.followers.items()},
         )
+
+    @property
+    def followed(self) -> Integers:
+        """Which of the numbers and tables, one after the other, follow which follower, (n, 2)."""
+        return followed_rows(self.numbers, self.tables, self.followers)
 
     @property
     def key(self) -> str:

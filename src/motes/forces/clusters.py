@@ -28,7 +28,7 @@ from motes.exact.quanta import FORCES, looked_at
 from motes.exact.sums import whole
 from motes.forces.cluster_kernel import OPTIONAL, ORDINARY, Layout, Term, cluster_key, cluster_source
 from motes.forces.law import BEFORE, IN_SLOTS, Stage, Sums
-from motes.forces.moment import Moment
+from motes.forces.moment import Moment, Parameters
 from motes.forces.slots import SlotForces, gather_slots
 from motes.formulas.bind import Names
 from motes.formulas.kernel import Kernel
@@ -75,7 +75,11 @@ def plan_clusters(terms: Sequence[Term], names: Names, sums: bool = False) -> Cl
     tables = np.array(list(rows.tables.values()), float).reshape(len(rows.tables), types, types)
     return ClusterPlan(
         kernel=Kernel.made(
-            key, lambda: cluster_source(terms, types, names.dimensions, sums), (numbers, tables), rows.attributes
+            key,
+            lambda: cluster_source(terms, types, names.dimensions, sums),
+            (numbers, tables),
+            rows.attributes,
+            rows.followed,
         ),
         cutoff=max(float(np.max(term.cutoff)) for term in terms),
         dimensions=names.dimensions,
@@ -97,7 +101,7 @@ class ClusterStage(Stage):
         self._attributes: Floats = np.zeros((len(plan.kernel.attributes), 0))
         self._velocities: Floats = np.zeros((3, 0))
         self._ids: Integers = np.zeros(0, np.int64)
-        self._moment, self._time_step = Moment(team), 0.0
+        self._moment, self._parameters, self._time_step = Moment(team), Parameters(plan.kernel, team), 0.0
         self._seeds: Integers = np.array(plan.seeds, np.int64)
         self._keys: Integers = np.zeros(2 * len(plan.seeds), np.int64)
         self.stepped = not plan.reads.isdisjoint(("noise", "t"))
@@ -155,12 +159,12 @@ class ClusterStage(Stage):
         def there(column: Array) -> Array:
             return np.ascontiguousarray(column[..., slots]) if column.shape[-1] else column
 
-        nothing, kernel = np.zeros(1, np.int64), self._plan.kernel
+        nothing, parameters = np.zeros(1, np.int64), self._parameters
         optional = self._optional(there(self._velocities), there(self._ids), classes, classes[:0])
         result: tuple[int, ...] = self._kernels[-1](
             0, 1, there(pairs.positions), np.zeros(2, np.int8), CLUSTER, nothing, nothing, np.zeros(0, np.int32),
-            2 * CLUSTER, ROUND, ROUND, kernel.numbers, kernel.tables, there(self._types), there(self._attributes),
-            *optional, np.zeros((3, 2 * CLUSTER), np.int64),
+            2 * CLUSTER, ROUND, ROUND, parameters.numbers, parameters.tables, there(self._types),
+            there(self._attributes), *optional, np.zeros((3, 2 * CLUSTER), np.int64),
         )  # fmt: skip
         return result
 
@@ -173,11 +177,11 @@ class ClusterStage(Stage):
     def _arguments(
         self, chunk: Chunk, pairs: PairList, magic: tuple[float, float], forces: Integers
     ) -> tuple[Any, ...]:
-        plan = self._plan.kernel
+        parameters = self._parameters
         optional = self._optional(self._velocities, self._ids, pairs.classes, chunk.classes) if self._more else ()
         return (
             chunk.first, chunk.last, pairs.positions, pairs.axes, pairs.slots, *chunk.arrays, self._slots.room,
-            *magic, plan.numbers, plan.tables, self._types, self._attributes, *optional, forces,
+            *magic, parameters.numbers, parameters.tables, self._types, self._attributes, *optional, forces,
         )  # fmt: skip
 
     def _optional(self, velocities: Floats, ids: Integers, own_classes: Array, classes: Array) -> tuple[Any, ...]:
@@ -208,6 +212,7 @@ class ClusterStage(Stage):
         """Bring what changes with every step into the slots."""
         plan = self._plan
         self._time_step = state.timeline.dt
+        self._parameters.come(state)
         if "t" in plan.reads:
             self._moment.come(state)
         for row, name in enumerate(plan.kernel.attributes if plan.live else ()):

@@ -36,6 +36,7 @@ from motes.exact.sums import SUM_LIMB, whole
 from motes.forces.cluster_kernel import Term
 from motes.forces.clusters import ClusterForces, ClusterPlan, ClusterSums, plan_clusters
 from motes.forces.law import BEFORE, BoundInteraction, Interaction, Plan, Stage, Sums, Surroundings
+from motes.forces.moment import Parameters
 from motes.forces.oracle import embedded_force
 from motes.forces.pair_function import PairFormula, PairFunction, checked_cutoff, kept_cutoff
 from motes.forces.slots import SlotForces
@@ -82,7 +83,11 @@ class BoundEmbedded(BoundInteraction):
 
     def record(self) -> tuple[Any, ...]:
         """Formulas and numbers."""
-        return "embedded", self.density.record(), self.energy.key, [row.tolist() for row in self.energy.rows]
+        return "embedded", self.density.record(), *self.energy.record()
+
+    def at(self, values: Floats) -> BoundEmbedded:
+        """With the numbers of a step."""
+        return replace(self, density=self.density.at(values), energy=self.energy.at(values))
 
     def force_on(self, surroundings: Surroundings) -> Floats:
         """From the densities of the particle and of its neighbours."""
@@ -95,8 +100,9 @@ class BoundEmbedded(BoundInteraction):
 
     @property
     def cancels(self) -> bool:
-        """Whether what neighbours add may be negative, as far as samples tell; attributes may be anything."""
-        if self.density.attributes:
+        """Whether what neighbours add may be negative, as far as samples tell; attributes, and what follows the
+        steps, may be anything."""
+        if self.density.attributes or self.density.followers:
             return True
         tables = (self.density.cutoff, *self.density.tables.values())
         kinds = np.arange(max(len(np.atleast_2d(table)) for table in tables))
@@ -110,7 +116,8 @@ class BoundEmbedded(BoundInteraction):
         """Whether what j adds at i is not what i adds at j."""
         used = self.density.formula.symbols
         sides = any({f"{name}_i", f"{name}_j"} & used for name in self.density.attributes)
-        return sides or any((table != table.T).any() for table in self.density.tables.values())
+        tables = [*self.density.tables.values(), *map(np.atleast_2d, self.density.followers.values())]
+        return sides or any((table != table.T).any() for table in tables)
 
     def code(self) -> PairCode:
         """Straight-line code of the density of a pair, and of -density'/r; InputError if it is not what they are."""
@@ -176,7 +183,9 @@ def _planned(one: BoundEmbedded, number: int, names: Names) -> EmbeddingPlan:
     energy, key = one.energy, f"{one.energy.key}\nembedding"
     cancels = one.cancels
     key += f" {cancels}"
-    embedding = Kernel.made(key, lambda: embedding_source(energy, cancels), energy.rows, energy.attributes)
+    embedding = Kernel.made(
+        key, lambda: embedding_source(energy, cancels), energy.rows, energy.attributes, energy.followed
+    )
     density = plan_clusters([one.sums()], names, sums=True)
     return EmbeddingPlan(one.name, density, embedding, replace(force, live=frozenset({SLOPE.format(number)})))
 
@@ -238,9 +247,11 @@ class Embedding(Stage):
         self._plan = plan
         self._number = number
         self._module = plan.embedding.load()
+        self._parameters = Parameters(plan.embedding, team)
 
     def compute(self, state: State, pairs: PairList, energy: float | None) -> Sums:
         """Write the slopes; the virial is that of the pairs."""
+        self._parameters.come(state)
         results = self.team.split(self._module.embed, state.owned, *self._arguments(state, energy or 1.0))
         largest = max((number_of(row[0]) for row in results), default=0.0)
         if energy is None:
@@ -249,11 +260,11 @@ class Embedding(Stage):
         return Sums(sum(whole(*limbs) for _, *limbs in results), 0, largest_energy=largest)
 
     def _arguments(self, state: State, energy_quantum: float) -> tuple[Any, ...]:
-        kernel = self._plan.embedding
-        attributes = tuple(map(state.column, kernel.attributes)) or (state.mass,)
+        parameters = self._parameters
+        attributes = tuple(map(state.column, self._plan.embedding.attributes)) or (state.mass,)
         density, slopes = state.column(DENSITY.format(self._number)), state.column(SLOPE.format(self._number))
         unit = state.quanta.sums[self._number]
-        numbers = kernel.numbers, kernel.tables, state.types, attributes
+        numbers = parameters.numbers, parameters.tables, state.types, attributes
         return density, unit, *numbers, ROUND * energy_quantum, slopes
 
     def blame(self, state: State, pairs: PairList, sums: Sums) -> ParticleError:

@@ -22,7 +22,7 @@ from motes.exact.arithmetic import number_of
 from motes.exact.sums import whole
 from motes.forces.field_kernel import field_key, field_source
 from motes.forces.law import BoundInteraction, Interaction, Plan, Stage, Sums, Surroundings
-from motes.forces.moment import Moment
+from motes.forces.moment import Moment, Parameters
 from motes.forces.oracle import field_energy, field_force
 from motes.formulas.bind import COORDINATES, MASS, Bound, Names, bind, check_given
 from motes.formulas.kernel import Kernel
@@ -119,12 +119,16 @@ class BoundField(BoundInteraction):
 
     def record(self) -> tuple[Any, ...]:
         """Formula and numbers."""
-        return "field", self.bound.key, [row.tolist() for row in self.bound.rows]
+        return "field", *self.bound.record()
 
     def force_on(self, surroundings: Surroundings) -> Floats:
         """Where the particle is."""
         particle, position = surroundings.particle, surroundings.position
         return field_force(self.bound, int(particle["type"]), particle, position, surroundings.time, surroundings.edges)
+
+    def at(self, values: Floats) -> BoundField:
+        """With the numbers of a step."""
+        return replace(self, bound=self.bound.at(values))
 
     def jumps(self, box: Box, attributes: Mapping[str, Floats]) -> tuple[list[str], list[str]]:
         """The periodic axes at whose sides a particle, of the first type, has another energy on either side, and those
@@ -158,7 +162,7 @@ class BoundField(BoundInteraction):
 
 def _kernel(bound: Bound, names: Names) -> Kernel:
     key = field_key(bound, names.boundary)
-    return Kernel.made(key, lambda: field_source(bound, names.boundary), bound.rows, bound.attributes)
+    return Kernel.made(key, lambda: field_source(bound, names.boundary), bound.rows, bound.attributes, bound.followed)
 
 
 class FieldForces(Stage):
@@ -170,7 +174,7 @@ class FieldForces(Stage):
     def __init__(self, name: str, kernel: Kernel, timed: bool, team: Team) -> None:
         self.team = team
         self.stepped = timed
-        self._moment = Moment(team)
+        self._moment, self._parameters = Moment(team), Parameters(kernel, team)
         self._name = name
         self._kernel = kernel
         self._module = kernel.load()
@@ -179,6 +183,7 @@ class FieldForces(Stage):
         """Add the forces to those of the owned particles. It has no virial."""
         if self.stepped:
             self._moment.come(state)
+        self._parameters.come(state)
         results = self._apply(state, state.quanta.force, energy or 1.0)
         force, height = _largest(results)
         total = None if energy is None else sum(whole(*limbs) for _, _, *limbs in results)
@@ -192,10 +197,10 @@ class FieldForces(Stage):
     def _apply(
         self, state: State, quantum: float, energy_quantum: float, only: tuple[int, int] | None = None
     ) -> list[Any]:
-        kernel, apply = self._kernel, self._module.apply
-        columns = tuple(map(state.column, kernel.attributes))
+        apply, parameters = self._module.apply, self._parameters
+        columns = tuple(map(state.column, self._kernel.attributes))
         what = (
-            state.positions, state.box.origin, state.box.lengths, kernel.numbers, kernel.tables, state.types,
+            state.positions, state.box.origin, state.box.lengths, parameters.numbers, parameters.tables, state.types,
             columns or (state.mass,), self._moment.clock, ROUND * quantum, ROUND * energy_quantum, state.forces,
         )  # fmt: skip
         return [apply(*only, *what)] if only else self.team.split(apply, state.owned, *what)

@@ -185,6 +185,10 @@ class BoundInteraction(ABC):
         """Its name in a report."""
         return self.name
 
+    def at(self, values: Floats) -> BoundInteraction:  # what follows no steps stays as it is
+        """The same with these values of all followers of the run, those of a step, for the slow evaluation by NumPy."""
+        return self
+
     @property
     @abstractmethod
     def reach(self) -> float:

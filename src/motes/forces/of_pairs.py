@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -39,6 +39,10 @@ class BoundOfPairs(BoundInteraction):
     def reach(self) -> float:
         """The largest cutoff of any two types."""
         return self.pair.reach
+
+    def at(self, values: Floats) -> Self:
+        """With the numbers of a step."""
+        return replace(self, pair=self.pair.at(values))
 
     @property
     @abstractmethod

@@ -55,9 +55,9 @@ class BoundPair(BoundOfPairs):
 
     def record(self) -> tuple[Any, ...]:
         """Formula and numbers, in the order in which checkpoints have always had them."""
-        key, (numbers, tables, cutoff), attributes = self.pair.record()
+        key, (numbers, tables, cutoff, *followers), attributes = self.pair.record()
         special = [] if self.special == ORDINARY else [self.special]
-        return "pair", key, (numbers, tables), attributes, cutoff, self.shift, *special
+        return "pair", key, (numbers, tables), attributes, cutoff, self.shift, *special, *followers
 
     def force_between(self, ones: Rows, others: Rows, values: Mapping[str, Any]) -> Floats:
         """Of the energy with its shift; 0 beyond the cutoff."""

@@ -7,7 +7,8 @@ of one of the two particles, as charge_i and charge_j.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from motes.core.checks import number
 from motes.core.errors import InputError
 from motes.core.frozen import kept
+from motes.core.schedules import Following, moved, nowhere
 from motes.core.words import did_you_mean
 from motes.forces.cluster_kernel import Term
 from motes.forces.parameters import RESERVED, SOME_MASSES, Mix, by_types
@@ -42,6 +44,7 @@ class PairFormula:
         tables: the symbols that depend on the two types, shape (T, T).
         attributes: the particle attributes a whose values a_i and a_j occur, sorted.
         cutoff: one number, or a table of shape (T, T).
+        followers: of symbols that follow the steps, which follower each number is, or 0.
     """
 
     formula: Expression
@@ -49,6 +52,7 @@ class PairFormula:
     tables: dict[str, Array]
     attributes: tuple[str, ...]
     cutoff: float | Array
+    followers: Following = field(default_factory=dict)
 
     @property
     def reach(self) -> float:
@@ -61,11 +65,18 @@ class PairFormula:
         numbers = {name: [value] for name, value in self.uniform.items()}
         return numbers | {name: table.ravel().tolist() for name, table in self.tables.items()}
 
-    def record(self) -> tuple[str, tuple[Any, Any, Any], tuple[str, ...]]:
-        """What checkpoints compare: the formula; numbers, tables and the cutoff; attributes."""
-        tables = sorted((name, table.tolist()) for name, table in self.tables.items())
-        numbers = sorted(self.uniform.items()), tables, np.asarray(self.cutoff).tolist()
-        return self.formula.key, numbers, self.attributes
+    def record(self) -> tuple[str, tuple[Any, ...], tuple[str, ...]]:
+        """What checkpoints compare: the formula; numbers, tables, the cutoff, and who follows the steps; attributes."""
+        still = self.at(nowhere(self.followers))
+        tables = sorted((name, table.tolist()) for name, table in still.tables.items())
+        followers = sorted((name, np.asarray(which).tolist()) for name, which in self.followers.items())
+        numbers = sorted(still.uniform.items()), tables, np.asarray(self.cutoff).tolist()
+        return self.formula.key, (*numbers, *([followers] if followers else [])), self.attributes
+
+    def at(self, values: Array) -> PairFormula:
+        """The same with these values of all followers."""
+        uniform, tables = (moved(rows, self.followers, values) for rows in (self.uniform, self.tables))
+        return replace(self, uniform=uniform, tables=tables)
 
     def parameters(
         self, types: tuple[Any, Any], attributes: tuple[Mapping[str, Any], Mapping[str, Any]]
@@ -96,7 +107,10 @@ class PairFormula:
 
     def term(self, code: Callable[[], PairCode], **more: Any) -> Term:
         """What it is in a kernel."""
-        return Term(self.formula.key, self.uniform, self.tables, self.attributes, self.cutoff, code, **more)
+        return Term(
+            self.formula.key, self.uniform, self.tables, self.attributes, self.cutoff, code, followers=self.followers,
+            **more,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -140,6 +154,7 @@ class PairFunction:
         symbols |= {"cutoff": symbol("cutoff")} if "cutoff" in self.needed else {}
         symbols |= {name: symbol(name) for name in self.coordinates}
         values: dict[str, float | Array] = {}
+        followers: dict[str, float | Array] = {}
         taken = RESERVED | set(self.coordinates) | {f"{name}_{side}" for name in attributes for side in "ij"}
         for name, value in self.given.items():
             if isinstance(value, Mix):
@@ -147,11 +162,15 @@ class PairFunction:
                 continue
             variable = free_name(name, taken | (set(self.given) - {name}))
             symbols[name] = symbol(variable)
-            values[variable] = by_types(f"{self.name}: {name}", value, names.type_names, self.symmetric)
+            label = f"{self.name}: {name}"
+            resolve = partial(by_types, label, type_names=names.type_names, symmetric=self.symmetric)
+            values[variable], which = names.followers.resolved(label, value, resolve)
+            followers |= {} if which is None else {variable: which}
         (formula,), held = self.written.formulas(symbols, taken | set(values))
         values |= held
         single = {name: value for name, value in values.items() if isinstance(value, float)}
-        formula = numbers_as_exponents(formula, single)
+        still = {name: value for name, value in single.items() if name not in followers}
+        formula = numbers_as_exponents(formula, still)
         if sides and self.symmetric:
             of = sorted(set(sides.values()))
             formula = in_order(self.name, formula, of, attributes, values, float(np.max(cutoff)))
@@ -162,6 +181,7 @@ class PairFunction:
             tables={name: np.asarray(value) for name, value in values.items() if name in used and name not in single},
             attributes=tuple(sorted(name for name in attributes if {f"{name}_i", f"{name}_j"} & used)),
             cutoff=cutoff,
+            followers={name: which for name, which in followers.items() if name in used},
         )
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, ClassVar, Self
 
@@ -24,6 +24,7 @@ from motes.core.words import did_you_mean, known_keywords
 from motes.exact.arithmetic import number_of
 from motes.exact.sums import whole
 from motes.forces.law import BoundInteraction, Interaction, Plan, Stage, Sums, Surroundings
+from motes.forces.moment import Parameters
 from motes.forces.oracle import tuple_force
 from motes.forces.tuple_kernel import LONGEST, TOO_LONG, Body, tuple_source
 from motes.formulas.bind import Bound, Names, bind
@@ -64,6 +65,7 @@ class TupleForces(Stage):
         self.members = plan.members
         self._plan = plan
         self._module = plan.kernel.load()
+        self._parameters = Parameters(plan.kernel, team)
         self._parts: Integers = np.zeros((0, 0, 0), np.int64)
 
     def compute(self, state: State, pairs: PairList, energy: float | None) -> Sums:
@@ -74,6 +76,7 @@ class TupleForces(Stage):
         shape = len(tuples.indices), state.dimensions, count
         if self._parts.shape != shape:
             self._parts = np.empty(shape, np.int64)
+        self._parameters.come(state)
         rows = self._apply(state, energy, 0, count)
         if max(row[-1] for row in rows) > LONGEST:
             raise self._first(state, lambda row: bool(row[-1] > LONGEST), TOO_LONG)
@@ -89,10 +92,10 @@ class TupleForces(Stage):
 
     def _apply(self, state: State, energy: float | None, begin: int, end: int) -> list[tuple[Any, ...]]:
         """What the kernel says of tuples begin .. end - 1."""
-        plan, tuples = self._plan, self.tuples
+        plan, tuples, parameters = self._plan, self.tuples, self._parameters
         assert tuples is not None  # they come with the list  # noqa: S101
         what = (
-            state.positions, tuples.indices, plan.kinds[tuples.numbers], plan.kernel.numbers, plan.kernel.tables,
+            state.positions, tuples.indices, plan.kinds[tuples.numbers], parameters.numbers, parameters.tables,
             state.box.lengths, ROUND * state.quanta.force, ROUND * (energy or 1.0), self._parts,
         )  # fmt: skip
         if begin:
@@ -149,7 +152,11 @@ class BoundTuples(BoundInteraction):
 
     def record(self) -> tuple[Any, ...]:
         """Formula and numbers; the tuples themselves are in the checkpoint."""
-        return self.one, self.energy.key, [row.tolist() for row in self.energy.rows]
+        return self.one, *self.energy.record()
+
+    def at(self, values: Floats) -> Self:
+        """With the numbers of a step."""
+        return replace(self, energy=self.energy.at(values))
 
     @abstractmethod
     def body(self, dimensions: int) -> Body:
@@ -206,7 +213,10 @@ class BoundTuples(BoundInteraction):
 def _planned(one: BoundTuples, names: Names) -> TuplePlan:
     periodic = [word == "periodic" for word in names.boundary]
     key = f"{one.energy.key}\n{one.one} {periodic}"
-    kernel = Kernel.made(key, lambda: tuple_source(one.energy, one.body(names.dimensions), periodic), one.energy.rows)
+    kernel = Kernel.made(
+        key, lambda: tuple_source(one.energy, one.body(names.dimensions), periodic), one.energy.rows,
+        followed=one.energy.followed,
+    )  # fmt: skip
     return TuplePlan(one.one, one.name, kernel, one.tuples.members, one.tuples.types)
 
 
@@ -249,7 +259,7 @@ class TupleInteraction(Interaction):
         for word, needs in self._written.needed.items():
             if needs and word not in (*self.parameters, self.coordinate):
                 raise InputError(f"{self.name}: the parameter {word!r} is missing: give {word}=...")
-        of_types = Names(names.boundary, tuples.names, {})
+        of_types = replace(names, type_names=tuples.names, attributes={})
         bound = bind(
             self.name, self._written.needed, self._written.formulas, self.parameters, of_types, (self.coordinate,),
             f"{self.bound.one} type",

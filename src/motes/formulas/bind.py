@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from motes.core.box import Boundary
 from motes.core.checks import number, numbers
 from motes.core.errors import InputError
+from motes.core.schedules import Followers, Following, followed_rows, moved, nowhere
 from motes.core.tuples import Topology
 from motes.core.words import did_you_mean, warn_of_absent
 from motes.formulas.closure import record_with_numbers
@@ -25,6 +27,7 @@ from motes.formulas.formula import Expression, constant, symbol, walk
 from motes.formulas.trace import parameters, trace_values
 
 Array = NDArray[np.float64]
+Integers = NDArray[np.int64]
 Label = int | str
 
 PREFIX = "p_"
@@ -35,7 +38,8 @@ MASS = "mass"
 
 @dataclass(frozen=True)
 class Names:
-    """What a function can be about: the boundary along each axis, the types, attributes, bonds and angles.
+    """What a function can be about: the boundary along each axis, the types, attributes, bonds and angles; and whatever
+    follows the steps in what was bound to it.
 
     Of each attribute there are some values at least, among them the smallest and the largest.
     """
@@ -44,6 +48,7 @@ class Names:
     type_names: tuple[Label, ...]
     attributes: Mapping[str, Array]
     topology: Topology = field(default_factory=dict)
+    followers: Followers = field(default_factory=Followers)
 
     @property
     def dimensions(self) -> int:
@@ -66,6 +71,7 @@ class Bound:
         numbers: what is the same for all particles, by name.
         tables: what depends on the type, shape (T,), by name.
         attributes: the names of what each particle has of its own, sorted.
+        followers: of numbers and tables that follow the steps, which follower it is, or 0 (see Followers).
     """
 
     name: str
@@ -73,6 +79,7 @@ class Bound:
     numbers: dict[str, float]
     tables: dict[str, Array]
     attributes: tuple[str, ...]
+    followers: Following = field(default_factory=dict)
 
     @property
     def symbols(self) -> frozenset[str]:
@@ -86,6 +93,23 @@ class Bound:
         numbers = [self.numbers[name] for name in sorted(self.numbers)] or [0.0]
         tables = [self.tables[name] for name in sorted(self.tables)] or [np.zeros(1)]
         return np.array(numbers), np.array(tables)
+
+    @property
+    def followed(self) -> Integers:
+        """Which of the numbers and tables, one after the other as in rows, follow which follower, (n, 2)."""
+        numbers, tables = ({name: rows[name] for name in sorted(rows)} for rows in (self.numbers, self.tables))
+        return followed_rows(numbers, tables, self.followers)
+
+    def record(self) -> tuple[Any, ...]:
+        """What checkpoints compare of it: the formulas, and all numbers that follow nothing."""
+        rows = [row.tolist() for row in self.at(nowhere(self.followers)).rows]
+        return self.key, rows, *([self.followed.tolist()] if self.followers else [])
+
+    def at(self, values: Array) -> Bound:
+        """The same with these values of all followers."""
+        return replace(
+            self, numbers=moved(self.numbers, self.followers, values), tables=moved(self.tables, self.followers, values)
+        )
 
     @property
     def uniform_lines(self) -> list[str]:
@@ -178,20 +202,26 @@ def bind(
         if needs and word not in known:
             raise InputError(f"{name}: {_unknown(word, names.dimensions, variables, (*variables, *given, *own))}")
     traced, held = formulas({word: symbol(word) for word in known}, {*COORDINATES, *variables, *given, *own})
-    values: dict[str, float | Array] = {
-        word: by_type(f"{name}: {word}", value, names.type_names, types) for word, value in given.items()
-    }
+    values: dict[str, float | Array] = {}
+    followers: dict[str, float | Array] = {}
+    for word, value in given.items():
+        label = f"{name}: {word}"
+        resolve = partial(by_type, label, type_names=names.type_names, types=types)
+        values[word], which = names.followers.resolved(label, value, resolve)
+        followers |= {} if which is None else {word: which}
     values |= held
     single = {word: value for word, value in values.items() if isinstance(value, float)}
+    still = {word: value for word, value in single.items() if word not in followers}
     symbols = {word: symbol(PREFIX + word) for word in (*known, *held)}
     # Those that were given go before attributes of the same name.
     left = frozenset().union(*(formula.symbols for formula in traced)) - set(values) - set(variables)
     return Bound(
         name=name,
-        formulas=tuple(numbers_as_exponents(formula, single).substitute(symbols) for formula in traced),
+        formulas=tuple(numbers_as_exponents(formula, still).substitute(symbols) for formula in traced),
         numbers=single,
         tables={word: value for word, value in values.items() if not isinstance(value, float)},
         attributes=tuple(sorted(left)),
+        followers=followers,
     )
 
 

@@ -26,6 +26,9 @@ from motes.core.compiled import VERSIONS
 from motes.core.frozen import kept
 
 Array = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+NOTHING: Integers = np.zeros((0, 2), np.int64)
 
 _one_at_a_time = threading.RLock()
 """Else another thread could find a module in sys.modules that is not complete yet."""
@@ -47,6 +50,7 @@ class Kernel:
         numbers: in the order in which the source reads them, (n,); one at least.
         tables: numbers by type, (n, T) or (n, T, T).
         attributes: the columns that the source reads, in this order.
+        followed: which of the numbers and tables, one after the other, follow which follower of the run, (m, 2).
     """
 
     key: str
@@ -54,15 +58,18 @@ class Kernel:
     numbers: Array = field(default_factory=lambda: np.zeros(1))
     tables: Array = field(default_factory=lambda: np.zeros((1, 1)))
     attributes: tuple[str, ...] = ()
+    followed: Integers = field(default_factory=lambda: NOTHING)
 
     @classmethod
     def made(
         cls, key: str, generate: Callable[[], str], rows: tuple[Array, Array] | None = None,
-        attributes: tuple[str, ...] = (),
+        attributes: tuple[str, ...] = (), followed: Integers = NOTHING,
     ) -> Kernel:  # fmt: skip
         """The kernel for a key; its source is generated only if it is not in the cache. rows: numbers and tables."""
         source = _sources[load(key, generate).__name__]
-        return cls(key, source) if rows is None else cls(key, source, kept(rows[0]), kept(rows[1]), attributes)
+        if rows is None:
+            return cls(key, source)
+        return cls(key, source, kept(rows[0]), kept(rows[1]), attributes, followed)
 
     def load(self) -> ModuleType:
         """The module, compiled."""

@@ -1,20 +1,24 @@
 """What integrators with a heat bath share: its temperature, its friction, and the seed of its noise.
 
-Friction is one number, one for each type, or an attribute of the particles; the loops of both integrators read it as
-a column.
+Friction is one number, one for each type, or an attribute of the particles; the loops of both integrators read what
+they need of it as a column.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 import numpy as np
 
-from motes.core.checks import LARGEST, ByParticle, NotNegative, Positive, Seed, number
+from motes.core.checks import LARGEST, ByParticle, Positive, Seed, number
+from motes.core.compiled import njit
 from motes.core.errors import InputError, ParticleError
 from motes.core.frozen import kept, shown
-from motes.core.state import Floats, State
+from motes.core.schedules import NotNegativeOrSchedule, follow, followed_rows, number_or_schedule
+from motes.core.state import Floats, Integers, State
 from motes.core.threads import Team
 from motes.core.words import did_you_mean, known_keywords
 from motes.exact.noise import check_seed
@@ -22,17 +26,26 @@ from motes.formulas.bind import Names, by_type
 from motes.integrators.motion import Integrator
 
 
+@njit(cache=True, nogil=True)
+def spread(begin: int, end: int, types: Integers, of_type: Floats, found: Floats) -> None:
+    """To each particle what is of its type, or of all."""
+    for i in range(begin, end):
+        found[i] = of_type[types[i] if len(of_type) > 1 else 0]
+
+
 class HeatBath(Integrator):
     """Particles that a medium slows down and kicks about; each subclass says how."""
 
+    bounds: ClassVar[Mapping[str, Mapping[str, float]]] = MappingProxyType(
+        {"temperature": {"minimum": 0.0, "maximum": LARGEST}}
+    )
     seed: int
-    needs_friction = False
-    """Whether friction must be above zero."""
+    friction_bounds: ClassVar[Mapping[str, float]] = MappingProxyType({"minimum": 0.0, "maximum": LARGEST})
 
     @known_keywords
-    def __init__(self, dt: Positive, temperature: NotNegative, friction: ByParticle, seed: Seed) -> None:
+    def __init__(self, dt: Positive, temperature: NotNegativeOrSchedule, friction: ByParticle, seed: Seed) -> None:
         self.dt = number("dt", dt, above=0.0)
-        self.temperature = number("temperature", temperature, minimum=0.0, maximum=LARGEST)
+        self.temperature = number_or_schedule("temperature", temperature, **self.bounds["temperature"])
         self.friction = self._checked(friction)
         self.seed = check_seed(seed)
 
@@ -52,40 +65,53 @@ class HeatBath(Integrator):
             )
         return self._one("friction", friction)
 
-    def _one(self, name: str, value: Any) -> float:
-        return (
-            number(name, value, above=0.0) if self.needs_friction else number(name, value, minimum=0.0, maximum=LARGEST)
-        )
+    def _one(self, name: str, value: Any) -> Any:
+        return number_or_schedule(name, value, **self.friction_bounds)
 
     def bind(self, names: Names) -> Integrator:
         """The same with friction in the order of the types, or of an attribute that there is."""
+        kind = type(self).__name__
         if isinstance(self.friction, str):
             if self.friction not in names.attributes:
                 raise InputError(
-                    f"{type(self).__name__}: friction: the particles have no attribute {self.friction!r}; "
+                    f"{kind}: friction: the particles have no attribute {self.friction!r}; "
                     f"{did_you_mean(self.friction, names.attributes)}"
                 )
-        elif isinstance(self.friction, Mapping):
-            table = by_type(f"{type(self).__name__}: friction", self.friction, names.type_names)
-            bound = super().bind(names)
-            vars(bound)["friction"] = kept(np.full(len(names.type_names), table))  # as users cannot write it
-            return bound
-        return super().bind(names)
+            return super().bind(names)
+        bound, label = super().bind(names), f"{kind}: friction"
+        resolve = partial(by_type, label, type_names=names.type_names)
+        friction, which = names.followers.resolved(label, self.friction, resolve, **self.friction_bounds)
+        vars(bound)["friction"] = kept(friction)
+        vars(bound)["followers"] |= {} if which is None else {"friction": which}
+        return bound
 
     def start(self, state: State, team: Team) -> None:  # noqa: ARG002  # as the base class has it
         """Refuse a particle whose friction no medium has."""
         if not isinstance(self.friction, str):
             return
         column = state.attributes[self.friction][: state.owned]
-        good = column > 0 if self.needs_friction else column >= 0
+        above = "above" in self.friction_bounds
+        good = column > 0 if above else column >= 0
         if not good.all():
             index = int(np.argmin(good))
-            bound = "above" if self.needs_friction else "at least"
+            bound = "above" if above else "at least"
             raise ParticleError(f"has {self.friction} {column[index]:g}, and a friction must be {bound} 0", index)
 
-    def _by_particle(self, state: State, quantity: Callable[[Floats], Floats]) -> Floats:
-        """What depends on friction, for each particle that is owned: worked out once a type where it can be."""
+    def _by_particle(self, state: State, team: Team, loop: Any) -> Floats:
+        """What a loop (begin, end, friction, dt, found) makes of the friction of each particle that is owned: once a
+        type where that can be, and without the team where it stays the same."""
+        owned = state.owned
         if isinstance(self.friction, str):
-            return quantity(state.attributes[self.friction][: state.owned])
-        values = quantity(np.atleast_1d(self.friction))
-        return values[state.types[: state.owned]] if len(values) > 1 else np.full(state.owned, values[0])
+            found = np.empty(owned)
+            loop(0, owned, state.attributes[self.friction][:owned], self.dt, found)
+            return found
+        table = np.array(self.friction, ndmin=1)
+        of_type = np.empty(len(table))
+        if "friction" not in self.followers:
+            loop(0, len(table), table, self.dt, of_type)
+            return of_type[state.types[:owned]] if len(table) > 1 else np.full(owned, of_type[0])
+        found, rows = np.empty(owned), followed_rows({"friction": table}, {}, self.followers)
+        team.split(follow, len(rows), rows, state.numbers, table)
+        team.split(loop, len(table), table, self.dt, of_type)
+        team.split(spread, owned, state.types, of_type, found)
+        return found

@@ -9,6 +9,8 @@ of the bath. The disadvantage: errors of first order in dt.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -26,19 +28,22 @@ from motes.integrators.motion import too_fast
 @njit(cache=True, nogil=True, error_model="numpy", returns=LEAP, apart=True)
 def wander(
     begin: int, end: int, positions: Floats, forces: Integers, mass: Floats, ids: Integers, seed: int, step: int,
-    push: Floats, spread: Floats, magic: Floats,
+    friction: Floats, bath: Floats, dt: float, quantum: float, magic: Floats,
 ) -> float:  # fmt: skip
-    """x += f push / m + sqrt(spread / m) noise, on the position grid; return the longest move along an axis."""
+    """x += f dt / (m friction) + sqrt(2 T dt / (m friction)) noise, on the position grid; f counts quanta, and bath is
+    the temperature. Return the longest move along an axis."""
     wide_vectors()
+    temperature = bath[0]
     longest = 0  # as bits: the maximum of integers vectorises
     noise, mobilities, widths = np.empty((3, DRAWN)), np.empty(DRAWN), np.empty(DRAWN)
     for first in range(begin, end, DRAWN):
         last = min(first + DRAWN, end)
         draw_normals(0, last - first, seed, BROWNIAN, step, ids[first:last], noise)
-        m, f, s = mass[first:last], push[first:last], spread[first:last]
+        m, gamma = mass[first:last], friction[first:last]
         mobility, width = mobilities[: last - first], widths[: last - first]
         for i in range(len(m)):
-            mobility[i], width[i] = f[i] / m[i], math.sqrt(s[i] / m[i])
+            mobility[i] = dt / gamma[i] * quantum / m[i]
+            width[i] = math.sqrt(2.0 * temperature * dt / gamma[i] / m[i])
         for a in range(positions.shape[0]):
             x, pull, xi, unit = positions[a, first:last], forces[a, first:last], noise[a, : last - first], magic[a]
             for i in range(len(x)):
@@ -52,10 +57,10 @@ def wander(
 def _farthest(state: State, how: tuple[Any, ...]) -> int:
     """The index of the particle that moves by most, of equals that of the lowest id, found by halving: moves do not
     depend on the positions."""
-    forces, mass, ids, seed, step, push, spread, magic = how
+    forces, mass, ids, seed, step, friction, *numbers = how
     order = np.argsort(ids[: state.owned])
     by_id = (np.ascontiguousarray(forces[:, order]), mass[order], ids[order])
-    how = (*by_id, seed, step, push[order], spread[order], magic)
+    how = (*by_id, seed, step, friction[order], *numbers)
     nowhere = np.zeros((state.dimensions, state.owned))
     first, last = 0, state.owned
     while last - first > 1:
@@ -63,6 +68,13 @@ def _farthest(state: State, how: tuple[Any, ...]) -> int:
         lower, upper = wander(first, middle, nowhere, *how), wander(middle, last, nowhere, *how)
         first, last = (first, middle) if lower >= upper else (middle, last)
     return int(order[first])
+
+
+@njit(cache=True, nogil=True)
+def itself(begin: int, end: int, friction: Floats, _dt: float, found: Floats) -> None:
+    """Friction as it is."""
+    for i in range(begin, end):
+        found[i] = friction[i]
 
 
 class Brownian(HeatBath):
@@ -76,27 +88,27 @@ class Brownian(HeatBath):
         seed: of the noise, which depends on it, the step and the particle's id alone.
     """
 
-    needs_friction = True
+    friction_bounds: ClassVar[Mapping[str, float]] = MappingProxyType({"above": 0.0})
     has_velocities: ClassVar[bool] = False
     marches = True
 
     def first_half(self, state: State, team: Team) -> None:
         """Move by force and noise."""
-        longest = max(team.split(wander, state.owned, state.positions, *self._how(state)))
+        longest = max(team.split(wander, state.owned, state.positions, *self._how(state, team)))
         self.check_half(state, longest)
         self._reflect(state, team)
 
-    def _how(self, state: State) -> tuple[Any, ...]:
+    def _how(self, state: State, team: Team) -> tuple[Any, ...]:
         """What decides on the moves of a step."""
-        push = self._by_particle(state, lambda friction: self.dt / friction * state.quanta.force)
-        spread = self._by_particle(state, lambda friction: 2 * self.temperature * self.dt / friction)
-        return state.forces, state.mass, state.ids, self.seed, state.step, push, spread, ROUND * state.spacing
+        friction, temperature = self._by_particle(state, team, itself), self.number(state, "temperature")
+        numbers = friction, temperature, self.dt, state.quanta.force, ROUND * state.spacing
+        return state.forces, state.mass, state.ids, self.seed, state.step, *numbers
 
     def check_half(self, state: State, largest: float) -> None:
         """Raise a ParticleError if the largest component of a move is more than makes sense."""
         far = not largest <= state.stride
         cause = too_fast(largest, state.stride)
-        state.settle(ParticleError(cause, _farthest(state, self._how(state)), largest) if far else None)
+        state.settle(ParticleError(cause, _farthest(state, self._how(state, Team(1))), largest) if far else None)
 
     def second_half(self, state: State, team: Team) -> None:
         """Nothing is left to do."""

@@ -15,12 +15,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from types import MappingProxyType
+from typing import ClassVar
 
 import numpy as np
 
-from motes.core.checks import LARGEST, NotNegative, Positive, Seed, number
+from motes.core.checks import LARGEST, Positive, Seed
 from motes.core.compiled import SPEED, njit
 from motes.core.frozen import shown
+from motes.core.schedules import NotNegativeOrSchedule, PositiveOrSchedule, number_or_schedule
 from motes.core.state import ROUND, Floats, Integers
 from motes.core.words import known_keywords
 from motes.exact.arithmetic import from_bits, round_with, to_bits
@@ -60,14 +63,14 @@ def scale_factor(kinetic: float, temperature: float, freedom: int, rate: float, 
 
 @njit(cache=True, nogil=True)
 def draw_factor(
-    begin: int, end: int, said: Integers, temperature: float, freedom: int, rate: float, seed: int, step: int,
-    factor: Floats, heat: Floats,
+    begin: int, end: int, said: Integers, temperature: Floats, tau: Floats, dt: float, freedom: int, seed: int,
+    step: int, factor: Floats, heat: Floats,
 ) -> None:  # fmt: skip
     """The factor for what all ranks have said of their particles, and the heat that it brings."""
     for k in range(begin, end):
         factor[k], kinetic = 1.0, kinetic_of(said)
         if freedom > 0 and 0.0 < kinetic < math.inf:  # what is at rest cannot be scaled
-            factor[k] = scale_factor(kinetic, temperature, freedom, rate, seed, step)
+            factor[k] = scale_factor(kinetic, temperature[k], freedom, dt / tau[k], seed, step)
             heat[k] += (factor[k] * factor[k] - 1.0) * kinetic
 
 
@@ -91,13 +94,16 @@ class Bussi(VelocityVerlet):
 
     coupled = True
     marches = True
+    bounds: ClassVar[Mapping[str, Mapping[str, float]]] = MappingProxyType(
+        {"temperature": {"minimum": 0.0, "maximum": LARGEST}, "tau": {"above": 0.0}}
+    )
     seed: int
 
     @known_keywords
-    def __init__(self, dt: Positive, temperature: NotNegative, tau: Positive, seed: Seed) -> None:
+    def __init__(self, dt: Positive, temperature: NotNegativeOrSchedule, tau: PositiveOrSchedule, seed: Seed) -> None:
         super().__init__(dt)
-        self.temperature = number("temperature", temperature, minimum=0.0, maximum=LARGEST)
-        self.tau = number("tau", tau, above=0.0)
+        self.temperature = number_or_schedule("temperature", temperature, **self.bounds["temperature"])
+        self.tau = number_or_schedule("tau", tau, **self.bounds["tau"])
         self.seed = check_seed(seed)
 
     def __repr__(self) -> str:
@@ -111,7 +117,7 @@ class Bussi(VelocityVerlet):
         """The bath."""
         state, team = world.state, world.team
         heat, factor = state.memory.setdefault(HEAT, np.zeros(1)), np.ones(1)
-        bath = self.temperature, world.freedom, self.dt / self.tau, self.seed, state.step
-        team.split(draw_factor, 1, world.said, *bath, factor, heat)
+        bath = self.number(state, "temperature"), self.number(state, "tau"), self.dt
+        team.split(draw_factor, 1, world.said, *bath, world.freedom, self.seed, state.step, factor, heat)
         speeds = team.split(rescale, state.owned, state.velocities, factor, ROUND * state.quanta.velocity)
         self.check_speed(state, max(speeds))

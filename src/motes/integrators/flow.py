@@ -87,6 +87,10 @@ class Flow(Integrator):
             self.parameters,
             names,
         )
+        for name in bound.followers:
+            raise InputError(
+                f"{self.name}: {name} follows a schedule, and a flow cannot; its function may take the time, t"
+            )
         if len(bound.formulas) != names.dimensions:
             raise InputError(f"{self.name} must return {wanted}, but returns {_count(len(bound.formulas))}")
         return _planned(self, bound, names.boundary)

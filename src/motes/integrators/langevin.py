@@ -23,10 +23,11 @@ from motes.integrators.bath import HeatBath
 @njit(cache=True, nogil=True, error_model="numpy", returns=SPEED, apart=True)
 def exchange_heat(
     begin: int, end: int, velocities: Floats, mass: Floats, ids: Integers, seed: int, step: int, kept_of: Floats,
-    temperature: float, magic: float,
+    bath: Floats, magic: float,
 ) -> float:  # fmt: skip
     """v = kept v + sqrt((1 - kept**2) T / m) noise, on the velocity grid; return the largest speed along an axis."""
     wide_vectors()
+    temperature = bath[0]
     fastest = 0  # as bits: the maximum of integers vectorises
     noise, widths = np.empty((3, DRAWN)), np.empty(DRAWN)
     for first in range(begin, end, DRAWN):
@@ -45,12 +46,10 @@ def exchange_heat(
 
 
 @njit(cache=True, nogil=True)
-def decay(friction: Floats, dt: float) -> Floats:
+def decay(begin: int, end: int, friction: Floats, dt: float, kept: Floats) -> None:
     """What is left of a velocity after dt: exp(-friction dt)."""
-    kept = np.empty(len(friction))
-    for i in range(len(friction)):
+    for i in range(begin, end):
         kept[i] = exp(-friction[i] * dt)
-    return kept
 
 
 class Langevin(HeatBath):
@@ -83,9 +82,9 @@ class Langevin(HeatBath):
         self._kick(state, team, self.dt / 2)
 
     def _exchange_heat(self, state: State, team: Team) -> None:
-        kept = self._by_particle(state, lambda friction: decay(friction, self.dt))
+        kept = self._by_particle(state, team, decay)
         speeds = team.split(
             exchange_heat, state.owned, state.velocities, state.mass, state.ids, self.seed, state.step, kept,
-            self.temperature, ROUND * state.quanta.velocity,
+            self.number(state, "temperature"), ROUND * state.quanta.velocity,
         )  # fmt: skip
         self.check_speed(state, max(speeds))

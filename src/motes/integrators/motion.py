@@ -13,14 +13,16 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from copy import deepcopy
-from typing import ClassVar
+from copy import copy, deepcopy
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 import numpy as np
 
 from motes.core.compiled import SPEED, njit
 from motes.core.errors import OutgrownError, ParticleError
 from motes.core.frozen import Frozen
+from motes.core.schedules import Following, plain, since
 from motes.core.state import ROUND, Floats, Integers, State
 from motes.core.threads import Team
 from motes.exact.arithmetic import fma, from_bits, to_bits
@@ -97,20 +99,48 @@ class Integrator(Frozen, ABC):
     """Whether its loops, and the whole numbers by which they advance, are all that there is to a step."""
     coupled: ClassVar[bool] = False
     """Whether a step ends with `couple`, for which all ranks measure the world."""
+    bounds: ClassVar[Mapping[str, Mapping[str, float]]] = MappingProxyType({})
+    """Of the numbers that may follow the steps."""
+    followers: Following = MappingProxyType({})
+    """Of those of them that do, which follower it is; only where names are bound."""
     dt: float
-    temperature: float = 0.0
-    """That of the heat bath, 0 without one."""
+    temperature: Any = 0.0
+    """That of the heat bath, 0 without one: a number, or a schedule; where names are bound, a number."""
     seed: int | None = None
     """That of the noise, None without any."""
+
+    @property
+    def has_bath(self) -> bool:
+        """Whether there is a heat bath that is not always at zero."""
+        return bool(self.temperature != 0.0)
 
     @property
     def conserves_momentum(self) -> bool:
         """Whether it leaves the total momentum to the forces."""
         return False
 
-    def bind(self, names: Names) -> Integrator:  # noqa: ARG002  # only a flow has names to bind
+    def bind(self, names: Names) -> Integrator:
         """A copy for the engine of a rank, without any of the user's code, so that it can travel to other ranks."""
-        return deepcopy(self)
+        bound, kind = copy(self), type(self).__name__
+        followers: dict[str, Any] = {}
+        for name, bounds in self.bounds.items():
+            value, which = names.followers.resolved(f"{kind}: {name}", getattr(self, name), plain, **bounds)
+            vars(bound)[name] = value
+            followers |= {} if which is None else {name: which}
+        vars(bound)["followers"] = followers
+        return deepcopy(bound)
+
+    def since(self, step: int) -> Integrator:
+        """The same, where ramps that begin now begin at this step."""
+        begun = copy(self)
+        for name, value in vars(self).items():
+            vars(begun)[name] = since(value, step)
+        return begun
+
+    def number(self, state: State, name: str) -> Floats:
+        """One of its numbers, (1,), where loops find it at any step; only where names are bound."""
+        which = self.followers.get(name)
+        return np.array([getattr(self, name)]) if which is None else state.numbers[int(which) - 1 : int(which)]
 
     def exchanged(self, memory: Mapping[str, float]) -> float:  # noqa: ARG002  # most exchange nothing that is counted
         """The energy that it has given to the particles since it took over, by what the state remembers."""

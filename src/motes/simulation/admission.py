@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from motes.core.box import Box, sphere
 from motes.core.checks import number
 from motes.core.errors import InputError
+from motes.core.schedules import Follower, Followers
 from motes.core.state import Floats
 from motes.core.tuples import Topology
 from motes.core.words import caution
 from motes.engine.plan import Extremes
+from motes.engine.starts import Summary
 from motes.exact.quanta import FAINT
 from motes.forces import LAWS, BoundInteraction, Interaction, Plan
 from motes.forces.slots import MOST_PARTNERS
@@ -98,7 +101,7 @@ def warn_of_bath(integrator: Integrator, together: float, kinetic: float, conser
         kinetic: that of all particles.
         conserved: whether the total momentum is, so that the centre goes on as it does.
     """
-    if integrator.temperature > 0.0 and kinetic == 0.0:
+    if integrator.has_bath and kinetic == 0.0:
         caution(
             f"all particles are at rest, and {integrator!r} only scales velocities: draw some, by "
             "particles.thermalize(temperature, seed), or by temperature and seed in [particles]"
@@ -149,6 +152,24 @@ def bound_to(interaction: Interaction, names: Names) -> BoundInteraction:
         law = type(interaction).__name__
         raise InputError(f"{law}.bind gave {type(bound).__name__}; it must be a BoundInteraction (docs/laws.md)")
     return bound
+
+
+@dataclass(frozen=True)
+class BoundLaws:
+    """The interactions of a run with all names resolved, and which of their numbers follow the steps."""
+
+    interactions: Sequence[BoundInteraction]
+    followers: Sequence[Follower]
+
+    @classmethod
+    def of(cls, interactions: Sequence[Interaction], names: Names) -> BoundLaws:
+        """Those of particles with these names."""
+        bound = [bound_to(one, names) for one in interactions]
+        return cls(bound, tuple(names.followers.found))
+
+    def names(self, summary: Summary, step: int) -> Names:
+        """Those of the particles, with these followers, of which an integrator may have more."""
+        return replace(summary.names, followers=Followers(step, found=list(self.followers)))
 
 
 def check_plans(plans: Sequence[Plan], velocities: bool) -> None:

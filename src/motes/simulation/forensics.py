@@ -43,12 +43,22 @@ class Reporter:
     Attributes:
         engine: of all ranks, at the moment of the failure.
         summary: what is known of the particles.
-        interactions: with all names resolved.
+        laws: all interactions, with all names resolved.
     """
 
     engine: EngineOfAll
     summary: Summary
-    interactions: Sequence[BoundInteraction]
+    laws: Sequence[BoundInteraction]
+
+    @property
+    def interactions(self) -> Sequence[BoundInteraction]:
+        """The same, with the numbers of this step."""
+        return self._at(self.engine.here.state.step)
+
+    def _at(self, step: int) -> Sequence[BoundInteraction]:
+        """The same, with those of another step of which they are known."""
+        engine = self.engine.here
+        return [law.at(engine.ahead.at(step)) for law in self.laws] if engine.state.numbers.size else self.laws
 
     def report(self, failure: Failure) -> str:
         """Several lines about the failure; the first says all that matters."""
@@ -137,7 +147,7 @@ class Reporter:
     ) -> dict[str, Floats]:
         """The force of each interaction on the particle, where it is."""
         where = self._where(particle, around, step)
-        return {f"{number}, {law.label}": law.force_on(where) for number, law in enumerate(self.interactions, 1)}
+        return {f"{number}, {law.label}": law.force_on(where) for number, law in enumerate(self._at(where.step), 1)}
 
     def _where(self, particle: Mapping[str, Any], around: Mapping[str, Array], step: int | None = None) -> Surroundings:
         """The particle and who is around it, at a step, or now."""
@@ -284,7 +294,7 @@ class Reporter:
 def _advice_without_forces(integrator: Integrator) -> str:
     if integrator.independent:
         return "use a smaller dt, or a velocity that is finite, and not too large, wherever particles go"
-    if integrator.temperature > 0:
+    if integrator.has_bath:
         return "use a smaller dt, a lower temperature or more friction: noise alone moves the particle"
     return "use a smaller dt, or lower velocities: no force acts on the particle"
 

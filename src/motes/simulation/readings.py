@@ -24,6 +24,7 @@ from motes.forces import Interaction
 from motes.formulas.elementwise import record_named
 from motes.integrators import Integrator
 from motes.ranks.conductor import Answer, EngineOfAll
+from motes.simulation.admission import BoundLaws
 from motes.simulation.forensics import Reporter
 from motes.simulation.noise_trail import leave_mark, noise_of
 
@@ -50,11 +51,12 @@ class Readings:
         ranks: how many.
         reporter: who tells of failures.
         step: the first.
+        laws: the interactions, with all names resolved.
     """
 
     def __init__(
         self, summary: Summary, integrator: Integrator, interactions: Sequence[Interaction], plan: Plan,
-        engine: EngineOfAll, ranks: int, reporter: Reporter, step: int,
+        engine: EngineOfAll, ranks: int, reporter: Reporter, step: int, laws: BoundLaws,
     ) -> None:  # fmt: skip
         self._summary = summary
         self._integrator = integrator
@@ -63,6 +65,7 @@ class Readings:
         self._engine = engine
         self._ranks = ranks
         self._reporter = reporter
+        self._laws = laws
         self._step = self._end = step
         self._refusal: str | None = None  # why there are no forces and energies
         self._order: tuple[int, Integers] | None = None  # with the layout of which it is
@@ -246,7 +249,8 @@ class Readings:
         """Sum of m v**2 / 2. Under Brownian motion, the mean in its bath, d N T / 2; under a flow none: NaN."""
         if self.has_velocities:
             return self._engine.ask(queries.kinetic_energy)
-        bath = math.nan if self._integrator.independent else self._integrator.temperature
+        here = self._engine.here
+        bath = math.nan if self._integrator.independent else float(here.integrator.number(here.state, "temperature")[0])
         return 0.5 * self.degrees_of_freedom * bath
 
     @property
@@ -259,10 +263,11 @@ class Readings:
     def conserved_energy(self) -> float:
         """Potential and kinetic energy, less the heat that a bath has given since it took over.
 
-        It tells the error of the integration. NaN where nobody counts the heat: Langevin, Brownian motion, flows, and
-        forces without an energy (PairForce).
+        It tells the error of the integration. NaN where nobody counts heat or work: Langevin, Brownian motion, flows,
+        forces without an energy (PairForce), and interactions that follow a schedule.
         """
-        if not (self._integrator.conserves_energy and all(one.has_energy for one in self._interactions)):
+        energy = all(one.has_energy for one in self._interactions)
+        if not (self._integrator.conserves_energy and energy) or self._laws.followers:
             return math.nan
         heat = self._integrator.exchanged(self._engine.here.state.remembered)
         return self.potential_energy + self.kinetic_energy - heat

@@ -10,15 +10,17 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import version
+from itertools import zip_longest
 from typing import Any
 
 from motes.core.errors import InputError
+from motes.core.schedules import Follower, Ramp, Schedule
 from motes.core.words import shortened
 from motes.engine.starts import Summary
 from motes.forces import BoundInteraction, Interaction
 from motes.integrators import KINDS, Integrator
 from motes.integrators.flow import BoundFlow
-from motes.storage.manifest import InteractionRecord
+from motes.storage.manifest import FollowerRecord, InteractionRecord
 
 LONGEST_SHOWN = 200
 """Letters of an interaction that a message may hold twice."""
@@ -58,9 +60,7 @@ def record_of_integrator(integrator: Integrator, summary: Summary) -> dict[str, 
 def integrator_from(record: Mapping[str, Any]) -> Integrator:
     """The integrator that was kept."""
     kind = record.get("kind")
-    parameters = {
-        name: dict(value) if isinstance(value, list) else value for name, value in record.items() if name != "kind"
-    }
+    parameters = {name: _parameter(value) for name, value in record.items() if name != "kind"}
     if kind not in _BY_NAME:
         raise InputError(f"the checkpoint is of a run with {record.get('name', kind)}: give integrator=... again")
     try:
@@ -75,6 +75,21 @@ def check_integrator(kept: Mapping[str, Any], given: Mapping[str, Any]) -> None:
         raise InputError(
             f"the integrator is not that of the checkpoint: that was {_shown(kept)}, and this is {_shown(given)}"
         )
+
+
+def check_followers(kept: Sequence[FollowerRecord], given: Sequence[Follower], step: int) -> None:
+    """Raise an InputError unless as many numbers follow the same schedules."""
+    now = [FollowerRecord.of(one, step) for one in given]
+    for one, other in zip_longest(kept, now):
+        if one is None or other is None or one.model_copy(update={"name": other.name}) != other:
+            was, found = ("no schedule" if record is None else _followed(record) for record in (one, other))
+            name = next(record.name for record in (one, other) if record is not None)
+            raise InputError(f"{name}: in the checkpoint, at step {step}, it has {was}, and now it is given {found}")
+
+
+def _followed(record: FollowerRecord) -> str:
+    kind, *parts = record.schedule
+    return f"a {kind}{tuple(parts) if parts else ''} that gives {record.value!r} there"
 
 
 def check_interactions(kept: Sequence[InteractionRecord], given: Sequence[InteractionRecord]) -> None:
@@ -96,8 +111,25 @@ _PLAIN = (bool, int, float, str, type(None))
 
 
 def _plain(value: Any) -> Any:
-    """A table by type as a list, since the names in JSON are text alone, and those of types need not be."""
-    return sorted([label, number] for label, number in value.items()) if isinstance(value, Mapping) else value
+    """A table by type as a list, since the names in JSON are text alone, and those of types need not be; a schedule as
+    a table of its own."""
+    if isinstance(value, Ramp):
+        return {"ramp": [value.start, value.stop], "steps": value.steps, "begin": value.begin}
+    if isinstance(value, Schedule):
+        return {"schedule": repr(value)}
+    return sorted([label, _plain(one)] for label, one in value.items()) if isinstance(value, Mapping) else value
+
+
+def _parameter(value: Any) -> Any:
+    """What was given for a parameter of an integrator, from what was kept."""
+    if isinstance(value, list):
+        return {label: _parameter(one) for label, one in value}
+    if isinstance(value, dict) and "ramp" in value:
+        start, stop = value["ramp"]
+        return Ramp(start, stop, value["steps"], value["begin"])
+    if isinstance(value, dict):
+        raise InputError(f"the checkpoint is of a run with {value.get('schedule')}: give integrator=... again")
+    return value
 
 
 def _record(name: str, *parts: Any) -> InteractionRecord:

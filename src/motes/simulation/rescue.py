@@ -15,6 +15,7 @@ from motes.engine import commands
 from motes.engine.failing import Failure, StoppedError
 from motes.engine.step import Engine
 from motes.ranks.conductor import EngineOfAll
+from motes.simulation.look_ahead import LookAhead
 
 RARELY = 500.0
 """A copy is kept when this many times as long has passed as the last one took."""
@@ -23,18 +24,24 @@ RARELY = 500.0
 class Rescue:
     """Keeps copies of a simulation's state, and goes back to them."""
 
-    def __init__(self, engine: EngineOfAll) -> None:
+    def __init__(self, engine: EngineOfAll, look_ahead: LookAhead) -> None:
         self._engine = engine
+        self._look_ahead = look_ahead
+        self._kept = 0  # the step of which there is a copy
         self._next = 0.0
         self._widened: Failure | None = None
 
-    def keep_now_and_then(self) -> None:
-        """Keep a copy, if it is time."""
+    def keep_now_and_then(self, step: int) -> None:
+        """Keep a copy of this step, if it is time."""
         begun = perf_counter()
         if begun >= self._next:
-            self._engine.call(commands.keep)
+            self._keep(step)
             done = perf_counter()
             self._next = done + RARELY * (done - begun)
+
+    def _keep(self, step: int) -> None:
+        self._engine.call(commands.keep)
+        self._kept = step
 
     def forget(self) -> None:
         """What was kept does not lead here: someone has changed the particles."""
@@ -50,7 +57,8 @@ class Rescue:
             last: that step.
         """
         step = self._before(failure) + 1
-        self._engine.call(commands.keep)
+        self._keep(step - 1)
+        self._look_ahead.tell(step - 1, step)
         try:
             self._engine.call(commands.step_carefully, energy and step == last)
         except StoppedError as again:
@@ -70,23 +78,28 @@ class Rescue:
         self._widened = replace(failure, moment=0)
         step = self._before(failure)
         self._engine.call(commands.widen, failure.outgrown, failure.size)
-        self._engine.call(commands.keep)
+        self._keep(step)
         return step
 
     def _before(self, failure: Failure) -> int:
         """Come to the step before the failing one; return which that is."""
-        step = failure.step
-        begin = self._engine.call(commands.go_back)
+        step, begin = failure.step, self._go_back()
         while begin < step - 1:
+            last = min(step - 1, begin + self._look_ahead.longest)
             try:
-                self._engine.call(Engine.run, step - 1 - begin, False)
-                begin = step - 1
+                self._look_ahead.tell(begin, last)
+                self._engine.call(Engine.run, last - begin, False)
+                begin = last
             except StoppedError as earlier:  # of particles that never meet, another one is lost even before
-                step = earlier.failure.step
-                begin = self._engine.call(commands.go_back)
+                step, begin = earlier.failure.step, self._go_back()
         return step - 1
+
+    def _go_back(self) -> int:
+        self._look_ahead.tell(self._kept, self._kept)
+        return self._engine.call(commands.go_back)
 
     def return_to_before(self) -> int:
         """To the step before the failing one, from which the run may go on in another way; return which that is."""
         self._widened = None
+        self._look_ahead.tell(self._kept, self._kept)
         return self._engine.call(commands.give_up)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from motes.core.checks import file_path
 from motes.core.errors import InputError
+from motes.core.schedules import Followers
 from motes.core.tuples import WIDTHS, Tuples
 from motes.core.words import known_keywords
 from motes.engine.starts import Saved, Summary
@@ -18,6 +20,7 @@ from motes.integrators import Integrator
 from motes.observers import restore
 from motes.simulation.admission import check_types
 from motes.simulation.records import (
+    check_followers,
     check_integrator,
     check_interactions,
     integrator_from,
@@ -88,9 +91,11 @@ def from_manifest(
     integrator = integrator or integrator_from(manifest.integrator)
     check_types(integrator, interactions)
     check_integrator(manifest.integrator, record_of_integrator(integrator, summary))
-    check_interactions(
-        manifest.interactions, records_of(interactions, [one.bind(summary.names) for one in interactions])
-    )
+    begins = [one.begin for one in manifest.followers]
+    names = replace(summary.names, followers=Followers(manifest.step, begins))
+    check_interactions(manifest.interactions, records_of(interactions, [one.bind(names) for one in interactions]))
+    integrator.bind(names)
+    check_followers(manifest.followers, names.followers.found, manifest.step)
     box = summary.box
     if manifest.quanta.position not in ((box.spacing,) * box.dimensions, tuple(box.far_spacing.tolist())):
         raise InputError(
@@ -109,7 +114,7 @@ def from_manifest(
     )
     simulation = Simulation.going_on(
         saved, summary, integrator, interactions, threads,
-        manifest.skin if skin is None else skin, communicator,
+        manifest.skin if skin is None else skin, communicator, begins=begins,
     )  # fmt: skip
     simulation._end = manifest.end
     if manifest.shown:

@@ -22,6 +22,7 @@ from motes.core.errors import InputError, MotesWarning, RunError
 from motes.core.frozen import check_assignable
 from motes.core.interrupts import Interrupt, noted_interrupts
 from motes.core.progress import compiling, progress_bar, run_watcher, steps_until_shown
+from motes.core.schedules import Follower, Followers
 from motes.core.state import Array, Floats, Integers, State, Timeline
 from motes.core.streams import warn
 from motes.core.threads import Team
@@ -33,7 +34,7 @@ from motes.engine.failing import Failure, StoppedError
 from motes.engine.plan import Extremes, Plan
 from motes.engine.starts import Saved, Start, Summary, start_of
 from motes.engine.step import Engine
-from motes.forces import BoundInteraction, Interaction, plans_of
+from motes.forces import Interaction, plans_of
 from motes.forces.clusters import NOT_FINITE
 from motes.integrators import Integrator
 from motes.neighbors.inner import MOST_PRUNED
@@ -45,7 +46,7 @@ from motes.ranks.conductor import Ranks, check_travels, ranks_of
 from motes.simulation.admission import (
     ASKED,
     FIRST_MOVE,
-    bound_to,
+    BoundLaws,
     check_crowd,
     check_plans,
     check_special,
@@ -63,6 +64,7 @@ from motes.simulation.admission import (
 )
 from motes.simulation.assignment import Attributes, checked_columns
 from motes.simulation.forensics import Reporter
+from motes.simulation.look_ahead import LookAhead, values_at
 from motes.simulation.minimize import INTERRUPTED, Minimized, minimize
 from motes.simulation.noise_trail import noise_of
 from motes.simulation.readings import Readings, degrees_of_freedom
@@ -70,7 +72,15 @@ from motes.simulation.records import own_version, record_of_integrator, records_
 from motes.simulation.rescue import Rescue
 from motes.storage.columns import ColumnFile, file_name, write_tuples
 from motes.storage.folder import checkpoint_path, new_checkpoint
-from motes.storage.manifest import BoxRecord, InputRecord, InteractionRecord, Manifest, TuplesRecord, write_manifest
+from motes.storage.manifest import (
+    BoxRecord,
+    FollowerRecord,
+    InputRecord,
+    InteractionRecord,
+    Manifest,
+    TuplesRecord,
+    write_manifest,
+)
 
 ASSIGNABLE = "what can be assigned are integrator, positions, velocities, mass and attributes[name], each as a whole"
 MOST_STEPS = 2**47
@@ -119,6 +129,7 @@ class Simulation(Readings):
         else:
             step = whole_number("first_step", first_step, minimum=0, maximum=MOST_STEPS)
             begun = step * integrator.dt
+        integrator = integrator.since(step)
         timeline, start, ranks = Timeline(integrator.dt, step, begun), start_of(particles), ranks_of(communicator)
         self._communicator = communicator
         warn_of_unused_topology(particles.topology, interactions)
@@ -133,8 +144,8 @@ class Simulation(Readings):
     @classmethod
     def going_on(
         cls, saved: Saved | State, summary: Summary, integrator: Integrator, interactions: Sequence[Interaction],
-        threads: int | None, skin: float | None, communicator: Any = None,
-        bound: Sequence[BoundInteraction] | None = None,
+        threads: int | None, skin: float | None, communicator: Any = None, bound: BoundLaws | None = None,
+        begins: Sequence[int | None] = (),
     ) -> Simulation:  # fmt: skip
         """From where another one is, or was stopped; `copy` and `motes.resume` are the ways to call it."""
         simulation = cls.__new__(cls)
@@ -143,8 +154,8 @@ class Simulation(Readings):
         step = saved.step
         with compiling(integrator, interactions):
             simulation._set_up(
-                summary, integrator, interactions, threads, skin, saved, step, saved.timeline, saved.remembered, ranks,
-                bound,
+                summary, integrator.since(step), interactions, threads, skin, saved, step, saved.timeline,
+                saved.remembered, ranks, bound, begins,
             )  # fmt: skip
             simulation._call(commands.go_on)
         return simulation
@@ -156,12 +167,12 @@ class Simulation(Readings):
     def _set_up(
         self, summary: Summary, integrator: Integrator, interactions: Sequence[Interaction], threads: int | None,
         skin: float | None, start: Start, step: int, timeline: Timeline, memory: dict[str, float], ranks: Ranks,
-        bound: Sequence[BoundInteraction] | None = None,
+        bound: BoundLaws | None = None, begins: Sequence[int | None] = (),
     ) -> None:  # fmt: skip
         """Resolve all names, compile, and hand the particles to their owners."""
-        if bound is None:
-            bound = [bound_to(one, summary.names) for one in interactions]
-        laws = plans_of(bound, summary.names)
+        bound = bound or BoundLaws.of(interactions, replace(summary.names, followers=Followers(step, begins)))
+        names = bound.names(summary, step)
+        laws = plans_of(bound.interactions, names)
         velocities = any(one.needs_velocities for one in interactions)
         check_plans(laws, velocities)
         cutoff = max((one.cutoff for one in laws), default=0.0)
@@ -178,15 +189,17 @@ class Simulation(Readings):
         if threads > ranks.cores:
             warn_of_more(f"{threads} threads of a rank", ranks.cores, "fewer threads are faster")
         plan = Plan(
-            summary.box, integrator.bind(summary.names), laws, specials, velocities, width, may_prune, threads,
+            summary.box, integrator.bind(names), laws, specials, velocities, width, may_prune, threads,
             step, timeline, memory, degrees_of_freedom(summary, integrator, interactions),
+            values_at(names.followers.found, step, step)[0],
         )  # fmt: skip
         engine, known = ranks.build(plan, start), summary.brief()
-        reporter = Reporter(engine, known, bound)
-        Readings.__init__(self, known, integrator, interactions, plan, engine, ranks.size, reporter, step)
+        reporter = Reporter(engine, known, bound.interactions)
+        Readings.__init__(self, known, integrator, interactions, plan, engine, ranks.size, reporter, step, bound)
         self._skin_given = skin
         self._roster = Roster()
-        self._rescue = Rescue(self._engine)
+        self._look_ahead = LookAhead(self._engine, names.followers.found, step)
+        self._rescue = Rescue(self._engine, self._look_ahead)
         self._stopping = False
         self._running = Lock()
         self._input: tuple[Path, dict[str, Any]] | None = None
@@ -280,7 +293,7 @@ class Simulation(Readings):
         showing = progress_bar(steps) if progress is None else nullcontext(progress)
         with self._alone():
             _ = self._quanta  # overlaps are refused before a file is written
-            self._end = self.step + steps
+            self._end = self._look_ahead.horizon = self.step + steps
             try:
                 with run_watcher.get()(self, steps), compiling(self._integrator, self._interactions):
                     self._roster.start(Frame(self))
@@ -321,8 +334,8 @@ class Simulation(Readings):
         chunk = 1
         while self.step < self._end:
             due = self._roster.next_due(self.step)
-            stop = min(self._end, self.step + chunk, due if due is not None else self._end)
-            self._rescue.keep_now_and_then()
+            stop = min(self._end, self.step + min(chunk, self._look_ahead.longest), self._end if due is None else due)
+            self._rescue.keep_now_and_then(self.step)
             started, before = time.perf_counter(), self.step
             self._advance(stop)
             chunk = steps_until_shown(stop - before, time.perf_counter() - started)
@@ -340,6 +353,7 @@ class Simulation(Readings):
         energy = self._roster.needs_energy(stop)
         _ = self._quanta  # an observer may have made particles overlap
         while self._step < stop:
+            self._look_ahead.tell(self._step, stop)
             try:
                 self._engine.call(Engine.run, stop - self.step, energy)
                 self._step = stop
@@ -450,6 +464,7 @@ class Simulation(Readings):
             columns=tuple(self._engine.here.state.column_names),
             topology=topology,
             integrator=self._records[0],
+            followers=tuple(FollowerRecord.of(one, self.step) for one in self._look_ahead.followers),
             interactions=self._records[1],
             skin=self._skin_given,
             shown=self._roster.has_shown(self.step),
@@ -498,15 +513,16 @@ class Simulation(Readings):
     def integrator(self, integrator: Integrator) -> None:
         self._between_steps()
         check_types(integrator, self._interactions)
-        bound = integrator.bind(self._summary.names)
+        integrator, names = integrator.since(self.step), self._laws.names(self._summary, self.step)
+        bound, followers = integrator.bind(names), names.followers.found
         if self._ranks > 1:
             check_travels("integrator", bound)
         state, refusal, now = self._engine.here.state, self._refusal, self._engine.here.state.timeline
-        before = self._integrator, self._plan.integrator, state.remembered, now
+        before = self._integrator, self._plan.integrator, state.remembered, now, self._look_ahead.followers
         begins = refusal not in (None, INTERRUPTED)  # perhaps dt was too long for these forces
         kept = self._copies(["velocities"]) if begins else {}
         timeline = now if integrator.dt == now.dt else now.going_on(self.step, integrator.dt)
-        self._go_on_with(integrator, bound, {}, timeline)
+        self._go_on_with(integrator, bound, {}, timeline, followers)
         try:
             if begins:
                 self._engine.call(commands.assign, self.ids, {})  # which keeps the quanta of before
@@ -522,15 +538,20 @@ class Simulation(Readings):
         self._noises |= noise_of(integrator)
 
     def _go_on_with(
-        self, integrator: Integrator, bound: Integrator, memory: Mapping[str, float], timeline: Timeline
-    ) -> None:
-        """Take this one, what it remembers, and how it counts the time; if it cannot start here, all stays as it is."""
+        self, integrator: Integrator, bound: Integrator, memory: Mapping[str, float], timeline: Timeline,
+        followers: Sequence[Follower],
+    ) -> None:  # fmt: skip
+        """Take this one, what it remembers, how it counts the time, and what follows the steps; if it cannot start
+        here, all stays as it is."""
         try:
             freedom = degrees_of_freedom(self._summary, integrator, self._interactions)
-            self._engine.call(commands.change_integrator, bound, freedom, memory, timeline)
+            numbers = values_at(followers, self.step, self.step)[0]
+            self._engine.call(commands.change_integrator, bound, freedom, memory, timeline, numbers)
         except StoppedError as stopped:
             raise InputError(self._reporter.complaint(stopped.failure)) from None
         self._integrator = integrator
+        self._look_ahead = LookAhead(self._engine, followers, self.step)
+        self._rescue = Rescue(self._engine, self._look_ahead)
         self._plan = replace(self._plan, integrator=bound)
         self.__dict__.pop("_records", None)
         self._forget_moments()
@@ -576,7 +597,7 @@ class Simulation(Readings):
         if name in summary.attributes:
             summary = replace(summary, attributes={**summary.attributes, name: columns[name]})
             for one in self._interactions:
-                one.bind(summary.names)  # a rule may not like these values
+                one.bind(replace(summary.names, followers=Followers(self.step)))  # a rule may not like these values
         refusal = self._refusal
         before = self._copies(columns)
         try:
@@ -624,7 +645,7 @@ class Simulation(Readings):
         state.add(self._engine.ask(queries.find, self.ids))
         return Simulation.going_on(
             state, self._summary, self._integrator, self._interactions, self.threads, self._skin_given,
-            self._communicator, self._reporter.interactions,
+            self._communicator, self._laws,
         )  # fmt: skip
 
     __copy__ = copy

@@ -13,11 +13,13 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from motes.core.box import Box
 from motes.core.durable import sync
 from motes.core.errors import InputError
+from motes.core.schedules import Follower
 from motes.core.state import FORCE_VELOCITY, Quanta, Timeline, column_names
 from motes.core.tuples import WIDTHS
 from motes.storage.columns import ColumnFile, file_name, tuples_name
@@ -67,6 +69,24 @@ class InteractionRecord(BaseModel):
     shown: str = ""
 
 
+class FollowerRecord(BaseModel):
+    """A number that follows a schedule: its name, what the schedule says of itself, the step at which it began (None if
+    it knows of none), and its value at the step of the checkpoint."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    schedule: tuple[str | float | None, ...]
+    begin: int | None
+    value: float
+
+    @classmethod
+    def of(cls, follower: Follower, step: int) -> FollowerRecord:
+        """What is to be kept of one at this step."""
+        schedule, value = follower.schedule, float(follower.values(np.array([step]))[0])
+        return cls(name=follower.name, schedule=schedule.record, begin=schedule.begin, value=value)
+
+
 class TuplesRecord(BaseModel):
     """Tuples of one kind: the file of their ids and types, and the labels of these."""
 
@@ -98,6 +118,7 @@ class Manifest(BaseModel):
         attributes: the smallest and the largest value of each, in the order of their columns.
         topology: bonds and angles, by their kind; a kind that is missing has none.
         integrator: its kind and parameters; empty if it holds a function and must be given anew.
+        followers: the numbers that follow the steps, those of the interactions first.
         shown: whether all observers that were due at this step have been shown it.
         observers: what they need to go on, and how often they are shown a frame.
         input: the input file, if the run had one.
@@ -119,6 +140,7 @@ class Manifest(BaseModel):
     topology: dict[str, TuplesRecord]
     integrator: dict[str, Any]
     interactions: tuple[InteractionRecord, ...]
+    followers: tuple[FollowerRecord, ...]
     skin: float | None
     shown: bool
     observers: list[dict[str, Any]]

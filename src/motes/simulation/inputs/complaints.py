@@ -69,9 +69,9 @@ def _table_and_key(location: tuple[str | int, ...]) -> tuple[str, str]:
             return "[[interactions]]", ""
         # What follows the number is which of several models was chosen: no key of the file.
         return f"[[interactions]] number {int(inside[0]) + 1}", ".".join(inside[2:])
-    if table in ("particles", "integrator"):
-        inside = inside[1:]  # which of several models was chosen: no key of the file
-    return f"[{table}]", inside[0] if inside else ""
+    chosen = table in ("particles", "integrator")  # which of several models: no key of the file
+    keys = [part for part in location[1 + chosen :] if isinstance(part, str)]
+    return f"[{table}]", ".".join(keys)
 
 
 def _message(error: Any, key: str) -> str:

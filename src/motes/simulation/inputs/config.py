@@ -20,6 +20,8 @@ from pydantic import (
     Field,
     Tag,
     ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
     create_model,
     model_validator,
 )
@@ -28,6 +30,7 @@ from pydantic_core import PydanticCustomError
 from motes.core import checks
 from motes.core.checks import LARGEST, SMALLEST
 from motes.core.errors import InputError
+from motes.core.schedules import NotNegativeOrSchedule, PositiveOrSchedule, Ramp
 from motes.core.words import did_you_mean, nearest
 from motes.forces import LAWS, Interaction, Pair
 from motes.integrators import KINDS, Integrator
@@ -165,7 +168,36 @@ class Mix(Table):
     rule: Literal["arithmetic", "geometric"]
 
 
-Parameter = float | dict[str, float] | list[list[float]] | Mix
+class RampTable(Table):
+    """A number that goes from one value to another in so many steps."""
+
+    ramp: Annotated[list[float], Field(min_length=2, max_length=2)]
+    steps: Count
+    begin: Annotated[int, Field(ge=0)] | None = None
+
+    def made(self) -> Ramp:
+        """As the constructor makes it."""
+        return Ramp(self.ramp[0], self.ramp[1], self.steps, self.begin)
+
+
+Number = float | Ramp
+Parameter = Number | dict[str, Number] | list[list[float]] | Mix
+
+
+def as_number(value: Any) -> Number | None:
+    """A number, or a ramp, as {ramp = [2.0, 0.5], steps = 1000}; None for what is neither."""
+    if isinstance(value, dict) and "ramp" in value:
+        return RampTable.model_validate(value).made()
+    return float(value) if _is_number(value) else None
+
+
+def as_own(value: Any) -> Number | dict[str, Number] | None:
+    """Such a number, or one for each type; None for what is no such table either."""
+    if (found := as_number(value)) is not None or not isinstance(value, dict) or not value:
+        return found
+    numbers = {key: as_number(one) for key, one in value.items()}
+    table = {key: number for key, number in numbers.items() if number is not None}
+    return table if len(table) == len(numbers) else None
 
 
 def _is_number(value: Any) -> bool:
@@ -173,28 +205,25 @@ def _is_number(value: Any) -> bool:
 
 
 def as_parameter(value: Any) -> Parameter:
-    """Number, table by type, square array or mixing rule, as TOML writes them."""
-    if _is_number(value):
-        return float(value)
+    """Number, ramp, table by type, square array or mixing rule, as TOML writes them."""
     if isinstance(value, dict) and ("mix" in value or "rule" in value):
         return Mix.model_validate(value)
-    if isinstance(value, dict) and value and all(map(_is_number, value.values())):
-        return {key: float(number) for key, number in value.items()}
+    if (found := as_own(value)) is not None:
+        return found
     if isinstance(value, list) and value and all(isinstance(row, list) for row in value):
         if all(len(row) == len(value) and all(map(_is_number, row)) for row in value):
             return [[float(number) for number in row] for row in value]
         raise reject("is not a square array of numbers, one row and one column for each type")
     raise reject(
-        'is not a number, a table like {"A-B" = 1.0}, an array [[1.0]], or {mix = "sigma", rule = "arithmetic"}'
+        'is not a number, a table like {"A-B" = 1.0}, an array [[1.0]], {mix = "sigma", rule = "arithmetic"}, or '
+        "{ramp = [2.0, 0.5], steps = 1000}"
     )
 
 
-def _numbers(parameter: float | dict[str, float] | list[list[float]]) -> list[float]:
+def _rows(parameter: Number | dict[str, Number] | list[list[float]]) -> list[Sequence[Number]]:
     if isinstance(parameter, dict):
-        return list(parameter.values())
-    if isinstance(parameter, list):
-        return [number for row in parameter for number in row]
-    return [parameter]
+        return [list(parameter.values())]
+    return list(parameter) if isinstance(parameter, list) else [[parameter]]
 
 
 def as_cutoff(value: Any) -> Parameter:
@@ -202,20 +231,26 @@ def as_cutoff(value: Any) -> Parameter:
     cutoff = as_parameter(value)
     if isinstance(cutoff, Mix):
         raise reject("is neither a number nor a table by type; mixing rules are for parameters")
-    if min(_numbers(cutoff)) <= 0:
+    numbers = [number for row in _rows(cutoff) for number in row if isinstance(number, float)]
+    if len(numbers) < sum(map(len, _rows(cutoff))):
+        raise reject("is a ramp; a cutoff stays what it is")
+    if min(numbers) <= 0:
         raise reject("must be greater than 0")
-    if not SMALLEST <= min(_numbers(cutoff)) <= max(_numbers(cutoff)) <= LARGEST:
+    if not SMALLEST <= min(numbers) <= max(numbers) <= LARGEST:
         raise reject(f"is not from {SMALLEST:.0e} to {LARGEST:.0e}")
     return cutoff
 
 
-def as_own_parameter(value: Any) -> float | dict[str, float]:
-    """A number, or one for each type."""
-    if _is_number(value):
-        return float(value)
-    if isinstance(value, dict) and value and all(map(_is_number, value.values())):
-        return {key: float(number) for key, number in value.items()}
-    raise reject("is neither a number nor a table by type like {A = 1.0, B = 2.0}")
+def as_own_parameter(value: Any) -> Number | dict[str, Number]:
+    """A number, or one for each type, any of which may be a ramp."""
+    if (found := as_own(value)) is not None:
+        return found
+    raise reject("is no number, table by type like {A = 1.0, B = 2.0}, or ramp like {ramp = [2.0, 0.5], steps = 1000}")
+
+
+def or_ramp(value: Any, as_number: ValidatorFunctionWrapHandler) -> Any:
+    """A ramp, or else a number."""
+    return RampTable.model_validate(value).made() if isinstance(value, dict) else as_number(value)
 
 
 class InteractionTable(Table):
@@ -282,7 +317,7 @@ class _OfOne(InteractionTable):
     __pydantic_extra__: dict[str, Annotated[Any, BeforeValidator(as_own_parameter)]]
 
 
-def as_friction(value: Any) -> float | dict[str, float] | str:
+def as_friction(value: Any) -> Number | dict[str, Number] | str:
     """A number, one for each type, or the name of an attribute."""
     if isinstance(value, str):
         return value
@@ -306,6 +341,8 @@ _CHECKED = {
     str | Path: str,
     str | Path | None: str | None,
     checks.NotNegative: NotNegative,
+    PositiveOrSchedule: Annotated[Positive, WrapValidator(or_ramp)],
+    NotNegativeOrSchedule: Annotated[NotNegative, WrapValidator(or_ramp)],
     checks.Seed: Seed,
     checks.ByParticle: Annotated[Any, BeforeValidator(as_friction)],
     checks.Weights: Annotated[list[NotNegative], BeforeValidator(as_weights)],
