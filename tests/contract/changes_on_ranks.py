@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import sys
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -84,7 +85,62 @@ def arrays(threads: int) -> list[Any]:
     return [*outcome(simulation), *outcome(twin), simulation.attributes["size"].tolist(), twin.mass.tolist(), images]
 
 
-CASES = (integrators, flows, arrays)
+def lennard_jones(r: Any, epsilon: Any) -> Any:
+    return 4 * epsilon * (r**-12 - r**-6)
+
+
+def population(threads: int) -> list[Any]:
+    """Particles that go and come amid a run, some with bonds, and other interactions: gone on with from checkpoints."""
+    lattice = motes.fcc(cells=4, density=0.7)
+    count, random = len(lattice), np.random.default_rng(6)
+    ids = random.permutation(count) * 2
+    chain = np.stack([np.arange(0, 40, 4), np.arange(1, 40, 4)], axis=1)  # of the same cell of the lattice
+    particles = motes.Particles(
+        lattice.positions, lattice.box, ids=ids, bonds=ids[chain], types=np.where(np.arange(count) % 3, "a", "b"),
+        size=random.uniform(0.9, 1.1, count),
+    )  # fmt: skip
+    particles.thermalize(0.8, seed=4)
+    spring = motes.Bond(lambda r, k: k * (r - 1.1) ** 2, k=30.0)
+    laws = [motes.Pair(lennard_jones, 2.5, epsilon={("a", "a"): 1.0, ("a", "b"): 0.8, ("b", "b"): 0.5}), spring]
+    bath = motes.Bussi(0.004, motes.Ramp(0.8, 1.2, 100), 0.2, seed=7)
+    simulation = motes.Simulation(particles, bath, laws, threads=threads)
+
+    def absorb(frame: Any) -> None:
+        gone = frame.ids[(frame.positions[:, 0] < 0.6) & ~np.isin(frame.ids, frame.bonds)]
+        if 20 <= frame.step <= 60:
+            simulation.remove(gone)
+
+    simulation.every(10, absorb)
+    simulation.run(50)
+    simulation.remove(simulation.bonds[:3].ravel())
+    shape = motes.Particles(
+        [[0.3, 1.0, 1.0], [0.3, 3.0, 3.0]], lattice.box, [[2.0, 0.0, 0.0], [0.0, 1.0, 0.0]], size=[1.0, 1.0],
+        types=["b", "a"], bonds=[(0, 1)],
+    )  # fmt: skip
+    simulation.minimize(50.0)
+    simulation.add(motes.Particles([[0.3, 5.0, 5.0]], lattice.box, size=[1.0], types=["a"]))
+    simulation.minimize(50.0)
+    simulation.add(shape)
+    simulation.minimize(50.0)
+    simulation.run(20)
+    simulation.interactions = [
+        motes.Pair(lambda r, k: k * (1 - r / 2) ** 2, 2.0, k=motes.Ramp(1.0, 30.0, 30)), spring,
+        motes.PairForce(lambda r, v: -(1 - r / 2) * v, 2.0),
+    ]  # fmt: skip
+    simulation.run(20)
+    simulation.zero_momentum()
+    simulation.run(10)
+    simulation.thermalize(0.5, seed=9)
+    with TemporaryDirectory() as folder:
+        resumed = motes.resume(simulation.save(f"{folder}/run"), simulation.interactions, threads=threads)
+    ends = []
+    for one in (simulation, resumed):
+        one.run(20)
+        ends.append([one.fingerprint, one.step, one.temperature.hex(), one.unwrapped.sum().hex(), len(one)])
+    return [*ends, simulation.ids.tolist(), simulation.bonds.tolist()]
+
+
+CASES = (integrators, flows, arrays, population)
 
 
 def main() -> None:

@@ -158,7 +158,7 @@ def since(value: Any, step: int) -> Any:
     """A ramp, or what holds some, where they begin at this step if they are to begin now; else the value."""
     if isinstance(value, Scheduled):
         return value.since(step)
-    if isinstance(value, FrozenMapping):
+    if isinstance(value, FrozenMapping) and any(isinstance(one, Scheduled) for one in value.values()):
         return FrozenMapping({key: since(one, step) for key, one in value.items()})
     return value
 

@@ -140,6 +140,10 @@ class Domain:
                 pass
         self._check_count(state)
 
+    def recount(self) -> None:
+        """Others may be here from now on: the next migration counts anew."""
+        self._expected = None
+
     def _wrap(self, state: State) -> None:
         periodic = state.box.periodic.astype(np.int64)
         self.team.split(wrap, state.owned, state.positions, state.images, state.box.lengths, periodic)

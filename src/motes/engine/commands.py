@@ -33,8 +33,10 @@ def begin(engine: Engine, anew: bool, longest: float) -> Extremes:
     state = engine.state
     farthest = engine.link.maximum(np.abs(state.positions[:, : state.owned]).max(axis=1, initial=0.0))
     position = tuple(np.maximum(state.box.spacing_for(farthest), 0.0 if anew else state.spacing).tolist())
-    finest = Quanta(position, FINEST, FINEST, (FINEST,) * len(engine.largest_sums))
-    engine.take(finest if anew else replace(state.quanta, position=position))
+    sums = (FINEST,) * len(engine.largest_sums)
+    if not anew and len(state.quanta.sums) == len(sums):
+        sums = state.quanta.sums
+    engine.take(Quanta(position, FINEST, FINEST, sums) if anew else replace(state.quanta, position=position, sums=sums))
     _lay_out(engine, anew=True)
     owned = state.owned
     inside, outside, energy = measure_forces(engine)
@@ -177,6 +179,35 @@ def _go_by(engine: Engine, timeline: Timeline) -> None:
         engine.state.timeline = before
         engine.compute_forces(energy=False)
         raise
+
+
+def remove(engine: Engine, ids: Integers, freedom: int) -> None:
+    """Go on without these particles, of which there is nothing but themselves to forget."""
+    state = engine.state
+    state.keep(np.flatnonzero(~np.isin(state.ids[: state.owned], ids)))
+    _settle(engine, freedom)
+    engine.rebuild()
+    engine.compute_forces(energy=False)
+    engine.attempts.agree_at_rest()
+
+
+def add(engine: Engine, rows: Integers, freedom: int) -> None:
+    """Have new particles (columns, n), on the rank that is told first; begin comes next, and takes them home."""
+    state = engine.state
+    if engine.link.rank == 0:
+        before = state.owned
+        state.add(rows)
+        new, spacing = state.positions[:, before : state.owned], state.spacing[:, None]
+        new[:] = np.rint(new / spacing) * spacing + 0.0
+    _settle(engine, freedom)
+
+
+def _settle(engine: Engine, freedom: int) -> None:
+    """Others are here than before."""
+    engine.domain.recount()
+    engine.world.freedom = freedom
+    engine.needs = Needs()
+    engine.sums = NOT_ASKED
 
 
 def assign(engine: Engine, ids: Integers, columns: Mapping[str, Array]) -> None:

@@ -64,8 +64,9 @@ class Engine:
         self.state = own_share(start, link)
         self.state.step, self.state.timeline = plan.step, plan.timeline
         self.state.remember(plan.memory)
-        if plan.needs_velocities and len(self.state.force_velocities) == 0:
-            self.state.force_velocities = np.zeros_like(self.state.velocities)
+        if plan.needs_velocities != (len(self.state.force_velocities) > 0):
+            rows = self.state.dimensions if plan.needs_velocities else 0
+            self.state.force_velocities = np.zeros((rows, self.state.capacity))
         self.recipe = start if isinstance(start, Recipe) else None
         self.link = link
         self.team = Team(plan.threads)

@@ -132,10 +132,12 @@ class Integrator(Frozen, ABC):
 
     def since(self, step: int) -> Integrator:
         """The same, where ramps that begin now begin at this step."""
-        begun = copy(self)
-        for name, value in vars(self).items():
-            vars(begun)[name] = since(value, step)
-        return begun
+        begun = {name: since(value, step) for name, value in vars(self).items()}
+        if all(value is vars(self)[name] for name, value in begun.items()):
+            return self
+        other = copy(self)
+        vars(other).update(begun)
+        return other
 
     def number(self, state: State, name: str) -> Floats:
         """One of its numbers, (1,), where loops find it at any step; only where names are bound."""

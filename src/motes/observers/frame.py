@@ -95,6 +95,7 @@ class Frame:
     attributes = Reading[Mapping[str, Floats]]("Further per-particle attributes by name, each (N,).")
     positions = Reading[Floats]("(N, d) positions, wrapped into the box on periodic axes.")
     images = Reading[Integers]("(N, d) edges left behind: unwrapped, they are at positions + images * box.lengths.")
+    unwrapped = Reading[Floats]("(N, d) positions as if the box were not periodic.")
     velocities = Reading[Floats]("(N, d) velocities.")
     forces = Reading[Floats]("(N, d) the force on each particle.")
     potential_energy = Reading[float]("The sum of all interactions' energies.")

@@ -24,7 +24,7 @@ from motes.core.box import BOUNDARIES, Box
 from motes.core.durable import sync_folder
 from motes.core.errors import InputError
 from motes.core.state import Array
-from motes.core.tuples import Tuples
+from motes.core.tuples import WIDTHS, Tuples
 from motes.core.words import known_keywords
 from motes.observers.extent import Extent
 from motes.observers.memory import path_from, path_in
@@ -188,7 +188,10 @@ class Trajectory(Observer):
     def _append(self, file: Any, snapshot: dict[str, Array]) -> None:
         """Write a snapshot, but for what is as in the first, which readers then take from there."""
         if VELOCITY in self._first and VELOCITY not in snapshot:  # else readers would take those of the first frame
-            snapshot = snapshot | {VELOCITY: np.zeros_like(self._first[VELOCITY])}
+            snapshot = snapshot | {VELOCITY: np.zeros_like(snapshot["particles/position"])}
+        for kind, width in WIDTHS.items():  # nor those bonds, when the last ones are gone
+            if f"{kind}/N" in self._first and f"{kind}/N" not in snapshot:
+                snapshot = snapshot | _none_left(width, kind)
         for name, values in snapshot.items():
             if name not in self._first or not np.array_equal(self._first[name], values):
                 file.write_chunk(name, values)
@@ -243,6 +246,15 @@ def _tuples(kind: str, tuples: Tuples, ids: Array) -> dict[str, Any]:
         f"{kind}/typeid": tuples.types.astype(np.uint32),
         f"{kind}/group": np.searchsorted(ids, tuples.members).astype(np.int32),
         f"log/text_{kind}": np.array([isinstance(tuples.names[0], str)], np.uint8),
+    }
+
+
+def _none_left(width: int, kind: str) -> dict[str, Array]:
+    """A snapshot without bonds, or without angles."""
+    return {
+        f"{kind}/N": np.zeros(1, np.uint32),
+        f"{kind}/typeid": np.zeros(0, np.uint32),
+        f"{kind}/group": np.zeros((0, width), np.int32),
     }
 
 

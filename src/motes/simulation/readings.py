@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from motes.core.box import AXES, Box
 from motes.core.errors import InputError, RunError
 from motes.core.frozen import read_only
+from motes.core.schedules import Follower
 from motes.core.state import Array, Floats, Integers, Quanta
 from motes.core.tuples import Topology
 from motes.engine import commands, queries
@@ -26,7 +28,7 @@ from motes.integrators import Integrator
 from motes.ranks.conductor import Answer, EngineOfAll
 from motes.simulation.admission import BoundLaws
 from motes.simulation.forensics import Reporter
-from motes.simulation.noise_trail import leave_mark, noise_of
+from motes.simulation.noise_trail import Noise, leave_mark, noise_of
 
 
 def degrees_of_freedom(
@@ -39,39 +41,60 @@ def degrees_of_freedom(
     return len(axes) * summary.count - len(free.difference(*(one.pushes for one in interactions)))
 
 
-class Readings:
-    """What a simulation knows of itself: it only answers. All arrays are read-only.
+@dataclass(frozen=True)
+class Parts:
+    """What a simulation is made of, of which all may be other ones from some step on.
 
-    Args:
+    Attributes:
         summary: what is known of the particles.
         integrator: as the user gave it.
         interactions: likewise.
         plan: what the engines were made of.
         engine: those of all ranks.
-        ranks: how many.
         reporter: who tells of failures.
-        step: the first.
         laws: the interactions, with all names resolved.
+        followers: numbers of the interactions and the integrator that follow the steps.
     """
 
-    def __init__(
-        self, summary: Summary, integrator: Integrator, interactions: Sequence[Interaction], plan: Plan,
-        engine: EngineOfAll, ranks: int, reporter: Reporter, step: int, laws: BoundLaws,
-    ) -> None:  # fmt: skip
-        self._summary = summary
-        self._integrator = integrator
-        self._interactions = tuple(interactions)
-        self._plan = plan
-        self._engine = engine
+    summary: Summary
+    integrator: Integrator
+    interactions: tuple[Interaction, ...]
+    plan: Plan
+    engine: EngineOfAll
+    reporter: Reporter
+    laws: BoundLaws
+    followers: Sequence[Follower]
+
+
+class Readings:
+    """What a simulation knows of itself: it only answers. All arrays are read-only.
+
+    Args:
+        parts: what it is made of.
+        ranks: how many.
+        step: the first.
+    """
+
+    def __init__(self, parts: Parts, ranks: int, step: int) -> None:
         self._ranks = ranks
-        self._reporter = reporter
-        self._laws = laws
         self._step = self._end = step
-        self._refusal: str | None = None  # why there are no forces and energies
-        self._order: tuple[int, Integers] | None = None  # with the layout of which it is
-        self._noises = noise_of(integrator, *interactions)
+        self._noises: set[Noise] = set()
         self._output = 0.0
         self._changes = 0
+        self._hold(parts)
+
+    def _hold(self, parts: Parts) -> None:
+        """Be of these from now on."""
+        self._summary = parts.summary
+        self._integrator = parts.integrator
+        self._interactions = parts.interactions
+        self._plan = parts.plan
+        self._engine = parts.engine
+        self._reporter = parts.reporter
+        self._laws = parts.laws
+        self._refusal: str | None = None  # why there are no forces and energies
+        self._order: tuple[int, Integers] | None = None  # with the layout of which it is
+        self._noises |= noise_of(parts.integrator, *parts.interactions)
 
     # The state, in the order of particle ids
 
@@ -166,6 +189,12 @@ class Readings:
     def angles(self) -> Integers:
         """Ids, (A, 3), the corner in the middle."""
         return self._summary.topology["angles"].members
+
+    @property
+    def unwrapped(self) -> Floats:
+        """Positions, (N, d), as if the box were not periodic: where particles have gone, not the image inside. Along
+        open and reflecting axes they are the positions."""
+        return read_only(self._wrapped() + self.images * self._summary.box.lengths)
 
     def _wrapped(self) -> Floats:
         """Positions, (N, d), wrapped into the box along periodic axes."""

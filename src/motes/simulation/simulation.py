@@ -26,7 +26,7 @@ from motes.core.schedules import Follower, Followers
 from motes.core.state import Array, Floats, Integers, State, Timeline
 from motes.core.streams import warn
 from motes.core.threads import Team
-from motes.core.tuples import labels_of, special_pairs
+from motes.core.tuples import Topology, labels_of, special_pairs
 from motes.core.words import known_keywords
 from motes.decomposition.grid import check_images
 from motes.engine import commands, queries
@@ -34,6 +34,7 @@ from motes.engine.failing import Failure, StoppedError
 from motes.engine.plan import Extremes, Plan
 from motes.engine.starts import Saved, Start, Summary, start_of
 from motes.engine.step import Engine
+from motes.exact.sums import exact_sum
 from motes.forces import Interaction, plans_of
 from motes.forces.clusters import NOT_FINITE
 from motes.integrators import Integrator
@@ -67,7 +68,8 @@ from motes.simulation.forensics import Reporter
 from motes.simulation.look_ahead import LookAhead, values_at
 from motes.simulation.minimize import INTERRUPTED, Minimized, minimize
 from motes.simulation.noise_trail import noise_of
-from motes.simulation.readings import Readings, degrees_of_freedom
+from motes.simulation.population import added, checked_ids, without
+from motes.simulation.readings import Parts, Readings, degrees_of_freedom
 from motes.simulation.records import own_version, record_of_integrator, records_of
 from motes.simulation.rescue import Rescue
 from motes.storage.columns import ColumnFile, file_name, write_tuples
@@ -82,7 +84,10 @@ from motes.storage.manifest import (
     write_manifest,
 )
 
-ASSIGNABLE = "what can be assigned are integrator, positions, velocities, mass and attributes[name], each as a whole"
+ASSIGNABLE = (
+    "what can be assigned are integrator, interactions, positions, velocities, mass and attributes[name], each as a "
+    "whole"
+)
 MOST_STEPS = 2**47
 """Noise counts 2**48 steps: a run that begins here or before has more left than anyone can take."""
 
@@ -169,6 +174,30 @@ class Simulation(Readings):
         skin: float | None, start: Start, step: int, timeline: Timeline, memory: dict[str, float], ranks: Ranks,
         bound: BoundLaws | None = None, begins: Sequence[int | None] = (),
     ) -> None:  # fmt: skip
+        """All that a new simulation has."""
+        parts = self._build(
+            summary, integrator, interactions, threads, skin, start, step, timeline, memory, ranks, bound, begins
+        )
+        super().__init__(parts, ranks.size, step)
+        self._skin_given = skin
+        self._foresee(parts.followers, step)
+        self._roster = Roster()
+        self._stopping = False
+        self._running = Lock()
+        self._input: tuple[Path, dict[str, Any]] | None = None
+
+    def _foresee(self, followers: Sequence[Follower], step: int) -> None:
+        """Tell the engines from this step on what follows, and begin anew to keep copies."""
+        self._look_ahead = LookAhead(self._engine, followers, step)
+        self._look_ahead.horizon = max(self._end, step)
+        self._rescue = Rescue(self._engine, self._look_ahead)
+
+    @staticmethod
+    def _build(
+        summary: Summary, integrator: Integrator, interactions: Sequence[Interaction], threads: int | None,
+        skin: float | None, start: Start, step: int, timeline: Timeline, memory: dict[str, float], ranks: Ranks,
+        bound: BoundLaws | None = None, begins: Sequence[int | None] = (),
+    ) -> Parts:  # fmt: skip
         """Resolve all names, compile, and hand the particles to their owners."""
         bound = bound or BoundLaws.of(interactions, replace(summary.names, followers=Followers(step, begins)))
         names = bound.names(summary, step)
@@ -195,14 +224,7 @@ class Simulation(Readings):
         )  # fmt: skip
         engine, known = ranks.build(plan, start), summary.brief()
         reporter = Reporter(engine, known, bound.interactions)
-        Readings.__init__(self, known, integrator, interactions, plan, engine, ranks.size, reporter, step, bound)
-        self._skin_given = skin
-        self._roster = Roster()
-        self._look_ahead = LookAhead(self._engine, names.followers.found, step)
-        self._rescue = Rescue(self._engine, self._look_ahead)
-        self._stopping = False
-        self._running = Lock()
-        self._input: tuple[Path, dict[str, Any]] | None = None
+        return Parts(known, integrator, tuple(interactions), plan, engine, reporter, bound, names.followers.found)
 
     def _begin(self, anew: bool = True) -> None:
         """The first forces, with quanta chosen anew, or as they are if they still fit.
@@ -550,9 +572,130 @@ class Simulation(Readings):
         except StoppedError as stopped:
             raise InputError(self._reporter.complaint(stopped.failure)) from None
         self._integrator = integrator
-        self._look_ahead = LookAhead(self._engine, followers, self.step)
-        self._rescue = Rescue(self._engine, self._look_ahead)
+        self._foresee(followers, self.step)
         self._plan = replace(self._plan, integrator=bound)
+        self.__dict__.pop("_records", None)
+        self._forget_moments()
+
+    @property
+    def interactions(self) -> tuple[Interaction, ...]:
+        """What the particles feel. Others can be assigned, all of them at once: they act from this step on, on all
+        ranks, and all else goes on. The timings begin anew."""
+        return self._interactions
+
+    @interactions.setter
+    def interactions(self, interactions: Sequence[Interaction]) -> None:
+        self._between_steps()
+        check_types(self._integrator, interactions)
+        warn_of_unused_topology(self._summary.topology, interactions)
+        self._change(self._summary, tuple(interactions), self._whole_state())
+        warn_of_twins(interactions, self._reporter.interactions)
+        warn_of_jumps(self._reporter.interactions, self.box, self._summary.attributes)
+
+    def remove(self, ids: ArrayLike) -> None:
+        """Go on without the particles of these ids, on all ranks; bonds and angles that they have go with them."""
+        self._between_steps()
+        gone = checked_ids("remove", ids, self.ids)
+        if len(gone) == len(self):
+            raise InputError("remove: these are all particles; a simulation has one at least")
+        if len(gone) == 0:
+            return
+        left = without(self._summary.topology, gone)
+        summary = replace(self._summary, count=len(self) - len(gone), topology=left)
+        if self._same_tuples(left) and self._refusal is None:
+            self._go_on_as(summary, commands.remove, gone)
+        else:
+            state = self._whole_state()
+            state.keep(np.flatnonzero(~np.isin(state.ids[: state.owned], gone)))
+            self._change(summary, self._interactions, state)
+
+    def add(self, particles: Particles) -> Integers:
+        """Go on with more particles, on all ranks; return their ids, which follow those that are here.
+
+        Args:
+            particles: in the same box, with the same attributes; of their ids only the order counts. They may have
+                bonds and angles among each other, and types that are new here, if interactions know of them.
+
+        Where they overlap with others, `minimize` parts them.
+        """
+        self._between_steps()
+        new, summary = added(particles, self._summary, int(self.ids[-1]))
+        numbers: Integers = new.ids.copy()
+        alike = summary.type_names == self._summary.type_names and self._same_tuples(summary.topology)
+        if len(self._engine.here.state.force_velocities):
+            new.force_velocities = np.zeros_like(new.velocities)
+        rows = new.take(np.arange(new.owned))
+        if alike and self._refusal is None:
+            self._go_on_as(summary, commands.add, rows)
+            try:
+                self._begin(anew=False)
+            except InputError:
+                self._go_on_as(replace(self._summary, count=len(self) - len(numbers)), commands.remove, numbers)
+                raise
+        else:
+            state = self._whole_state()
+            state.add(rows)
+            self._change(summary, self._interactions, state)
+        return numbers
+
+    def thermalize(self, temperature: float, seed: int) -> None:
+        """Draw new velocities, with exactly this temperature and no total momentum, as Particles.thermalize does."""
+        particles = Particles(self.positions, self.box, mass=self.mass, ids=self.ids)
+        particles.thermalize(temperature, seed)
+        freedom, all_axes = self.degrees_of_freedom, self.box.dimensions * (len(self) - 1)
+        self.velocities = particles.velocities * math.sqrt(freedom / all_axes if all_axes else 0.0)
+
+    def zero_momentum(self) -> None:
+        """Take the velocity of the centre of mass off all velocities."""
+        velocities, mass = self.velocities, self.mass
+        largest = float(np.abs(velocities).max(initial=0.0)) * float(mass.max())
+        if largest > 0:
+            momentum = [exact_sum(mass * column, largest, lambda sums: sums) for column in velocities.T]
+            self.velocities = velocities - np.array(momentum) / exact_sum(mass, float(mass.max()), lambda sums: sums)
+
+    def _same_tuples(self, topology: Topology) -> bool:
+        """Whether bonds and angles are those that the engines know."""
+        return all(len(topology[kind]) == len(tuples) for kind, tuples in self._summary.topology.items())
+
+    def _whole_state(self) -> State:
+        """All particles, on this rank."""
+        state = self._engine.here.state.emptied()
+        state.add(self._engine.ask(queries.find, self.ids))
+        return state
+
+    def _go_on_as(self, summary: Summary, change: Callable[..., None], what: Integers) -> None:
+        """Let the engines change who is there, and know of it; if that cannot be, all stays as it is."""
+        freedom = degrees_of_freedom(summary, self._integrator, self._interactions)
+        self._forget_moments()
+        try:
+            self._engine.call(change, what, freedom)
+        except StoppedError as stopped:
+            raise RunError(self._reporter.report(stopped.failure)) from None
+        self._plan = replace(self._plan, freedom=freedom)
+        self._summary = summary
+        self._reporter = replace(self._reporter, summary=summary)
+
+    def _change(self, summary: Summary, interactions: tuple[Interaction, ...], state: State) -> None:
+        """Go on with other interactions or particles, by other engines; if they do not fit, all stays as it is."""
+        here, refusal = self._engine.here.state, self._refusal
+        before = Parts(
+            self._summary, self._integrator, self._interactions, self._plan, self._engine, self._reporter, self._laws,
+            self._look_ahead.followers,
+        )  # fmt: skip
+        with compiling(self._integrator, interactions):
+            parts = self._build(
+                summary, self._integrator, interactions, self.threads, self._skin_given, state, self.step,
+                here.timeline, here.remembered, ranks_of(self._communicator),
+            )  # fmt: skip
+            self._hold(parts)
+            self._foresee(parts.followers, self.step)
+            try:
+                self._begin(anew=False)
+            except (InputError, MotesWarning):  # a warning, where someone has made it an error
+                self._hold(before)
+                self._foresee(before.followers, self.step)
+                self._refusal = refusal
+                raise
         self.__dict__.pop("_records", None)
         self._forget_moments()
 
@@ -641,10 +784,8 @@ class Simulation(Readings):
     def copy(self) -> Simulation:
         """Another simulation in the same state, to the bit. It has no observers: their files are this one's."""
         _ = self._quanta  # there is no state of particles that overlap
-        state = self._engine.here.state.emptied()
-        state.add(self._engine.ask(queries.find, self.ids))
         return Simulation.going_on(
-            state, self._summary, self._integrator, self._interactions, self.threads, self._skin_given,
+            self._whole_state(), self._summary, self._integrator, self._interactions, self.threads, self._skin_given,
             self._communicator, self._laws,
         )  # fmt: skip
 
