@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from motes.integrators import Langevin as Langevin
     from motes.integrators import VelocityVerlet as VelocityVerlet
     from motes.observers import Checkpoint as Checkpoint
+    from motes.observers import Msd as Msd
+    from motes.observers import Rdf as Rdf
     from motes.observers import Thermo as Thermo
     from motes.observers import Trajectory as Trajectory
     from motes.particles.builders import fcc as fcc
@@ -65,7 +67,7 @@ _HOMES = {
         "motes.formulas.table": "Table",
         "motes.formulas.trace": "erf erfc",
         "motes.integrators": "Brownian Bussi Flow Langevin VelocityVerlet",
-        "motes.observers": "Checkpoint Thermo Trajectory",
+        "motes.observers": "Checkpoint Msd Rdf Thermo Trajectory",
         "motes.particles.builders": "fcc random",
         "motes.particles.particles": "Particles",
         "motes.particles.readers": "read",

@@ -111,6 +111,8 @@ def population(threads: int) -> list[Any]:
             simulation.remove(gone)
 
     simulation.every(10, absorb)
+    rdf, msd = motes.Rdf(bins=30, types=("a", "b")), motes.Msd(lags=3)
+    simulation.every(5, rdf, msd)
     simulation.run(50)
     simulation.remove(simulation.bonds[:3].ravel())
     shape = motes.Particles(
@@ -137,7 +139,16 @@ def population(threads: int) -> list[Any]:
     for one in (simulation, resumed):
         one.run(20)
         ends.append([one.fingerprint, one.step, one.temperature.hex(), one.unwrapped.sum().hex(), len(one)])
-    return [*ends, simulation.ids.tolist(), simulation.bonds.tolist()]
+    near = simulation.neighbors(1.3)
+    pairs = [near.i.tolist(), near.j.tolist(), near.vector.sum().hex(), near.r.sum().hex()]
+    results = [rdf.counts.tolist(), rdf.g.tolist(), msd.msd.tolist(), msd.pairs.tolist()]
+    again = [
+        observer.observers[0].columns for observer in resumed.observers if hasattr(observer.observers[0], "columns")
+    ]
+    assert [rdf.columns["counts"].tolist(), msd.columns["msd"].tolist()] == [
+        again[0]["counts"].tolist(), again[1]["msd"].tolist()
+    ]  # fmt: skip
+    return [*ends, simulation.ids.tolist(), simulation.bonds.tolist(), *pairs, *results]
 
 
 CASES = (integrators, flows, arrays, population)

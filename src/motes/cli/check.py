@@ -31,6 +31,7 @@ from motes.cli.survey import can_be_counted, mean_and_closest
 from motes.core.box import sphere
 from motes.core.errors import InputError
 from motes.core.progress import show_nothing
+from motes.core.schedules import largest
 from motes.core.state import CLUSTER, Floats
 from motes.engine.starts import Summary
 from motes.forces import BoundInteraction, BoundPair, energies_of_pairs
@@ -40,6 +41,7 @@ from motes.observers.output import output_path, spare_name
 from motes.observers.trajectory import Trajectory
 from motes.particles.particles import Particles
 from motes.simulation.inputs.build import NewJob, blame, check_outputs, read_job
+from motes.simulation.inputs.config import RESULTS
 from motes.simulation.simulation import Simulation
 from motes.storage.folder import steps_in
 
@@ -229,7 +231,7 @@ def warnings_of_motion(
 
 
 def _outputs(job: NewJob) -> dict[str, Any]:
-    tables = {name: getattr(job.config, name) for name in ("thermo", "trajectory", "checkpoint")}
+    tables = {name: getattr(job.config, name) for name in ("thermo", "trajectory", "checkpoint", *RESULTS)}
     return {name: table for name, table in tables.items() if table is not None and table.path is not None}
 
 
@@ -247,7 +249,7 @@ def _room(job: NewJob) -> Iterator[str]:
     steps = job.config.run.steps
     columns = 3 + len(job.particles.attributes) + 3 * job.particles.box.dimensions
     for name, output in _outputs(job).items():
-        if name == "thermo":
+        if name in ("thermo", *RESULTS):
             continue
         pieces = output.keep + 1 if name == "checkpoint" else steps // output.every + 1
         each = COLUMN_BYTES * columns if name == "checkpoint" else FRAME_BYTES[output.precision]
@@ -264,7 +266,7 @@ def _long_moves(bound: Collection[BoundInteraction], simulation: Simulation) -> 
         return
     speed = float(np.sqrt((simulation.velocities**2).sum(axis=1).max()))
     lightest = float(simulation.mass.min())
-    speed = max(speed, FASTEST * math.sqrt(simulation.integrator.temperature / lightest))
+    speed = max(speed, FASTEST * math.sqrt(largest(simulation.integrator.temperature, simulation.step) / lightest))
     move = speed * simulation.integrator.dt
     if move > LONG_MOVE * reach:
         yield (

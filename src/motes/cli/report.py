@@ -15,7 +15,7 @@ from motes.cli.versions import version
 from motes.forces.pair import Pair
 from motes.particles.particles import Particles
 from motes.simulation.inputs.build import Job
-from motes.simulation.inputs.config import InteractionTable, Mix
+from motes.simulation.inputs.config import RESULTS, InteractionTable, Mix
 from motes.simulation.simulation import Simulation
 
 
@@ -133,7 +133,7 @@ def _words(value: Any) -> str:
 
 def outputs(job: Job) -> dict[str, str]:
     """The files that a run writes, by table."""
-    tables = {"thermo": job.config.thermo, "trajectory": job.config.trajectory}
+    tables = {name: getattr(job.config, name) for name in ("thermo", "trajectory", *RESULTS)}
     rows = {
         name: f"{table.path or 'printed'}, every {count(table.every, 'step')}"
         for name, table in tables.items()

@@ -20,6 +20,7 @@ from motes.observers.checkpoint import Checkpoint
 from motes.observers.thermo import Thermo
 from motes.observers.trajectory import Trajectory
 from motes.simulation.inputs.build import Job, blame, check_outputs, read_job
+from motes.simulation.inputs.config import RESULTS
 from motes.simulation.simulation import Simulation
 
 OPTIONS = ("--ranks", "--threads", "--steps", "--set", "--overwrite", "--quiet")
@@ -104,6 +105,11 @@ def _observers(job: Job, table: Thermo | None, overwrite: bool) -> list[tuple[in
         with blame(job.path, "[trajectory]"):
             snapshots = Trajectory(trajectory.path, overwrite or trajectory.overwrite, trajectory.precision)
         observers.append((trajectory.every, snapshots))
+    for name in RESULTS:
+        if (result := getattr(job.config, name)) is not None:
+            arguments = result.arguments | {"overwrite": overwrite or result.overwrite}
+            with blame(job.path, f"[{name}]"):
+                observers.append((result.every, result.kind(**arguments)))
     return [*observers, _checkpoint(job, overwrite)]
 
 

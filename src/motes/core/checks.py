@@ -27,6 +27,8 @@ NotNegative = Annotated[float, "at least 0"]
 Count = Annotated[int, "at least 1"]
 Seed = Annotated[int, "at least 0, below 2**63"]
 ByTypes = Annotated[Any, "a number above 0, or one for each two types"]
+Range = Annotated[tuple[float, float], "from and to"]
+TwoTypes = Annotated[tuple[Any, Any], "two types"]
 Weights = Annotated[Any, "three numbers of at least 0"]
 ByParticle = Annotated[Any, "a number, numbers by type, or the name of an attribute"]
 

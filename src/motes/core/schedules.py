@@ -163,6 +163,13 @@ def since(value: Any, step: int) -> Any:
     return value
 
 
+def largest(value: Any, step: int) -> float:
+    """The largest that a number or a ramp will be, or what another schedule is at this step."""
+    if isinstance(value, Ramp):
+        return max(value.start, value.stop)
+    return float(np.max(value.at(np.array([step])))) if isinstance(value, Scheduled) else float(value)
+
+
 def plain(value: Any) -> Any:
     """A number as it is."""
     return float(value) if isinstance(value, int) else value

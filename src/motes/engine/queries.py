@@ -18,6 +18,7 @@ from motes.engine.step import Engine
 from motes.exact.quanta import FAINT
 from motes.exact.sums import total_of
 from motes.formulas.elementwise import Work
+from motes.neighbors import nearby
 from motes.storage.columns import file_name, write_columns
 
 
@@ -102,6 +103,41 @@ def _images_within(state: State, position: Floats, radius: float) -> tuple[Integ
         indices, apart = indices[kept], np.vstack([apart[:, kept], along[kept] + shifts])
     inside = np.flatnonzero((apart**2).sum(axis=0) <= radius**2)
     return indices[inside], np.ascontiguousarray(apart[:, inside])
+
+
+def count_pairs(engine: Engine, wanted: Integers, bounds: tuple[float, float], bins: int) -> Integers:
+    """How many pairs of particles of wanted types (T, T) there are at distances from one bound to below the other, by
+    their nearest images, in so many bins."""
+    cells, _, types, pieces = _all_in_cells(engine, bounds[1])
+    found = nearby.count_pairs(cells, types, wanted, bounds, bins, engine.team, pieces)
+    return engine.link.sum(found)
+
+
+def pairs_within(engine: Engine, distance: float) -> tuple[Integers, Integers, Floats]:
+    """All pairs closer than a distance, for rank 0: ids (n,) of one and the other, and the way between them (d, n)."""
+    cells, ids, _, pieces = _all_in_cells(engine, distance)
+    one, other, apart = nearby.pairs_within(cells, distance, engine.team, pieces)
+    rows = np.stack([ids[one], ids[other], *apart[: engine.state.dimensions].view(np.int64)])
+    parts = engine.link.gather(rows)
+    rows = np.concatenate(parts, axis=1) if parts else rows
+    return rows[0], rows[1], np.ascontiguousarray(rows[2:]).view(np.float64)
+
+
+def _all_in_cells(engine: Engine, distance: float) -> tuple[nearby.Cells, Integers, Integers, list[tuple[int, int]]]:
+    """The particles of all ranks in cells for a distance, their ids and types as they lie, and this rank's share."""
+    state, link = engine.state, engine.link
+    own = slice(0, state.owned)
+    rows = np.stack([state.ids[own], state.types[own], *state.positions[:, own].view(np.int64)])
+    if link.size > 1:
+        here = np.zeros(link.size, np.int64)
+        here[link.rank] = state.owned
+        ends = np.cumsum(link.sum(here))
+        all_rows = np.zeros((len(rows), int(ends[-1])), np.int64)
+        all_rows[:, ends[link.rank] - state.owned : ends[link.rank]] = rows
+        rows = link.sum(all_rows.ravel()).reshape(all_rows.shape)  # where others have zeros
+    positions = np.ascontiguousarray(rows[2:]).view(np.float64)
+    cells = nearby.Cells.of(positions, state.box, distance)
+    return cells, rows[0], rows[1], cells.pieces(link.rank, link.size)
 
 
 def faint(engine: Engine, most: int) -> Integers:

@@ -11,15 +11,19 @@ from typing import Any
 
 from motes.core.errors import InputError
 from motes.observers.checkpoint import Checkpoint
+from motes.observers.msd import Msd
+from motes.observers.rdf import Rdf
 from motes.observers.roster import Frame, Observer, Roster
 from motes.observers.thermo import Thermo
 from motes.observers.trajectory import Trajectory
 
-__all__ = ["Checkpoint", "Frame", "Observer", "Roster", "Thermo", "Trajectory", "restore"]
+__all__ = ["Checkpoint", "Frame", "Msd", "Observer", "Rdf", "Roster", "Thermo", "Trajectory", "restore"]
 
 
-KINDS: dict[str, type[Checkpoint | Thermo | Trajectory]] = {
+KINDS: dict[str, type[Checkpoint | Msd | Rdf | Thermo | Trajectory]] = {
     "checkpoint": Checkpoint,
+    "msd": Msd,
+    "rdf": Rdf,
     "thermo": Thermo,
     "trajectory": Trajectory,
 }

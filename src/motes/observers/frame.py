@@ -106,6 +106,24 @@ class Frame:
     pressure = Reading[float]("(2 kinetic energy + virial) / (d volume).")
     fingerprint = Reading[str]("Hex digest of the exact state.")
 
+    def neighbors(self, distance: float) -> Any:
+        """All pairs of particles closer than a distance: i, j, vector and r; see Simulation.neighbors."""
+        return self._ask("neighbors", distance)
+
+    def count_pairs(self, bins: int, bounds: tuple[float, float], types: tuple[Any, Any] | None = None) -> Integers:
+        """How many pairs there are in bins of their distance, (bins,); see Simulation.count_pairs."""
+        counts: Integers = self._ask("count_pairs", bins, bounds, types)
+        return counts
+
+    def _ask(self, name: str, *arguments: Any) -> Any:
+        """What its simulation answers at its step."""
+        now = self._simulation.step
+        if now != self._step:
+            raise RunError(
+                f"this frame is of step {self._step}, but the simulation is at step {now}: ask '{name}' in the observer"
+            )
+        return getattr(self._simulation, name)(*arguments)
+
     def save(self, path: str | Path) -> Path:
         """Write a checkpoint of this moment into a folder; see Simulation.save."""
         checkpoint: Path = self._simulation.save(path)

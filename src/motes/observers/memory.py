@@ -46,6 +46,14 @@ def number_in(memory: Mapping[str, Any], name: str) -> float:
         raise _refused(name, "no number") from error
 
 
+def numbers_in(memory: Mapping[str, Any], name: str, count: int) -> list[int]:
+    """So many whole numbers of at least 0."""
+    value = memory.get(name)
+    if not isinstance(value, list) or len(value) != count:
+        raise _refused(name, f"no list of {count} numbers")
+    return [count_in({name: one}, name) for one in value]
+
+
 def text_of(data: bytes) -> str:
     """Bytes as text; zeros at their end, of which file formats have many, are left out."""
     return base64.b64encode(data.rstrip(b"\0")).decode("ascii")

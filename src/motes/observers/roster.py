@@ -49,6 +49,9 @@ class Observer(ABC):
     def __call__(self, frame: Frame) -> None:
         """Called at each step at which it is due."""
 
+    def displaced(self) -> None:  # noqa: B027  # empty on purpose, as above
+        """Called when particles have been put elsewhere than steps would have taken them."""
+
     def finish(self) -> None:  # noqa: B027  # empty on purpose, as above
         """Called whenever a run ends, also when it ends by an error."""
 

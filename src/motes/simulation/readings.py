@@ -6,16 +6,18 @@ import hashlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from motes.core.box import AXES, Box
+from motes.core.checks import number
 from motes.core.errors import InputError, RunError
 from motes.core.frozen import read_only
 from motes.core.schedules import Follower
 from motes.core.state import Array, Floats, Integers, Quanta
 from motes.core.tuples import Topology
+from motes.core.words import did_you_mean
 from motes.engine import commands, queries
 from motes.engine.clock import PHASES
 from motes.engine.failing import StoppedError
@@ -39,6 +41,15 @@ def degrees_of_freedom(
     free = set(axes) if integrator.conserves_momentum else set()
     free -= {axes[axis] for axis, *_ in summary.box.walls}
     return len(axes) * summary.count - len(free.difference(*(one.pushes for one in interactions)))
+
+
+class Neighbors(NamedTuple):
+    """Pairs of particles; see Simulation.neighbors."""
+
+    i: Integers
+    j: Integers
+    vector: Floats
+    r: Floats
 
 
 @dataclass(frozen=True)
@@ -231,6 +242,50 @@ class Readings:
         with self._engine.turn():
             results = self._engine.ask(queries.evaluate, work, names)[:, self._ranking()]
         return tuple(results) if several else results[0]
+
+    def neighbors(self, distance: float) -> Neighbors:
+        """All pairs of particles closer than a distance, by their nearest images.
+
+        Args:
+            distance: up to half the shortest periodic edge of the box.
+
+        Returns:
+            i and j, (n,): ids, i < j, rising; vector, (n, d): the way from i to j; r, (n,): how long it is.
+        """
+        distance = self._within_box("neighbors: distance", number("neighbors: distance", distance, above=0.0))
+        one, other, apart = self._engine.ask(queries.pairs_within, distance)
+        forward = one < other
+        i, j, apart = np.where(forward, one, other), np.where(forward, other, one), np.where(forward, apart, -apart)
+        order = np.lexsort((j, i))
+        vector = np.ascontiguousarray(apart[:, order].T)
+        lengths = np.sqrt((vector**2).sum(axis=1))
+        return Neighbors(*map(read_only, (i[order], j[order], vector, lengths)))
+
+    def count_pairs(
+        self, bins: int, bounds: tuple[float, float], types: tuple[Any, Any] | None = None
+    ) -> Integers:  # fmt: skip
+        """How many pairs there are at distances in bins of equal widths, (bins,), by their nearest images; of particles
+        of two types, or of all. Each rank counts its share. See `motes.Rdf`."""
+        self._within_box("the range of distances", bounds[1])
+        wanted = np.ones((len(self.type_names),) * 2, np.int64)
+        if types is not None:
+            for label in types:
+                if label not in self.type_names:
+                    hint = did_you_mean(str(label), map(str, self.type_names))
+                    raise InputError(f"there is no type {label!r}; {hint}")
+            a, b = map(self.type_names.index, types)
+            wanted[:] = 0
+            wanted[a, b] = wanted[b, a] = 1
+        return read_only(self._engine.ask(queries.count_pairs, wanted, bounds, bins))
+
+    def _within_box(self, name: str, distance: float) -> float:
+        edges = self._summary.box.lengths[self._summary.box.periodic]
+        if distance > 0.5 * edges.min(initial=math.inf):
+            raise InputError(
+                f"{name}: expected at most {0.5 * edges.min():.6g}, half the shortest periodic edge of the box, got "
+                f"{distance:g}: farther away a particle has several images"
+            )
+        return distance
 
     @property
     def _quanta(self) -> Quanta:

@@ -292,6 +292,7 @@ class Simulation(Readings):
 
     def _minimize(self, tolerance: float, steps: int) -> Minimized:
         self._forget_moments()
+        self._tell_displaced()
         self._begin()
         self._refusal = INTERRUPTED
         length = min(self._length, self._summary.density ** (-1 / self.box.dimensions))
@@ -413,6 +414,11 @@ class Simulation(Readings):
         for observer in self._roster.observers:
             if isinstance(observer, Checkpoint):
                 observer.forget()
+
+    def _tell_displaced(self) -> None:
+        for observer in self._roster.observers:
+            if isinstance(observer, Observer):
+                observer.displaced()
 
     def _how_to_go_on(self) -> str:
         """Write a checkpoint, if there is an observer for it, and say how to go on from there."""
@@ -749,7 +755,9 @@ class Simulation(Readings):
             self._engine.call(commands.undo_assignment, ids, before)
             self._refusal = refusal
             raise
-        if refusal == INTERRUPTED and name != "positions":
+        if name == "positions":
+            self._tell_displaced()
+        elif refusal == INTERRUPTED:
             self._refusal = refusal
         self._summary = summary.brief()
         self._reporter = replace(self._reporter, summary=self._summary)

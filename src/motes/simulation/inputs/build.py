@@ -29,6 +29,7 @@ from motes.particles.builders import random as random_particles
 from motes.particles.particles import Particles
 from motes.particles.readers import read
 from motes.simulation.inputs.config import (
+    RESULTS,
     BoxTable,
     Config,
     InteractionTable,
@@ -276,7 +277,7 @@ def build_integrator(job: Job) -> Any:
 def check_outputs(job: NewJob) -> None:
     """Refuse outputs that would meet one another, or be written over an input."""
     config, folder = job.config, job.path.parent
-    outputs = [(name, getattr(config, name)) for name in ("thermo", "trajectory", "checkpoint")]
+    outputs = [(name, getattr(config, name)) for name in ("thermo", "trajectory", "checkpoint", *RESULTS)]
     taken = {job.path.resolve(): "the input file"}
     if isinstance(config.particles, ReadParticles):
         taken[(folder / Path(config.particles.read).expanduser()).resolve()] = "the file the particles are read from"

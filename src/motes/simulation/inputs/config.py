@@ -35,6 +35,9 @@ from motes.core.words import did_you_mean, nearest
 from motes.forces import LAWS, Interaction, Pair
 from motes.integrators import KINDS, Integrator
 from motes.observers.checkpoint import Checkpoint
+from motes.observers.msd import Msd
+from motes.observers.rdf import Rdf
+from motes.observers.result import Result
 from motes.observers.thermo import Thermo
 from motes.observers.trajectory import Trajectory
 from motes.simulation.inputs.complaints import complain, first_complaint, reject, shown
@@ -345,6 +348,8 @@ _CHECKED = {
     NotNegativeOrSchedule: Annotated[NotNegative, WrapValidator(or_ramp)],
     checks.Seed: Seed,
     checks.ByParticle: Annotated[Any, BeforeValidator(as_friction)],
+    checks.Range | None: Annotated[list[NotNegative], Field(min_length=2, max_length=2)] | None,
+    checks.TwoTypes | None: Annotated[list[str | int], Field(min_length=2, max_length=2)] | None,
     checks.Weights: Annotated[list[NotNegative], BeforeValidator(as_weights)],
     checks.ByTypes: Annotated[Any, BeforeValidator(as_cutoff)],
 }
@@ -446,6 +451,30 @@ def _table_of_observer(kind: type[Any], base: type[Table] = ObserverTable) -> An
     return create_model(kind.__name__, __base__=base, __doc__=kind.__doc__, **fields)
 
 
+class ResultTable(ObserverTable):
+    """A result of a run, which is in a file in the end: else nobody would see it."""
+
+    path: str
+    kind: ClassVar[type[Result]]
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Of the constructor."""
+        return {name: getattr(self, name) for name in type(self).model_fields if name != "every"}
+
+
+def _table_of_result(kind: type[Result]) -> type[ResultTable]:
+    fields = {name: field for name, field in _fields_of(kind.__init__).items() if name != "path"}
+    made: type[ResultTable] = create_model(kind.__name__, __base__=ResultTable, __doc__=kind.__doc__, **fields)
+    made.kind = kind
+    return made
+
+
+RdfTable: Any = _table_of_result(Rdf)
+MsdTable: Any = _table_of_result(Msd)
+RESULTS = "rdf", "msd"
+"""The tables of results."""
+
 ThermoTable: Any = _table_of_observer(Thermo)
 TrajectoryTable: Any = _table_of_observer(Trajectory)
 CheckpointTable: Any = _table_of_observer(Checkpoint, _Every)
@@ -469,6 +498,8 @@ class Config(Table):
     run: RunTable
     thermo: ThermoTable | None = None
     trajectory: TrajectoryTable | None = None
+    rdf: RdfTable | None = None
+    msd: MsdTable | None = None
     checkpoint: CheckpointTable | None = None
 
     @model_validator(mode="before")

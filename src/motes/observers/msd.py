@@ -1,0 +1,182 @@
+"""The mean-squared displacement, by the time between two moments, over as many origins as there are.
+
+msd(t) = <|x(t0 + t) - x(t0)|^2>, the mean over particles and over all moments t0 that were seen (Frenkel and Smit,
+Understanding Molecular Simulation, 2nd edition, section 4.4), of unwrapped positions; no drift is taken off. Squares
+are added in whole numbers of quanta, so no order counts. The disadvantage: positions of the last moments are kept on
+rank 0, 24 bytes a particle and lag, and lie in checkpoints.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from motes.core.checks import Count, whole_number
+from motes.core.compiled import njit
+from motes.core.errors import InputError, RunError
+from motes.core.state import ROUND, Array, Floats, Integers
+from motes.core.words import known_keywords
+from motes.exact.arithmetic import round_with
+from motes.exact.quanta import power_above
+from motes.exact.sums import whole
+from motes.observers.frame import Frame
+from motes.observers.memory import bytes_in, count_in, number_in, numbers_in, path_in, text_of
+from motes.observers.result import Result
+
+MOST_LAGS = 10_000
+SPLIT = 2.0**32
+SAME = 1e-9
+"""Times between moments are the same if they differ by no more than this part."""
+
+
+@njit(cache=True, nogil=True)
+def largest_square(now: Floats, then: Floats) -> float:
+    """The largest square of a component of a displacement; NaN for no number."""
+    largest = 0.0
+    for i in range(len(now)):
+        square = (now[i] - then[i]) * (now[i] - then[i])
+        largest = square if not square <= largest else largest
+    return largest
+
+
+@njit(cache=True, nogil=True)
+def add_squares(now: Floats, then: Floats, quantum: float) -> tuple[int, int]:
+    """The sum of squares of displacements along an axis in quanta: (high, low), high counting 2**32 of them."""
+    high = 0
+    low = 0
+    for i in range(len(now)):
+        square = (now[i] - then[i]) * (now[i] - then[i])
+        coarse = round_with(square, ROUND * SPLIT * quantum)
+        high += int(coarse / (SPLIT * quantum))
+        low += int(round_with(square - coarse, ROUND * quantum) / quantum)
+    return high, low
+
+
+def sum_of_squares(now: Floats, then: Floats) -> float:
+    """The same, rounded once."""
+    quantum = max(power_above(largest_square(now, then)) * 2.0**-62, 2.0**-1000)
+    return float(whole(*add_squares(now, then, quantum))) * quantum
+
+
+class Msd(Result):
+    """The mean-squared displacement of a run, as an observer: `simulation.every(100, motes.Msd(lags=20))`.
+
+    Args:
+        lags: how many: of 1, 2, ... times the interval at which it looks.
+        path: of a CSV file with columns lags, times, msd, pairs and one for each axis, which is written whenever a run
+            ends.
+        overwrite: whether a file that is there already is not kept under another name.
+
+    After a run `lags` in steps, `times`, `msd` and `pairs`, the pairs of moments in each mean, all (n,), and `by_axis`,
+    (n, d), are the result; NaN for lags that the run was too short for. Every moment is an origin. `plot()` draws it.
+    Checkpoints have it. Where particles come or go, or are put elsewhere, moments before have none after.
+    """
+
+    @known_keywords
+    def __init__(self, lags: Count = 20, path: str | Path | None = None, overwrite: bool = False) -> None:
+        super().__init__(path, overwrite)
+        self.count = whole_number("Msd: lags", lags, minimum=1, maximum=MOST_LAGS)
+        self.pairs: Integers = np.zeros(self.count, np.int64)
+        self._means: Floats = np.zeros((self.count, 3))  # summed over pairs of moments
+        self._past: list[Floats] = []  # (d, N), the last one first
+        self._ids: Integers = np.zeros(0, np.int64)
+        self._time = math.nan
+        self._interval, self._duration = 0, math.nan  # in steps, and in time
+
+    def __repr__(self) -> str:
+        return f"Msd(lags={self.count}, path={self.path!r}, overwrite={self.overwrite})"
+
+    def __call__(self, frame: Frame) -> None:
+        """Compare this moment with those before."""
+        if self._past and not (np.array_equal(frame.ids, self._ids) and frame.box.dimensions == len(self._past[0])):
+            self._past = []
+        if self._past:
+            self._check_interval(frame)
+        now = np.ascontiguousarray(frame.unwrapped.T)
+        for k, then in enumerate(self._past):
+            self._means[k, : len(now)] += [sum_of_squares(*axes) / now.shape[1] for axes in zip(now, then, strict=True)]
+            self.pairs[k] += 1
+        self._past = [now, *self._past[: self.count - 1]]
+        self._ids, self._step, self._time = frame.ids.copy(), frame.step, frame.time
+
+    def _check_interval(self, frame: Frame) -> None:
+        steps, duration = frame.step - self._step, frame.time - self._time
+        if self._interval == 0:
+            self._interval, self._duration = steps, duration
+        if steps != self._interval or abs(duration - self._duration) > SAME * self._duration:
+            raise RunError(
+                f"Msd: {steps} steps and a time of {duration:g} after the last moment, where it was {self._interval} "
+                f"and {self._duration:g}: lags are of equal times; after a change of dt add another Msd"
+            )
+
+    def displaced(self) -> None:
+        """No moment before counts as an origin any more."""
+        self._past = []
+
+    @property
+    def lags(self) -> Integers:
+        """In steps, (n,)."""
+        lags: Integers = self._interval * np.arange(1, self.count + 1)
+        return lags
+
+    @property
+    def times(self) -> Floats:
+        """Of the lags, (n,)."""
+        times: Floats = np.arange(1.0, self.count + 1) * self._duration
+        return times
+
+    @property
+    def by_axis(self) -> Floats:
+        """The mean-squared displacement along each axis, (n, d)."""
+        with np.errstate(invalid="ignore"):
+            means: Floats = self._means / self.pairs[:, None]
+        return means[:, : len(self._past[0]) if self._past else 3]
+
+    @property
+    def msd(self) -> Floats:
+        """The mean-squared displacement, (n,)."""
+        msd: Floats = self.by_axis.sum(axis=1)
+        return msd
+
+    @property
+    def columns(self) -> dict[str, Array]:
+        """For the table."""
+        axes = dict(zip("xyz", self.by_axis.T, strict=False))
+        return {"lags": self.lags, "times": self.times, "msd": self.msd, "pairs": self.pairs} | axes
+
+    def _draw(self, axes: Any) -> None:
+        axes.loglog(self.times, self.msd, marker="o")
+        axes.set_xlabel("time")
+        axes.set_ylabel("mean-squared displacement")
+
+    def remember(self, beside: Path) -> dict[str, Any]:
+        """All of it, the positions of the last moments among it."""
+        return self._memory("msd", beside) | {
+            "lags": self.count, "pairs": self.pairs.tolist(),
+            "means": [mean.hex() for mean in self._means.ravel().tolist()],
+            "time": self._time.hex(), "interval": self._interval, "duration": self._duration.hex(),
+            "ids": text_of(self._ids.tobytes()), "particles": len(self._ids), "moments": len(self._past),
+            "dimensions": len(self._past[0]) if self._past else 3,
+            "past": text_of(np.array(self._past).tobytes()),
+        }  # fmt: skip
+
+    @classmethod
+    def from_memory(cls, memory: Mapping[str, Any], beside: Path) -> Self:
+        """The one that goes on from there; InputError if the memory makes no sense."""
+        msd = cls(count_in(memory, "lags"), None if memory.get("path") is None else path_in(memory, beside), True)
+        msd.pairs = np.array(numbers_in(memory, "pairs", msd.count), np.int64)
+        means = memory.get("means")
+        if not isinstance(means, list) or len(means) != 3 * msd.count:
+            raise InputError("the checkpoint's entry of an observer is damaged: 'means'; use another checkpoint")
+        msd._means = np.array([number_in({"means": mean}, "means") for mean in means]).reshape(-1, 3)
+        msd._step, msd._interval = count_in(memory, "step"), count_in(memory, "interval")
+        msd._time, msd._duration = number_in(memory, "time"), number_in(memory, "duration")
+        particles, moments, dimensions = (count_in(memory, name) for name in ("particles", "moments", "dimensions"))
+        msd._ids = np.frombuffer(bytes_in(memory, "ids", 8 * particles), np.int64)
+        past = np.frombuffer(bytes_in(memory, "past", 8 * moments * dimensions * particles))
+        msd._past = list(past.reshape(moments, dimensions, particles))
+        return msd

@@ -1,0 +1,91 @@
+"""Results that are worked out while a run goes on: kept in memory and in checkpoints, written as a table at its end."""
+
+from __future__ import annotations
+
+import os
+from abc import abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from motes.core.errors import InputError
+from motes.core.state import Array
+from motes.observers.frame import Frame
+from motes.observers.memory import path_from
+from motes.observers.output import hold, keep_aside, opening, output_path, refuse_other_format, writing
+from motes.observers.roster import Observer
+
+
+class Result(Observer):
+    """An observer whose result is a table of columns.
+
+    Args:
+        path: of a CSV file, which is written whenever a run ends; None writes none.
+        overwrite: whether a file that is there already is not kept under another name.
+    """
+
+    def __init__(self, path: str | Path | None, overwrite: bool) -> None:
+        if path is not None:
+            refuse_other_format(path, (".csv", ".dat", ".tsv", ".txt"), "a table is a CSV file")
+        self.path = None if path is None else output_path(path)
+        self.overwrite = overwrite
+        self._step = 0
+        self._ours = False  # the file, from the first run on
+
+    @property
+    @abstractmethod
+    def columns(self) -> dict[str, Array]:
+        """The result by name, columns of equal lengths."""
+
+    def start(self, frame: Frame) -> None:  # noqa: ARG002  # as the base class has it
+        """Have a file that can be written."""
+        if self.path is not None and not self._ours:
+            with opening(self.path):
+                flags = os.O_RDWR | os.O_CREAT
+                hold(self.path, flags).release() if self.overwrite else hold(
+                    keep_aside(self.path), flags | os.O_EXCL
+                ).release()
+            self._ours = True
+
+    def finish(self) -> None:
+        """Write the table, whole or not at all."""
+        if self.path is not None and self._ours:
+            with writing(self.path, self._step):
+                beside = self.path.with_name(f".{self.path.name}.part")
+                beside.write_bytes(_table(self.columns))
+                beside.replace(self.path)
+
+    def _memory(self, kind: str, beside: Path) -> dict[str, Any]:
+        """What all of them remember."""
+        return {"kind": kind, "path": None if self.path is None else path_from(beside, self.path), "step": self._step}
+
+    def plot(self, axes: Any = None) -> Any:
+        """Draw the result into these axes of matplotlib, or into new ones, and return them (needs motes[plot])."""
+        try:
+            from matplotlib import pyplot as plt
+        except ImportError as error:
+            raise InputError("plot needs matplotlib: pip install 'motes[plot]'") from error
+        axes = axes if axes is not None else plt.subplots()[1]
+        self._draw(axes)
+        return axes
+
+    @abstractmethod
+    def _draw(self, axes: Any) -> None:
+        """Lines and labels."""
+
+
+def _table(columns: Mapping[str, Array]) -> bytes:
+    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
+    lines = [",".join(columns), *(",".join(map(_text, row)) for row in rows)]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _text(value: Any) -> str:
+    return f"{value:.17g}" if isinstance(value, float) else str(value)
+
+
+def mean_of(total: Array, count: float) -> Array:
+    """A sum over so many; NaN of none."""
+    return np.full(total.shape, np.nan) if count == 0 else total / count
