@@ -17,10 +17,12 @@ import pytest
 
 import motes
 import town
+from motes.core.board import LINE, SAYINGS
 from motes.core.state import Floats, State
 from motes.core.threads import Team
 from motes.engine import commands
-from motes.engine.march import March, Sharing
+from motes.engine.march import DONE, March, Sharing
+from motes.engine.noted import MEANINGS, Noted
 from motes.engine.starts import start_of
 from motes.engine.step import Engine
 from motes.exact.quanta import SUMS
@@ -247,11 +249,38 @@ def test_ranks_without_shared_memory_take_the_ordinary_step(marched: list[int]) 
     assert sum(marched) == 0
 
 
-def test_what_is_sent_and_waited_for_is_counted(marched: list[int]) -> None:
-    """As many messages as the ordinary step has, there and back along the axis that is cut."""
-    sent = [on_ranks(melt, 2, 1, 40, together)["parts"][0]["sent"] for together in (True, False)]
-    assert sum(marched) > 60
-    assert sent[0] == sent[1] > 80
+@pytest.mark.parametrize("make", [melt, alloy, vapour])
+@pytest.mark.filterwarnings("ignore::motes.MotesWarning")
+def test_what_is_sent_is_counted(make: Any, marched: list[int]) -> None:
+    """As many messages as the ordinary step has, there and back along the axis that is cut, and amid the forces."""
+    sent = [on_ranks(make, 2, 1, 120, together)["parts"][0]["sent"] for together in (True, False)]
+    assert sum(marched) > 180
+    assert sent[0] == sent[1] > 240
+
+
+def test_there_is_room_for_all_that_ranks_say() -> None:
+    """And beyond it for what their particles come to."""
+    noted = Noted(1, ranks=2)
+    assert max(noted._saying(DONE, meaning) for meaning in MEANINGS) + 1 < SAYINGS - LINE
+
+
+@pytest.mark.filterwarnings("ignore::motes.MotesWarning")
+def test_without_inner_lists_and_with_too_many_sums_bits_are_the_same(
+    monkeypatch: pytest.MonkeyPatch, marched: list[int]
+) -> None:
+    usual = alloy(threads=1)
+    usual.run(60)
+    monkeypatch.setattr("motes.simulation.simulation.MOST_PRUNED", 0)
+    without = alloy(threads=1)
+    assert without.skin != usual.skin or not without._plan.may_prune
+    without.run(60)
+    assert without.fingerprint == usual.fingerprint
+    marched.clear()
+    monkeypatch.setattr("motes.engine.march.MOST_SUMS", 1)
+    stepped = alloy(threads=1)
+    stepped.run(60)
+    assert sum(marched) == 0
+    assert stepped.fingerprint == usual.fingerprint
 
 
 @pytest.mark.parametrize("what", ["thread", "loop"])

@@ -4,8 +4,8 @@ Algorithm: a message is written into an array, which is then given away for anot
 the array is a piece of shared memory: its owner writes it, all ranks meet, and whoever it is for reads it there. So a
 step can be taken without Python on all ranks (engine/march.py), which a call of MPI would need.
 
-Invariant: ranks meet again, and more than once, before a piece is written anew, so nobody reads what is of another
-step.
+Invariant: ranks meet again after a piece has been read and before it is written anew, so nobody reads what is of
+another step.
 
 Disadvantage: only the ranks of one machine share memory; all of them wait for the slowest, not just its neighbours.
 """
@@ -40,14 +40,14 @@ class BoardPost:
         board: on which they are written.
         room: words of the longest one, of any rank.
         meet: puts on the tape that all ranks meet.
+        sent: where the bytes of each message of this rank are noted.
     """
 
-    def __init__(self, board: Board, room: int, meet: Callable[[], None]) -> None:
+    def __init__(self, board: Board, room: int, meet: Callable[[], None], sent: list[int]) -> None:
         self._board = board
         self._room = room
         self._meet = meet
-        self.sent: list[tuple[int, int]] = []
-        """Of each message of this rank its number, and its bytes."""
+        self._sent = sent
 
     def leaving(self, number: int, shape: tuple[int, int], kind: Any) -> Array:
         """A piece of this rank's own memory."""
@@ -59,7 +59,7 @@ class BoardPost:
         """The memory of the other rank, once all have met."""
         self._meet()
         if to is not None and given.size > 0:
-            self.sent.append((number, given.nbytes))
+            self._sent.append(given.nbytes)
         if origin is None:
             return np.empty((shape[0], 0), given.dtype)
         return self._board.piece(origin, number, self._room, shape, given.dtype)

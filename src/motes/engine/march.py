@@ -155,7 +155,8 @@ class March:
         self._waits: Integers = np.zeros(0, np.int64)
         self._sharing = Sharing(engine.team.threads)
         self._board: Integers = np.zeros(0, np.int64)
-        self._sent: list[tuple[int, int]] = []  # messages of a step: their numbers and bytes
+        self._sent: tuple[list[int], ...] = [], [], []
+        """Bytes of the messages of a step: before its middle, with its forces, and after them."""
         self._unfit: Integrator | None = None  # one whose steps could not be put on a tape
 
     @property
@@ -242,11 +243,10 @@ class March:
             clock.seconds[phase] += (spent - missed) * part / cycles
         clock.seconds["waiting"] += missed
         link.waited += missed
-        there, back = rounds + (code in (FORCED, DONE)) - half_done, rounds + (code == DONE)
-        for number, size in self._sent:
-            times = there if number < MOST_COLUMNS * len(self._engine.domain.shells) else back
-            link.messages += times
-            link.bytes += times * size
+        begun, forced = rounds + (code in (FORCED, DONE)), rounds + (code == DONE)
+        for times, sizes in zip((begun - half_done, begun, forced), self._sent, strict=True):
+            link.messages += times * len(sizes)
+            link.bytes += times * sum(sizes)
         self._engine.work += spent - missed
         clock.start()
         if threads > 1:
@@ -300,11 +300,11 @@ class March:
         """Go through a step while the team notes it down; nothing is done, and nothing changes."""
         engine, state, team = self._engine, self._engine.state, self._engine.team
         before = state.step, state.fastest, engine.domain.post
+        sent: list[int] = []
         noted = Noted(max(1, len(engine.slots.parts)), self._tape, engine.link.size)
         state.step, team.recorder = step, noted
         if board is not None:
-            engine.domain.post = BoardPost(board, room, noted.meet)
-            self._sent = engine.domain.post.sent
+            engine.domain.post = BoardPost(board, room, noted.meet, sent)
         try:
             engine.integrator.first_half(state, team)
             engine.domain.check_reach(state)
@@ -323,15 +323,21 @@ class March:
                 with noted.where(STRAY, HALF, above=bits_of(0.25 * engine.neighbors.inner**2)):
                     engine.neighbors.prune(state, engine.slots.runs)
             noted.tape.lap("neighbors")
+            middle, met = len(sent), True
             noted.middle()
             engine.slots.begin()
             for stage in engine.stages:
                 noted.sum = stage.sum
                 stage.compute(state, engine.neighbors.pairs, None)
+                met = met or stage.fold is not None
+                if stage.refresh and not met and board is not None:
+                    noted.meet()  # else a message could be written that another rank still reads
                 if stage.fold or stage.refresh:
                     engine.exchange(stage)
+                    met = not stage.refresh
             noted.guard(FORCED, {FORCE: self._forces(), ENERGY: (0, bits_of(LARGEST_NUMBER)), **self._sums()})
             noted.tape.lap("pair")
+            forced = len(sent)
             engine.domain.fold(state)
             noted.tape.lap("halo")
             engine.integrator.second_half(state, team)
@@ -339,6 +345,7 @@ class March:
                 meet = (lambda: None) if board is None else noted.meet
                 with engine.world.met_by(meet, None if board is None else board.said):
                     engine.couple()
+            self._sent = sent[:middle], sent[middle:forced], sent[forced:]
             noted.guard(DONE, {SPEED: self._speeds()})
             noted.tape.lap("integrate")
         finally:

@@ -1,4 +1,4 @@
-"""The order of a step. The only file that knows it.
+"""The order of a step, which the march goes through as well.
 
 Algorithm: velocity Verlet's halves around the forces. Between them owners, ghosts and lists are made anew if anyone has
 moved by half the skin, and else ghosts follow. Steps of which nothing must be decided are left to the march.
@@ -6,7 +6,7 @@ moved by half the skin, and else ghosts follow. Steps of which nothing must be d
 Invariant: every rank has an engine, the state of its region and the stages that work on it, and all call the same
 methods at the same time. What is decided depends on numbers of all ranks, so all take the same step.
 
-Disadvantage: one reduction a step, by which the slowest rank holds up all.
+Disadvantage: one reduction in each step that is not marched, by which the slowest rank holds up all.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Pairs within any distance up to half the box: for questions about a moment, not for forces.
 
-Algorithm: all particles are sorted into cells no smaller than the distance, and each looks at those that come after it
-in its own cell and the cells around. Pieces of the particles go to whoever is free, threads and ranks.
+Algorithm: all particles are sorted into cells of at least half the distance, those above each other one after the
+other. So who may be near a particle lies in a few runs, one or two for each column of cells around, and it looks at
+those of them that come after it. Pieces of the particles go to whoever is free, threads and ranks.
 
 Invariant: a displacement is a difference of positions on the grid, less an edge of the box or not, so it is exact;
 which pairs there are, and how many in each bin, depends on no order.
@@ -29,6 +30,11 @@ PIECES = 64
 
 SMALL = 64
 """Particles that are not worth a piece."""
+
+REACH = 2
+"""Cells beyond its own to which a particle looks along an axis."""
+
+MOST_RUNS = 2 * (2 * REACH + 1) ** 2
 
 RUN = 512
 """Distances that are worked out before they are counted."""
@@ -64,7 +70,7 @@ class Cells:
         least = np.where(box.periodic, 0.0, points[:dimensions].min(axis=1, initial=np.inf))
         extent = np.where(box.periodic, box.lengths, points[:dimensions].max(axis=1, initial=-np.inf) - least)
         most = 2.0 * number ** (1.0 / dimensions)  # cells with nobody in them cost time, too
-        along = np.clip(np.floor(extent / distance), 1.0, max(1.0, most))
+        along = np.clip(np.floor(REACH * extent / distance), 1.0, max(1.0, most))
         width = np.where(extent > 0, extent / along, 1.0)
         counts, cells = np.ones(3, np.int64), np.zeros((3, number), np.int64)
         counts[:dimensions] = along
@@ -84,15 +90,40 @@ class Cells:
         return list(pairwise([number * k // pieces for k in range(pieces + 1)]))[rank::ranks]
 
 
-@njit(cache=True, nogil=True)
-def around(cell: int, count: int, edge: float, offset: int) -> int:
-    """The cell at an offset of -1, 0 or 1 along an axis; -1 if there is none, or if another offset gives it, too."""
-    at = cell + offset
+@njit(inline="always")
+def first_offset(cell: int, count: int, edge: float) -> int:
+    """The lowest of the cells to look at along an axis, from the own one."""
     if edge < np.inf:
-        if count < 3 and offset < count - 2:  # of two cells the next one is the one before, of one all are the same
-            return -1
-        return (at + count) % count if count > 1 or offset == 0 else -1
-    return at if 0 <= at < count else -1
+        return -(count // 2) if count <= 2 * REACH + 1 else -REACH
+    return max(-REACH, -cell)
+
+
+@njit(inline="always")
+def last_offset(cell: int, count: int, edge: float) -> int:
+    """The highest, so that no cell comes twice."""
+    if edge < np.inf:
+        return count - 1 - count // 2 if count <= 2 * REACH + 1 else REACH
+    return min(REACH, count - 1 - cell)
+
+
+@njit(cache=True, nogil=True)
+def find_runs(i: int, cells: Integers, starts: Integers, counts: Integers, edges: Floats, runs: Integers) -> int:
+    """Write the begin and end of runs of particles after i that may be near it; return how many there are."""
+    found = 0
+    x, y, z = cells[0, i], cells[1, i], cells[2, i]
+    low, high = z + first_offset(z, counts[2], edges[2]), z + last_offset(z, counts[2], edges[2])
+    for a in range(first_offset(x, counts[0], edges[0]), last_offset(x, counts[0], edges[0]) + 1):
+        for b in range(first_offset(y, counts[1], edges[1]), last_offset(y, counts[1], edges[1]) + 1):
+            column = ((x + a) % counts[0] * counts[1] + (y + b) % counts[1]) * counts[2]
+            for part in range(3):  # below the box, in it, and above
+                shift = (part - 1) * counts[2]
+                bottom, top = max(low - shift, 0), min(high - shift, counts[2] - 1)
+                if bottom <= top:
+                    begun, ended = max(starts[column + bottom], i + 1), starts[column + top + 1]
+                    if begun < ended:
+                        runs[found, 0], runs[found, 1] = begun, ended
+                        found += 1
+    return found
 
 
 @njit(inline="always")
@@ -105,35 +136,30 @@ def nearest(apart: float, edge: float) -> float:
 @njit(cache=True, nogil=True, error_model="numpy")
 def count_bins(
     begin: int, end: int, bins: Integers, points: Floats, cells: Integers, starts: Integers, counts: Integers,
-    edges: Floats, kinds: Integers, wanted: Floats, first: float, last: float,
+    edges: Floats, kinds: Integers, far: Floats, first: float, last: float,
 ) -> None:  # fmt: skip
     """Count pairs by their distance, from first to below last, in bins of equal widths, of which there are one before
-    and one after for what is outside, or of kinds that are not wanted (for which wanted is infinite, else 0).
+    and one after for what is outside; far (T, N) is infinite for those whom a kind does not want, else 0.
 
     Distances are worked out in vector code, and then counted.
     """
     wide_vectors()
-    most = len(bins) - 2
-    scale, places = most / (last - first), np.empty(RUN, np.int64)
+    most = float(len(bins) - 1)
+    scale, places = (most - 1.0) / (last - first), np.empty(RUN, np.int64)
     ex, ey, ez = edges[0], edges[1], edges[2]
+    runs = np.empty((MOST_RUNS, 2), np.int64)
     for i in range(begin, end):
-        x, y, z, far = points[0, i], points[1, i], points[2, i], wanted[kinds[i]]
-        for o in range(27):
-            a = around(cells[0, i], counts[0], ex, o // 9 - 1)
-            b = around(cells[1, i], counts[1], ey, o // 3 % 3 - 1)
-            c = around(cells[2, i], counts[2], ez, o % 3 - 1)
-            if a < 0 or b < 0 or c < 0:
-                continue
-            cell = (a * counts[1] + b) * counts[2] + c
-            for begun in range(max(starts[cell], i + 1), starts[cell + 1], RUN):
-                ended = min(begun + RUN, starts[cell + 1])
+        x, y, z, unwanted = points[0, i], points[1, i], points[2, i], far[kinds[i]]
+        for run in range(find_runs(i, cells, starts, counts, edges, runs)):
+            for begun in range(runs[run, 0], runs[run, 1], RUN):
+                ended = min(begun + RUN, runs[run, 1])
                 px, py, pz = points[0, begun:ended], points[1, begun:ended], points[2, begun:ended]
-                kind, place = kinds[begun:ended], places[: ended - begun]
+                away, place = unwanted[begun:ended], places[: ended - begun]
                 for k in range(len(place)):
                     dx, dy, dz = nearest(px[k] - x, ex), nearest(py[k] - y, ey), nearest(pz[k] - z, ez)
-                    r = np.sqrt(dx * dx + dy * dy + dz * dz) + far[kind[k]]
-                    at = (min(max(r, first), last) - first) * scale
-                    place[k] = 0 if r < first else (most + 1 if r >= last else 1 + min(int(at), most - 1))
+                    at = (np.sqrt(dx * dx + dy * dy + dz * dz) + away[k] - first) * scale + 1.0
+                    at = at if at >= 0.0 else 0.0
+                    place[k] = int(at if at <= most else most)
                 for k in range(len(place)):
                     bins[place[k]] += 1
 
@@ -146,16 +172,11 @@ def list_pairs(
     """Write pairs closer than a distance into found (5, n): both, and the way from one to the other; return how many
     there are, of which only those that have room are written."""
     number = 0
+    runs = np.empty((MOST_RUNS, 2), np.int64)
     for i in range(begin, end):
         x, y, z = points[0, i], points[1, i], points[2, i]
-        for o in range(27):
-            a = around(cells[0, i], counts[0], edges[0], o // 9 - 1)
-            b = around(cells[1, i], counts[1], edges[1], o // 3 % 3 - 1)
-            c = around(cells[2, i], counts[2], edges[2], o % 3 - 1)
-            if a < 0 or b < 0 or c < 0:
-                continue
-            cell = (a * counts[1] + b) * counts[2] + c
-            for j in range(max(starts[cell], i + 1), starts[cell + 1]):
+        for run in range(find_runs(i, cells, starts, counts, edges, runs)):
+            for j in range(runs[run, 0], runs[run, 1]):
                 dx, dy, dz = points[0, j] - x, points[1, j] - y, points[2, j] - z
                 dx, dy, dz = nearest(dx, edges[0]), nearest(dy, edges[1]), nearest(dz, edges[2])
                 if dx * dx + dy * dy + dz * dz < distance * distance:
@@ -172,8 +193,9 @@ def count_pairs(
 ) -> Integers:  # fmt: skip
     """How many pairs of wanted kinds (T, T) there are in each of so many bins; of these pieces of the particles."""
     counted = np.zeros((len(pieces), bins + 2), np.int64)
-    far = np.where(wanted, 0.0, np.inf)
-    what = cells.points, cells.cells, cells.starts, cells.counts, cells.edges, kinds[cells.order], far, *bounds
+    own = kinds[cells.order]
+    far = np.where(wanted, 0.0, np.inf)[:, own]
+    what = cells.points, cells.cells, cells.starts, cells.counts, cells.edges, own, far, *bounds
     team.call(count_bins, [(*piece, counted[k], *what) for k, piece in enumerate(pieces)])
     found: Integers = counted[:, 1:-1].sum(axis=0)
     return found
