@@ -12,6 +12,7 @@ import numpy as np
 
 from motes.core.box import AXES, Box
 from motes.core.checks import number
+from motes.core.compiled import njit
 from motes.core.errors import InputError, RunError
 from motes.core.frozen import read_only
 from motes.core.schedules import Follower
@@ -41,6 +42,21 @@ def degrees_of_freedom(
     free = set(axes) if integrator.conserves_momentum else set()
     free -= {axes[axis] for axis, *_ in summary.box.walls}
     return len(axes) * summary.count - len(free.difference(*(one.pushes for one in interactions)))
+
+
+@njit(cache=True, nogil=True)
+def wrap_rows(
+    begin: int, end: int, relative: Floats, order: Integers, edges: Floats, origin: Floats, positions: Floats
+) -> None:  # fmt: skip
+    """Positions (N, d) in this order, inside the box along axes whose edges are finite, of those relative to its
+    origin, (d, N). They are wrapped before the origin is added: beyond the far corner that sum may be off the grid."""
+    for a in range(len(edges)):
+        edge = edges[a]
+        for i in range(begin, end):
+            x = relative[a, order[i]]
+            if not 0.0 <= x < edge and edge < np.inf:  # then seldom by more than an edge
+                x = x + edge if -edge <= x < 0.0 else (x - edge if edge <= x < 2.0 * edge else x % edge)
+            positions[i, a] = x + origin[a]
 
 
 class Neighbors(NamedTuple):
@@ -209,11 +225,13 @@ class Readings:
 
     def _wrapped(self) -> Floats:
         """Positions, (N, d), wrapped into the box along periodic axes."""
-        # Wrapped before the origin is added: beyond the far corner that sum may be off the grid.
         box = self._summary.box
-        relative, periodic = self._sorted("positions"), box.periodic
-        wrapped = np.where(periodic, np.mod(relative, box.lengths), relative)
-        positions = read_only(wrapped + box.origin)
+        with self._engine.turn():  # the values and their order are of one step
+            relative = self._engine.ask(queries.gather, "positions")
+            positions = np.empty(relative.shape[::-1])
+            edges = np.where(box.periodic, box.lengths, np.inf)
+            wrap_rows(0, len(positions), relative, self._ranking(), edges, box.origin, positions)
+        read_only(positions)
         if self.step > 0:
             leave_mark(self._noises, positions, self.step, self.time)
         return positions
