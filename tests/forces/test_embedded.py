@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -253,3 +254,18 @@ def test_a_density_that_is_the_same_everywhere_counts_neighbours() -> None:
         [motes.Embedded(constant, lambda rho: -np.sqrt(rho), cutoff=2.0)],
     )  # fmt: skip
     assert sim.potential_energy == pytest.approx(-2 - np.sqrt(2))
+
+
+def test_a_density_that_is_not_finite_is_blamed_on_the_pair_that_adds_it() -> None:
+    """Not on whoever feels what comes of it."""
+    positions = np.stack(np.meshgrid(*[np.arange(4)] * 3), -1).reshape(-1, 3) * 1.2 + 0.3
+    velocities = np.zeros((64, 3))
+    apart = np.argsort(((positions - positions[20]) ** 2).sum(axis=1))
+    near = int(apart[1])
+    velocities[20] = positions[near] - positions[20]
+    law = motes.Embedded(lambda r: np.sqrt(r - 0.55), lambda rho: 0.001 * rho**2, cutoff=1.5)
+    particles = motes.Particles(positions, motes.Box([4.8] * 3), velocities)
+    simulation = motes.Simulation(particles, motes.VelocityVerlet(0.01), [law])
+    with pytest.raises(motes.RunError) as failed:
+        simulation.run(200)
+    assert re.search(rf"particle (20|{near}) is in a pair whose force or energy is not finite", str(failed.value))

@@ -17,7 +17,7 @@ from scipy import special
 from motes.core.errors import InputError
 from motes.formulas.derive import evaluate
 from motes.formulas.formula import constant, symbol, walk
-from motes.formulas.trace import erf, erfc, trace
+from motes.formulas.trace import erf, erfc, parameters, trace
 
 
 def traced(function: Callable[..., Any], *names: str) -> Any:
@@ -186,3 +186,9 @@ def test_an_expression_cannot_be_changed() -> None:
 def test_a_long_sum_needs_no_recursion() -> None:
     formula = traced(lambda r: sum((r * k for k in range(5000)), start=r))
     assert evaluate(formula, {"r": 1.0}) == pytest.approx(5000 * 4999 / 2 + 1)
+
+
+@pytest.mark.parametrize("function", [max, dict, range])
+def test_what_does_not_say_what_it_takes_is_refused(function: Any) -> None:
+    with pytest.raises(InputError, match="does not say what it takes"):
+        parameters(function)

@@ -200,3 +200,25 @@ def test_a_particle_that_is_lost_is_named_with_its_step(boundary: str, parts: tu
 
     with pytest.raises(motes.RunError, match=r"step [1-9]: particle 5 moves out of reach"):
         run()
+
+
+def test_a_stage_that_leaves_the_neighbouring_boxes_ends_the_run() -> None:
+    """The function is called inside the box alone, also where the stages of a step cancel each other."""
+
+    def there_and_back(x: Any, y: Any, t: Any) -> Any:
+        return np.where(t < 0.004, 300.0, np.where(t > 0.006, -300.0, np.where(x >= 1.0, 6.0, 0.0))) + 0 * y, 0 * x
+
+    particles = motes.Particles(np.random.default_rng(0).random((1000, 2)), motes.Box([1.0, 1.0]))
+    simulation = motes.Simulation(particles, motes.Flow(there_and_back, dt=0.01, method="rk4"))
+    with pytest.raises(motes.RunError, match="moves out of reach"):
+        simulation.run(1)
+
+
+def test_a_stage_that_is_hardly_below_the_box_is_at_its_lower_side() -> None:
+    def outwards(x: Any, y: Any) -> Any:
+        return np.where(x >= 1.0, 1e3, -1e-19), 0 * y
+
+    particles = motes.Particles([[0.0, 0.5]], motes.Box([1.0, 1.0]))
+    simulation = motes.Simulation(particles, motes.Flow(outwards, dt=0.01, method="rk4"))
+    simulation.run(1)
+    assert simulation.positions[0, 0] == 0.0

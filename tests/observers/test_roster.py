@@ -311,3 +311,24 @@ def test_observers_have_a_repr_and_can_be_pickled_also_while_they_have_files_ope
     other = motes.Simulation(motes.random(5, motes.Box([4.0, 4.0]), seed=1), motes.VelocityVerlet(0.1), threads=1)
     other.every(2, copies[-1])
     other.run(2)
+
+
+@pytest.mark.parametrize("observer", [lambda: None, lambda frame, other: None])
+def test_a_function_that_does_not_take_one_frame_is_refused(observer):
+    with pytest.raises(InputError, match="an observer is called with one frame"):
+        Roster().add(1, observer)
+
+
+def test_outputs_that_cannot_be_are_refused_before_another_one_is_moved(tmp_path):
+    (tmp_path / "t.csv").write_text("mine")
+    (tmp_path / "c").write_text("no folder")
+    simulation = motes.Simulation(motes.random(10, motes.Box([5.0, 5.0]), seed=1), motes.VelocityVerlet(0.01))
+    simulation.every(1, motes.Thermo(tmp_path / "t.csv"))
+    for observer, message in (
+        (motes.Checkpoint(tmp_path / "c"), "is no folder"),
+        (motes.Trajectory(tmp_path), "it is a folder"),
+        (motes.Rdf(path=tmp_path), "it is a folder"),
+    ):
+        with pytest.raises(InputError, match=message):
+            simulation.every(1, observer)
+    assert (tmp_path / "t.csv").read_text() == "mine"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import os
 import shutil
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -25,7 +24,7 @@ from motes.cli.report import (
     size,
     table,
 )
-from motes.cli.run import refuse_arguments
+from motes.cli.run import observers_of, refuse_arguments
 from motes.cli.script import first_run
 from motes.cli.survey import can_be_counted, mean_and_closest
 from motes.core.box import sphere
@@ -37,8 +36,8 @@ from motes.engine.starts import Summary
 from motes.forces import BoundInteraction, BoundPair, energies_of_pairs
 from motes.forces.oracle import pair_energy, pair_slope
 from motes.formulas.bind import MASS
-from motes.observers.output import output_path, spare_name
-from motes.observers.trajectory import Trajectory
+from motes.observers import Checkpoint, Observer
+from motes.observers.output import spare_name
 from motes.particles.particles import Particles
 from motes.simulation.inputs.build import NewJob, blame, check_outputs, read_job
 from motes.simulation.inputs.config import RESULTS
@@ -73,7 +72,7 @@ def check(path: Path, threads: int | None = None, settings: tuple[str, ...] = ()
     refuse_arguments(path, arguments)
     job = read_job(path, settings)
     check_outputs(job)
-    require_folders(job)
+    require_outputs(job)
     reach = max((one.reach for one in job.bound), default=0.0)
     rows = {"input": str(path), **particle_rows(job.particles), **neighbour_rows(job.particles, reach)}
     simulation = job.simulation(threads)
@@ -202,16 +201,14 @@ def at_cutoff(
     return cutoff, energy, slope, energy_jump, force_jump
 
 
-def require_folders(job: NewJob) -> None:
-    """Raise an InputError for an output whose folder does not exist or cannot be written to."""
-    for name, output in _outputs(job).items():
-        with blame(job.path, f"[{name}]"):
-            folder = output_path(output.path).parent
-            if not os.access(folder, os.W_OK):
-                raise InputError(f"there is no permission to write to the folder {folder}")
-    if job.config.trajectory is not None:
-        with blame(job.path, "[trajectory]"):
-            Trajectory(job.config.trajectory.path)  # which opens nothing yet
+def require_outputs(job: NewJob) -> None:
+    """Raise an InputError for an output that cannot be written, as far as that can be told without touching it."""
+    for _, observer in observers_of(job, None, overwrite=False):
+        if isinstance(observer, Checkpoint):
+            observer.check_place()  # those that are there are worth a warning
+        elif isinstance(observer, Observer):
+            with blame(job.path, f"[{type(observer).__name__.lower()}]"):
+                observer.check()
 
 
 def warnings(job: NewJob, simulation: Simulation) -> Iterator[str]:

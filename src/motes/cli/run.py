@@ -67,7 +67,7 @@ def run_input(path: Path, options: Options) -> None:
     job = read_job(path, options.settings)
     check_outputs(job)
     table = None if options.quiet else Thermo()
-    observers = _observers(job, table, options.overwrite)
+    observers = observers_of(job, table, options.overwrite)
     simulation = job.simulation(options.threads, show=not options.quiet)
     for every, observer in observers:
         simulation.every(every, observer)
@@ -92,7 +92,7 @@ def take_steps(job: Job, simulation: Simulation, steps: int, table: Thermo | Non
         say(report.footer(simulation, first, spent))
 
 
-def _observers(job: Job, table: Thermo | None, overwrite: bool) -> list[tuple[int, Callable[..., Any]]]:
+def observers_of(job: Job, table: Thermo | None, overwrite: bool) -> list[tuple[int, Callable[..., Any]]]:
     """What the file asks for, and the thermo table on the screen."""
     thermo, trajectory = job.config.thermo, job.config.trajectory
     observers: list[tuple[int, Callable[..., Any]]] = []

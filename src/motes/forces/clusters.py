@@ -283,9 +283,11 @@ class ClusterSums(ClusterStage):
         def work(chunk: Chunk, sums: Integers) -> Work:
             return self._module.total, self._arguments(chunk, pairs, magic, sums)
 
-        largest = max((row[0] for row in self._slots.run(state, pairs, work)), default=0)
+        largest = number_of(max((row[0] for row in self._slots.run(state, pairs, work)), default=0))
         self._slots.gather(state, state.column(self.fold or ""), np.arange(3))
-        return Sums.none(energy is not None)._replace(largest_sum=number_of(largest))
+        if not largest < math.inf:  # the pair that adds it is to blame, not whoever feels what comes of it
+            return Sums.none(energy is not None)._replace(most_force=math.inf)
+        return Sums.none(energy is not None)._replace(largest_sum=largest)
 
 
 def within_cutoff(pairs: PairList, cluster: int, cutoff: float) -> list[tuple[int, int, int]]:

@@ -103,7 +103,13 @@ def parameters(function: Callable[..., Any], coordinates: tuple[str, ...] = ()) 
     """What a user's function takes after its coordinates, by name."""
     if not callable(function):
         raise InputError(f"this must be a function of {', '.join(coordinates) or 'numbers'}: {function!r}.")
-    found = list(inspect.signature(function).parameters.values())
+    try:
+        found = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError) as error:  # one of Python's own says nothing of its arguments
+        name = describe(function)
+        raise InputError(
+            f"{name} does not say what it takes; write a function of your own around it, or NumPy's"
+        ) from error
     names = tuple(parameter.name for parameter in found)
     if names[: len(coordinates)] != coordinates:
         raise InputError(

@@ -202,7 +202,8 @@ class _Writer:
         ):
             for axis in self.axes:
                 yield f"s{axis} = fma({before}{axis}, {span}, at_{axis})"
-                if self.sides[axis][0] == "periodic":
+                if self.sides[axis][0] == "periodic":  # what is farther, no one edge brings back into the box
+                    yield f"lost = lost | (not ((s{axis} >= -edge_{axis}) & (s{axis} <= 2.0 * edge_{axis})))"
                     yield from self._wrap(f"s{axis}", axis)
             yield from self._user_coordinates("s{}")
             yield f"{self._velocities(stage)} = {self._call('u{}', time)}"
@@ -231,8 +232,9 @@ class _Writer:
 
     @staticmethod
     def _wrap(value: str, axis: str) -> Iterator[str]:
-        yield f"{value} = {value} - edge_{axis} if {value} >= edge_{axis} else {value}"
+        # In this order: what is hardly below 0 is rounded to the upper edge, which is the lower one.
         yield f"{value} = {value} + edge_{axis} if {value} < 0.0 else {value}"
+        yield f"{value} = {value} - edge_{axis} if {value} >= edge_{axis} else {value}"
 
     def _find_strays(self) -> Iterator[str]:
         """What was ever beyond an open side is no number since then."""

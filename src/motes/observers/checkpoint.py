@@ -12,7 +12,7 @@ from motes.core.checks import Count, Positive, number, whole_number
 from motes.core.errors import InputError
 from motes.core.words import known_keywords
 from motes.observers.memory import count_in, number_in, path_from, path_in
-from motes.observers.output import Hold, hold_folder, opening, output_path, refuse_other_format, writing
+from motes.observers.output import Hold, check_folder, hold_folder, opening, output_path, refuse_other_format, writing
 from motes.observers.roster import Frame, Observer
 from motes.storage.folder import remove, remove_old, remove_unfinished, steps_in
 
@@ -54,8 +54,17 @@ class Checkpoint(Observer):
 
     def check(self) -> None:
         """Refuse checkpoints that are there already: going on with that run is likely what is meant."""
+        self.check_place()
         if not (self.overwrite or self._goes_on):
             _refuse_checkpoints(self.path)
+
+    def check_place(self) -> None:
+        """Refuse a path that can be no folder, unless there may never be a checkpoint."""
+        if self.minutes == math.inf:
+            return
+        if self.path.exists() and not self.path.is_dir():
+            raise InputError(f"{self.path} is no folder: checkpoints need one of their own")
+        check_folder(self.path)
 
     def go_on_from(self, other: Checkpoint) -> None:
         """Those that it wrote are of this run."""

@@ -46,6 +46,24 @@ def output_path(path: str | Path) -> Path:
     return absolute
 
 
+def check_writable(path: Path, overwrite: bool) -> None:
+    """Refuse a path of a file to which nothing can be written, as far as that can be told without touching anything:
+    so that one output does not move what another one then leaves."""
+    real = Path(os.path.realpath(path))
+    if real.is_dir():
+        raise InputError(f"cannot write {path}: it is a folder; give the name of a file")
+    if real.exists() and not real.is_file() and not overwrite:
+        raise _exists(path)
+    check_folder(path)
+
+
+def check_folder(path: Path) -> None:
+    """Refuse a path in whose folder nothing can be made."""
+    parent = Path(os.path.realpath(path)).parent
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise InputError(f"cannot write {path}: nothing can be written into the folder {parent}")
+
+
 def keep_aside(path: Path) -> Path:
     """Give a file that is at `path` the next free name, melt.1.gsd for melt.gsd, and say so; return its path.
 
@@ -88,7 +106,8 @@ def opening(path: Path) -> Iterator[None]:
     except FileExistsError as error:
         raise _exists(path) from error
     except FileNotFoundError as error:
-        raise InputError(f"cannot write {path}: the folder {path.parent} does not exist") from error
+        missing = "nothing can be made there" if path.parent.is_dir() else f"the folder {path.parent} does not exist"
+        raise InputError(f"cannot write {path}: {missing}") from error
     except IsADirectoryError as error:
         raise InputError(f"cannot write {path}: it is a folder; give the name of a file") from error
     except OSError as error:

@@ -14,7 +14,7 @@ from motes.core.errors import InputError
 from motes.core.state import Array
 from motes.observers.frame import Frame
 from motes.observers.memory import path_from
-from motes.observers.output import hold, keep_aside, opening, output_path, refuse_other_format, writing
+from motes.observers.output import check_writable, hold, keep_aside, opening, output_path, refuse_other_format, writing
 from motes.observers.roster import Observer
 
 
@@ -38,6 +38,11 @@ class Result(Observer):
     @abstractmethod
     def columns(self) -> dict[str, Array]:
         """The result by name, columns of equal lengths."""
+
+    def check(self) -> None:
+        """Refuse a path to which nothing can be written."""
+        if self.path is not None:
+            check_writable(self.path, self.overwrite)
 
     def start(self, frame: Frame) -> None:  # noqa: ARG002  # as the base class has it
         """Have a file that can be written."""

@@ -296,3 +296,9 @@ def _check_observer(observer: object) -> None:
         raise InputError(f"{observer.__name__} is a class: give an observer, {observer.__name__}(...)")
     if not callable(observer):
         raise InputError(f"an observer is a function of a frame, not {observer!r}")
+    try:
+        signature(observer).bind(None)
+    except ValueError:  # one of Python's own says nothing of its arguments
+        return
+    except TypeError as error:
+        raise InputError(f"an observer is called with one frame, and {_name_of(observer)} is not: {error}") from None

@@ -16,6 +16,7 @@ from motes.observers.memory import count_in, path_from, path_in
 from motes.observers.output import (
     Hold,
     borrowed,
+    check_writable,
     hold,
     hold_again,
     keep_aside,
@@ -87,6 +88,11 @@ class Thermo(Observer):
         self.first, self.last, self._held, self._begun, self._length = (
             other.first, other.last, other._held, other._begun, other._length,
         )  # fmt: skip
+
+    def check(self) -> None:
+        """Refuse a path to which nothing can be written."""
+        if self.path is not None and self._length is None:
+            check_writable(self.path, self.overwrite)
 
     def start(self, frame: Frame) -> None:  # noqa: ARG002  # as the base class has it
         """Write the header line, or cut back to what was remembered."""

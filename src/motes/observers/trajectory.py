@@ -31,6 +31,7 @@ from motes.observers.memory import path_from, path_in
 from motes.observers.output import (
     Hold,
     borrowed,
+    check_writable,
     hold,
     hold_again,
     keep_aside,
@@ -87,6 +88,11 @@ class Trajectory(Observer):
         """Go on with its file."""
         self._held, self._file, self._step = other._held, other._file, other._step
         self._begun, self._extent, self._first = other._begun, other._extent, other._first
+
+    def check(self) -> None:
+        """Refuse a path to which nothing can be written."""
+        if self._extent is None:
+            check_writable(self.path, self.overwrite)
 
     def start(self, frame: Frame) -> None:  # noqa: ARG002  # as the base class has it
         """Create the file, or cut it back to what was remembered."""

@@ -141,7 +141,7 @@ def _from_recipe(recipe: Recipe, mass: Any, attributes: dict[str, Any]) -> Parti
 
 
 def _cell_counts(cells: int | tuple[int, int, int]) -> tuple[int, int, int]:
-    counts = cells if isinstance(cells, tuple | list | np.ndarray) else (cells,) * 3
+    counts = cells if isinstance(cells, tuple | list | np.ndarray) and np.ndim(cells) == 1 else (cells,) * 3
     if len(counts) != 3:
         raise InputError(f"cells: expected one whole number or three, got {len(counts)}")
     x, y, z = (whole_number("cells", count, minimum=1) for count in counts)
