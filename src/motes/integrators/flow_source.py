@@ -202,11 +202,15 @@ class _Writer:
         ):
             for axis in self.axes:
                 yield f"s{axis} = fma({before}{axis}, {span}, at_{axis})"
-                if self.sides[axis][0] == "periodic":  # what is farther, no one edge brings back into the box
-                    yield f"lost = lost | (not ((s{axis} >= -edge_{axis}) & (s{axis} <= 2.0 * edge_{axis})))"
+                if axis in self._periodic:
                     yield from self._wrap(f"s{axis}", axis)
             yield from self._user_coordinates("s{}")
             yield f"{self._velocities(stage)} = {self._call('u{}', time)}"
+        for axis in self._periodic:  # a stage that goes farther than an edge was not brought back into the box
+            yield f"far = abs(a{axis})"
+            for speed in (f"abs(b{axis})", f"2.0 * abs(c{axis})"):
+                yield f"far = {speed} if {speed} > far else far"
+            yield f"lost = lost | (far * half > edge_{axis})"
         for axis in self.axes:
             yield f"v{axis} = (a{axis} + d{axis} + 2.0 * (b{axis} + c{axis})) * {1 / 6!r}"
 
