@@ -53,7 +53,8 @@ class Bond(TupleInteraction):
     Args:
         function: energy(r, ...), of the distance and of parameters that are matched by name; the energy of the whole
             bond. NumPy functions work inside. It is differentiated and compiled, so it must be a formula.
-        **parameters: numbers, or one number for each bond type, {"a": 30.0, "b": 20.0}.
+        **parameters: numbers, or one number for each bond type, {"a": 30.0, "b": 20.0}; any may be a `motes.Ramp` or a
+            `motes.Schedule`.
 
     A bond reaches as far as it is long, across regions and ranks, along a periodic axis up to 0.45 edges of the box;
     a longer one stops the run.

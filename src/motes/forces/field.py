@@ -46,7 +46,8 @@ class Field(Interaction):
             given here, and the particles' attributes (and mass), all matched by name. NumPy functions work inside. It
             is differentiated and compiled, so it must be a formula. Along periodic axes it is called with coordinates
             inside the box, and should be as periodic as the box.
-        **parameters: numbers, or one number for each type, {"A": 1.0, "B": 2.0}.
+        **parameters: numbers, or one number for each type, {"A": 1.0, "B": 2.0}; any may be a `motes.Ramp` or a
+            `motes.Schedule`.
 
     The force is minus the derivative by the position. The virial does not contain it.
 

@@ -103,7 +103,8 @@ class Pair(Interaction):
             are 1 by default.
         shift: None cuts the function off, "energy" subtracts its value at the cutoff, "force" also its slope.
         **parameters_given: a number; a table by type, {("A", "B"): 1.2, ...}, or a square array in the order of the
-            particles' type_names; or ``motes.mix(attribute, rule)``. A parameter named cutoff is the cutoff. One that
+            particles' type_names; or ``motes.mix(attribute, rule)``. Numbers, in a table by type as well, may follow
+            the steps: `motes.Ramp`, `motes.Schedule`. A parameter named cutoff is the cutoff. One that
             is not given and is named like an attribute (or mass) with _i or _j after it, as charge_i and charge_j, is
             that of one of the two particles; then the energy must be the same if the two are exchanged.
 

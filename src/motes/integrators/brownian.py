@@ -86,6 +86,8 @@ class Brownian(HeatBath):
         friction: rate, in inverse time; the drag coefficient of a particle is its mass times this. A number, numbers by
             type ({"A": 1.0, "B": 0.5}), or the name of an attribute; above 0.
         seed: of the noise, which depends on it, the step and the particle's id alone.
+
+    Temperature and friction may follow the steps: `motes.Ramp`, `motes.Schedule`.
     """
 
     friction_bounds: ClassVar[Mapping[str, float]] = MappingProxyType({"above": 0.0})

@@ -83,6 +83,8 @@ class Bussi(VelocityVerlet):
         tau: time within which the temperature comes to that of the bath.
         seed: of the noise, which depends on it and the step alone.
 
+    Temperature and tau may follow the steps: `motes.Ramp`, `motes.Schedule`.
+
     `simulation.conserved_energy` is the total energy less the heat from the bath, since the integrator took over.
 
     Raises:

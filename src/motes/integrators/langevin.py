@@ -61,6 +61,8 @@ class Langevin(HeatBath):
         friction: rate at which velocities forget, in inverse time: a number, numbers by type ({"A": 1.0, "B": 0.5}), or
             the name of an attribute; where it is 0, a particle moves by forces alone.
         seed: of the noise, which depends on it, the step and the particle's id alone.
+
+    Temperature and friction may follow the steps: `motes.Ramp`, `motes.Schedule`.
     """
 
     marches = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from motes.core.errors import InputError
 from motes.core.state import Array, Floats, Integers, State
 from motes.core.words import did_you_mean
 from motes.engine.starts import start_of
+from motes.exact.sums import exact_sum
 from motes.particles.particles import Particles
 
 
@@ -36,6 +38,32 @@ def checked_columns(name: str, values: ArrayLike, box: Box, ids: Integers, image
     if name == "positions":
         return {"positions": state.positions, "images": state.images}
     return {name: state.attributes[name] if name in state.attributes else getattr(state, name)}
+
+
+def thermal(
+    positions: Floats, box: Box, mass: Floats, temperature: float, seed: int, freedom: int, ids: Integers
+) -> Floats:  # fmt: skip
+    """Velocities (N, d) drawn by id as Particles.thermalize does, with exactly this temperature for so many degrees of
+    freedom."""
+    particles = Particles(positions, box, mass=mass, ids=ids)
+    particles.thermalize(temperature, seed)
+    usual = box.dimensions * (len(particles) - 1)
+    velocities: Floats = particles.velocities * math.sqrt(freedom / usual if usual else 0.0)
+    return velocities
+
+
+def without_drift(velocities: Floats, mass: Floats) -> Floats:
+    """Velocities (N, d) less that of the centre of mass."""
+    largest = float(np.abs(velocities).max(initial=0.0)) * float(mass.max())
+    if largest == 0.0:
+        return velocities
+    momentum = [exact_sum(mass * column, largest, _alone) for column in velocities.T]
+    return velocities - np.array(momentum) / exact_sum(mass, float(mass.max()), _alone)
+
+
+def _alone(sums: Integers) -> Integers:
+    """There is no other part."""
+    return sums
 
 
 class Attributes(Mapping[str, Floats]):

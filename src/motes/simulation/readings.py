@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from motes.core.box import AXES, Box
-from motes.core.checks import number
+from motes.core.checks import number, whole_number
 from motes.core.compiled import njit
 from motes.core.errors import InputError, RunError
 from motes.core.frozen import read_only
@@ -284,7 +284,11 @@ class Readings:
     ) -> Integers:  # fmt: skip
         """How many pairs there are at distances in bins of equal widths, (bins,), by their nearest images; of particles
         of two types, or of all. Each rank counts its share. See `motes.Rdf`."""
-        self._within_box("the range of distances", bounds[1])
+        bins = whole_number("bins", bins, minimum=1)
+        first, last = (number("the range of distances", bound, minimum=0.0) for bound in bounds)
+        if not first < last:
+            raise InputError(f"the range of distances: expected one and a larger one, got {bounds!r}")
+        self._within_box("the range of distances", last)
         wanted = np.ones((len(self.type_names),) * 2, np.int64)
         if types is not None:
             for label in types:
@@ -294,7 +298,7 @@ class Readings:
             a, b = map(self.type_names.index, types)
             wanted[:] = 0
             wanted[a, b] = wanted[b, a] = 1
-        return read_only(self._engine.ask(queries.count_pairs, wanted, bounds, bins))
+        return read_only(self._engine.ask(queries.count_pairs, wanted, (first, last), bins))
 
     def _within_box(self, name: str, distance: float) -> float:
         edges = self._summary.box.lengths[self._summary.box.periodic]

@@ -34,7 +34,6 @@ from motes.engine.failing import Failure, StoppedError
 from motes.engine.plan import Extremes, Plan
 from motes.engine.starts import Saved, Start, Summary, start_of
 from motes.engine.step import Engine
-from motes.exact.sums import exact_sum
 from motes.forces import Interaction, plans_of
 from motes.forces.clusters import NOT_FINITE
 from motes.integrators import Integrator
@@ -63,7 +62,7 @@ from motes.simulation.admission import (
     warn_of_twins,
     warn_of_unused_topology,
 )
-from motes.simulation.assignment import Attributes, checked_columns
+from motes.simulation.assignment import Attributes, checked_columns, thermal, without_drift
 from motes.simulation.forensics import Reporter
 from motes.simulation.look_ahead import LookAhead, values_at
 from motes.simulation.minimize import INTERRUPTED, Minimized, minimize
@@ -646,18 +645,12 @@ class Simulation(Readings):
 
     def thermalize(self, temperature: float, seed: int) -> None:
         """Draw new velocities, with exactly this temperature and no total momentum, as Particles.thermalize does."""
-        particles = Particles(self.positions, self.box, mass=self.mass, ids=self.ids)
-        particles.thermalize(temperature, seed)
-        freedom, all_axes = self.degrees_of_freedom, self.box.dimensions * (len(self) - 1)
-        self.velocities = particles.velocities * math.sqrt(freedom / all_axes if all_axes else 0.0)
+        freedom = self.degrees_of_freedom
+        self.velocities = thermal(self.positions, self.box, self.mass, temperature, seed, freedom, self.ids)
 
     def zero_momentum(self) -> None:
         """Take the velocity of the centre of mass off all velocities."""
-        velocities, mass = self.velocities, self.mass
-        largest = float(np.abs(velocities).max(initial=0.0)) * float(mass.max())
-        if largest > 0:
-            momentum = [exact_sum(mass * column, largest, lambda sums: sums) for column in velocities.T]
-            self.velocities = velocities - np.array(momentum) / exact_sum(mass, float(mass.max()), lambda sums: sums)
+        self.velocities = without_drift(self.velocities, self.mass)
 
     def _same_tuples(self, topology: Topology) -> bool:
         """Whether bonds and angles are those that the engines know."""
