@@ -255,3 +255,34 @@ def test_nobody_who_does_not_run_it_may_change_a_running_simulation() -> None:
     simulation.every(1, lambda frame: simulation.remove([int(frame.ids[-1])]) if frame.step < 3 else None)
     simulation.run(5)
     assert len(simulation) == 253
+
+
+def test_ramps_of_interactions_that_stay_go_on() -> None:
+    """Also where all is made anew, because bonds go; those of others begin now."""
+    growing = motes.Pair(lambda r, k: k * (1 - r / 1.8) ** 2, 1.8, k=motes.Ramp(1.0, 41.0, 40))
+    start = motes.fcc(4, 0.8, temperature=1.0, seed=3)
+    particles = motes.Particles(start.positions, start.box, start.velocities, bonds=[(0, 1), (50, 51)])
+    spring = motes.Bond(lambda r, k: k * (r - 1.1) ** 2, k=motes.Ramp(1.0, 11.0, 10, begin=5))
+    simulation = motes.Simulation(particles, motes.VelocityVerlet(0.005), [growing, spring], threads=1)
+    simulation.run(10)
+    simulation.remove([0])  # and its bond
+    assert simulation._engine.here.state.numbers.tolist() == [11.0, 6.0]
+    simulation.run(10)
+    assert simulation._engine.here.state.numbers.tolist() == [21.0, 11.0]
+    field = motes.Field(lambda x, h: h * np.cos(2 * np.pi * x / 6.8399), h=motes.Ramp(0.0, 10.0, 10))
+    simulation.interactions = [field, growing]
+    assert simulation._engine.here.state.numbers.tolist() == [0.0, 21.0]
+    simulation.run(5)
+    assert simulation._engine.here.state.numbers.tolist() == [5.0, 26.0]
+
+
+def test_a_force_that_another_one_balanced_is_felt_when_that_is_gone() -> None:
+    positions = [[1.0, 5.0], [2.0, 5.0], [3.0, 5.0], [8.0, 8.0], [8.5, 8.5]]
+    strong = motes.Pair(
+        lambda r, k: k * (1 - r / 1.5) ** 2, 1.5, k={("a", "a"): 1e12, ("a", "b"): 1e12, ("b", "b"): 1.0}
+    )
+    particles = motes.Particles(positions, motes.Box([10.0, 10.0]), types=["a", "b", "a", "b", "b"], mass=1e15)
+    simulation = motes.Simulation(particles, motes.VelocityVerlet(1e-3), [strong], threads=1)
+    simulation.remove([2])
+    assert simulation.forces[1, 0] == pytest.approx(2e12 / 1.5 * (1 - 1.0 / 1.5), rel=1e-6)
+    simulation.run(2)

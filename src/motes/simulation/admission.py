@@ -156,16 +156,38 @@ def bound_to(interaction: Interaction, names: Names) -> BoundInteraction:
 
 @dataclass(frozen=True)
 class BoundLaws:
-    """The interactions of a run with all names resolved, and which of their numbers follow the steps."""
+    """The interactions of a run with all names resolved, and which of their numbers follow the steps.
 
+    Attributes:
+        given: as the user gave them.
+        interactions: the same, with all names resolved.
+        followers: of all of them, one after the other.
+        ends: how many followers there are up to the end of each.
+    """
+
+    given: tuple[Interaction, ...]
     interactions: Sequence[BoundInteraction]
     followers: Sequence[Follower]
+    ends: Sequence[int]
 
     @classmethod
-    def of(cls, interactions: Sequence[Interaction], names: Names) -> BoundLaws:
-        """Those of particles with these names."""
-        bound = [bound_to(one, names) for one in interactions]
-        return cls(bound, tuple(names.followers.found))
+    def of(cls, interactions: Sequence[Interaction], names: Names, before: BoundLaws | None = None) -> BoundLaws:
+        """Those of particles with these names; ramps of an interaction that was there before go on."""
+        followers, bound, ends = names.followers, [], []
+        for one in interactions:
+            if before is not None:
+                followers.begins = [*[None] * len(followers.found), *before.begins_of(one)]
+            bound.append(bound_to(one, names))
+            ends.append(len(followers.found))
+        return cls(tuple(interactions), bound, tuple(followers.found), ends)
+
+    def begins_of(self, interaction: Interaction) -> list[int | None]:
+        """At which steps the schedules of this very interaction began; nothing if it is not here."""
+        for index, one in enumerate(self.given):
+            if one is interaction:
+                begin = self.ends[index - 1] if index else 0
+                return [follower.schedule.begin for follower in self.followers[begin : self.ends[index]]]
+        return []
 
     def names(self, summary: Summary, step: int) -> Names:
         """Those of the particles, with these followers, of which an integrator may have more."""

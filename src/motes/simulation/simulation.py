@@ -195,10 +195,10 @@ class Simulation(Readings):
     def _build(
         summary: Summary, integrator: Integrator, interactions: Sequence[Interaction], threads: int | None,
         skin: float | None, start: Start, step: int, timeline: Timeline, memory: dict[str, float], ranks: Ranks,
-        bound: BoundLaws | None = None, begins: Sequence[int | None] = (),
+        bound: BoundLaws | None = None, begins: Sequence[int | None] = (), before: BoundLaws | None = None,
     ) -> Parts:  # fmt: skip
         """Resolve all names, compile, and hand the particles to their owners."""
-        bound = bound or BoundLaws.of(interactions, replace(summary.names, followers=Followers(step, begins)))
+        bound = bound or BoundLaws.of(interactions, replace(summary.names, followers=Followers(step, begins)), before)
         names = bound.names(summary, step)
         laws = plans_of(bound.interactions, names)
         velocities = any(one.needs_velocities for one in interactions)
@@ -585,7 +585,7 @@ class Simulation(Readings):
     @property
     def interactions(self) -> tuple[Interaction, ...]:
         """What the particles feel. Others can be assigned, all of them at once: they act from this step on, on all
-        ranks, and all else goes on. The timings begin anew."""
+        ranks, and all else goes on, also the ramps of those that stay. The timings begin anew."""
         return self._interactions
 
     @interactions.setter
@@ -608,7 +608,7 @@ class Simulation(Readings):
         left = without(self._summary.topology, gone)
         summary = replace(self._summary, count=len(self) - len(gone), topology=left)
         if self._same_tuples(left) and self._refusal is None:
-            self._go_on_as(summary, commands.remove, gone)
+            self._remove(summary, gone)
         else:
             state = self._whole_state()
             state.keep(np.flatnonzero(~np.isin(state.ids[: state.owned], gone)))
@@ -631,11 +631,12 @@ class Simulation(Readings):
             new.force_velocities = np.zeros_like(new.velocities)
         rows = new.take(np.arange(new.owned))
         if alike and self._refusal is None:
-            self._go_on_as(summary, commands.add, rows)
+            before = self._summary
+            self._engine.call(commands.add, rows, self._now_of(summary))
             try:
                 self._begin(anew=False)
             except InputError:
-                self._go_on_as(replace(self._summary, count=len(self) - len(numbers)), commands.remove, numbers)
+                self._remove(before, numbers)
                 raise
         else:
             state = self._whole_state()
@@ -662,17 +663,23 @@ class Simulation(Readings):
         state.add(self._engine.ask(queries.find, self.ids))
         return state
 
-    def _go_on_as(self, summary: Summary, change: Callable[..., None], what: Integers) -> None:
-        """Let the engines change who is there, and know of it; if that cannot be, all stays as it is."""
+    def _remove(self, summary: Summary, gone: Integers) -> None:
+        """Let the engines go on without these, of whom there is nothing else to forget."""
+        try:
+            self._engine.call(commands.remove, gone, self._now_of(summary))
+        except StoppedError as stopped:
+            if not stopped.failure.outgrown:
+                raise RunError(self._reporter.report(stopped.failure)) from None
+            self._begin(anew=False)  # a force of theirs had taken another one away
+
+    def _now_of(self, summary: Summary) -> int:
+        """Others are here from now on; return their degrees of freedom."""
         freedom = degrees_of_freedom(summary, self._integrator, self._interactions)
         self._forget_moments()
-        try:
-            self._engine.call(change, what, freedom)
-        except StoppedError as stopped:
-            raise RunError(self._reporter.report(stopped.failure)) from None
         self._plan = replace(self._plan, freedom=freedom)
         self._summary = summary
         self._reporter = replace(self._reporter, summary=summary)
+        return freedom
 
     def _change(self, summary: Summary, interactions: tuple[Interaction, ...], state: State) -> None:
         """Go on with other interactions or particles, by other engines; if they do not fit, all stays as it is."""
@@ -684,7 +691,7 @@ class Simulation(Readings):
         with compiling(self._integrator, interactions):
             parts = self._build(
                 summary, self._integrator, interactions, self.threads, self._skin_given, state, self.step,
-                here.timeline, here.remembered, ranks_of(self._communicator),
+                here.timeline, here.remembered, ranks_of(self._communicator), before=self._laws,
             )  # fmt: skip
             self._hold(parts)
             self._foresee(parts.followers, self.step)
