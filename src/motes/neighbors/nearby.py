@@ -108,7 +108,8 @@ def last_offset(cell: int, count: int, edge: float) -> int:
 
 @njit(cache=True, nogil=True)
 def find_runs(i: int, cells: Integers, starts: Integers, counts: Integers, edges: Floats, runs: Integers) -> int:
-    """Write the begin and end of runs of particles after i that may be near it; return how many there are."""
+    """Write the begin and end of runs of particles that may be near those of the cell of i; return how many there
+    are."""
     found = 0
     x, y, z = cells[0, i], cells[1, i], cells[2, i]
     low, high = z + first_offset(z, counts[2], edges[2]), z + last_offset(z, counts[2], edges[2])
@@ -119,11 +120,19 @@ def find_runs(i: int, cells: Integers, starts: Integers, counts: Integers, edges
                 shift = (part - 1) * counts[2]
                 bottom, top = max(low - shift, 0), min(high - shift, counts[2] - 1)
                 if bottom <= top:
-                    begun, ended = max(starts[column + bottom], i + 1), starts[column + top + 1]
-                    if begun < ended:
+                    begun, ended = starts[column + bottom], starts[column + top + 1]
+                    if i < ended and begun < ended:  # the cells lie in this order, too
                         runs[found, 0], runs[found, 1] = begun, ended
                         found += 1
     return found
+
+
+@njit(inline="always")
+def other_cell(i: int, begin: int, cells: Integers) -> bool:
+    """Whether i is not in the cell of the particle before it."""
+    return (
+        i == begin or cells[2, i] != cells[2, i - 1] or cells[1, i] != cells[1, i - 1] or cells[0, i] != cells[0, i - 1]
+    )
 
 
 @njit(inline="always")
@@ -147,11 +156,13 @@ def count_bins(
     most = float(len(bins) - 1)
     scale, places = (most - 1.0) / (last - first), np.empty(RUN, np.int64)
     ex, ey, ez = edges[0], edges[1], edges[2]
-    runs = np.empty((MOST_RUNS, 2), np.int64)
+    runs, many = np.empty((MOST_RUNS, 2), np.int64), 0
     for i in range(begin, end):
+        if other_cell(i, begin, cells):
+            many = find_runs(i, cells, starts, counts, edges, runs)
         x, y, z, unwanted = points[0, i], points[1, i], points[2, i], far[kinds[i]]
-        for run in range(find_runs(i, cells, starts, counts, edges, runs)):
-            for begun in range(runs[run, 0], runs[run, 1], RUN):
+        for run in range(many):
+            for begun in range(max(runs[run, 0], i + 1), runs[run, 1], RUN):
                 ended = min(begun + RUN, runs[run, 1])
                 px, py, pz = points[0, begun:ended], points[1, begun:ended], points[2, begun:ended]
                 away, place = unwanted[begun:ended], places[: ended - begun]
@@ -172,11 +183,13 @@ def list_pairs(
     """Write pairs closer than a distance into found (5, n): both, and the way from one to the other; return how many
     there are, of which only those that have room are written."""
     number = 0
-    runs = np.empty((MOST_RUNS, 2), np.int64)
+    runs, many = np.empty((MOST_RUNS, 2), np.int64), 0
     for i in range(begin, end):
+        if other_cell(i, begin, cells):
+            many = find_runs(i, cells, starts, counts, edges, runs)
         x, y, z = points[0, i], points[1, i], points[2, i]
-        for run in range(find_runs(i, cells, starts, counts, edges, runs)):
-            for j in range(runs[run, 0], runs[run, 1]):
+        for run in range(many):
+            for j in range(max(runs[run, 0], i + 1), runs[run, 1]):
                 dx, dy, dz = points[0, j] - x, points[1, j] - y, points[2, j] - z
                 dx, dy, dz = nearest(dx, edges[0]), nearest(dy, edges[1]), nearest(dz, edges[2])
                 if dx * dx + dy * dy + dz * dz < distance * distance:
