@@ -142,6 +142,26 @@ def nearest(apart: float, edge: float) -> float:
     return apart + edge if apart < -0.5 * edge else apart
 
 
+@njit(cache=True, nogil=True)
+def pack(
+    i: int, many: int, runs: Integers, points: Floats, far: Floats, packed: Floats, away: Floats
+) -> int:  # fmt: skip
+    """Lay those of the runs who are not before i, the first of its cell, one after the other: i and who comes after it
+    in its own run first. Return how many there are."""
+    number = 0
+    for own in (True, False):
+        for run in range(many):
+            begun, ended = max(runs[run, 0], i), runs[run, 1]
+            if (runs[run, 0] <= i < ended) == own and begun < ended:
+                count = ended - begun
+                for a in range(3):
+                    packed[a, number : number + count] = points[a, begun:ended]
+                for kind in range(len(far)):
+                    away[kind, number : number + count] = far[kind, begun:ended]
+                number += count
+    return number
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def count_bins(
     begin: int, end: int, bins: Integers, points: Floats, cells: Integers, starts: Integers, counts: Integers,
@@ -150,29 +170,31 @@ def count_bins(
     """Count pairs by their distance, from first to below last, in bins of equal widths, of which there are one before
     and one after for what is outside; far (T, N) is infinite for those whom a kind does not want, else 0.
 
-    Distances are worked out in vector code, and then counted.
+    Who may be near those of a cell is laid into a row, so that distances are worked out in long vectors, and then
+    counted.
     """
     wide_vectors()
     most = float(len(bins) - 1)
     scale, places = (most - 1.0) / (last - first), np.empty(RUN, np.int64)
     ex, ey, ez = edges[0], edges[1], edges[2]
-    runs, many = np.empty((MOST_RUNS, 2), np.int64), 0
+    runs, packed, away = np.empty((MOST_RUNS, 2), np.int64), np.empty((3, points.shape[1])), np.empty(far.shape)
+    first_here = number = 0
     for i in range(begin, end):
         if other_cell(i, begin, cells):
-            many = find_runs(i, cells, starts, counts, edges, runs)
-        x, y, z, unwanted = points[0, i], points[1, i], points[2, i], far[kinds[i]]
-        for run in range(many):
-            for begun in range(max(runs[run, 0], i + 1), runs[run, 1], RUN):
-                ended = min(begun + RUN, runs[run, 1])
-                px, py, pz = points[0, begun:ended], points[1, begun:ended], points[2, begun:ended]
-                away, place = unwanted[begun:ended], places[: ended - begun]
-                for k in range(len(place)):
-                    dx, dy, dz = nearest(px[k] - x, ex), nearest(py[k] - y, ey), nearest(pz[k] - z, ez)
-                    at = (np.sqrt(dx * dx + dy * dy + dz * dz) + away[k] - first) * scale + 1.0
-                    at = at if at >= 0.0 else 0.0
-                    place[k] = int(at if at <= most else most)
-                for k in range(len(place)):
-                    bins[place[k]] += 1
+            first_here = i
+            number = pack(i, find_runs(i, cells, starts, counts, edges, runs), runs, points, far, packed, away)
+        x, y, z = points[0, i], points[1, i], points[2, i]
+        for begun in range(i + 1 - first_here, number, RUN):
+            ended = min(begun + RUN, number)
+            px, py, pz = packed[0, begun:ended], packed[1, begun:ended], packed[2, begun:ended]
+            beyond, place = away[kinds[i], begun:ended], places[: ended - begun]
+            for k in range(len(place)):
+                dx, dy, dz = nearest(px[k] - x, ex), nearest(py[k] - y, ey), nearest(pz[k] - z, ez)
+                at = (np.sqrt(dx * dx + dy * dy + dz * dz) + beyond[k] - first) * scale + 1.0
+                at = at if at >= 0.0 else 0.0
+                place[k] = int(at if at <= most else most)
+            for k in range(len(place)):
+                bins[place[k]] += 1
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
