@@ -226,8 +226,8 @@ def test_ranks_that_are_just_joining_end_as_well(later: float, tmp_path: Path) -
         try:
             assert process.wait(timeout=SOON) != 0
         except subprocess.TimeoutExpired:
-            # MPICH's own mpiexec now and then loses a signal that comes while it starts its ranks: then they run, and the
-            # next one ends them; or it waits for ever without any.
+            # MPICH's own mpiexec now and then loses a signal that comes while it starts its ranks: then they run, and
+            # the next one ends them; or it waits for ever without any.
             if ranks_in(tmp_path):
                 process.send_signal(signal.SIGINT)
                 process.wait(timeout=SOON)
