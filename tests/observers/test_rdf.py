@@ -146,3 +146,22 @@ def test_without_periodic_edges_the_range_must_be_said() -> None:
     simulation.every(1, motes.Rdf())
     with pytest.raises(motes.InputError, match="say the range of distances"):
         simulation.run(1)
+
+
+def test_two_runs_never_write_to_the_same_table(tmp_path: Path) -> None:
+    simulation = melt(motes.Rdf(path=tmp_path / "g.csv"))
+    refused: list[str] = []
+
+    def meet(frame: Any) -> None:
+        other = melt(motes.Rdf(path=tmp_path / "g.csv", overwrite=frame.step == 5))
+        with pytest.raises(motes.InputError) as error:
+            other.run(1)
+        refused.append(str(error.value))
+
+    simulation.every(5, meet)
+    simulation.run(5)
+    simulation.run(5)  # which has it again
+    assert len(refused) == 3
+    assert all("g.csv" in one for one in refused)
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["g.csv"]
+    assert len((tmp_path / "g.csv").read_text().splitlines()) == 101

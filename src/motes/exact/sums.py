@@ -15,7 +15,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from motes.core.state import Floats, Integers
+from motes.core.compiled import njit
+from motes.core.state import ROUND, Floats, Integers
+from motes.exact.arithmetic import round_with
 
 Add = Callable[[Integers], Integers]
 """Adds integers, number by number, over all ranks that hold a part."""
@@ -27,6 +29,14 @@ LIMB = 2.0**-32
 SUM_LIMB = 2.0**-48
 """The same of the three limbs in which what neighbours add up for a particle is kept. Roots and logarithms of such a
 sum are as sensitive to a small one as to a large one, so it is known to 2**-96 of a quantum."""
+
+
+@njit(inline="always")
+def limbs_of(value: float, quantum: float) -> tuple[int, int]:
+    """A number rounded to quanta, of which it may be 2**62: (high, low), high counting 2**32 of them."""
+    unit = quantum / LIMB
+    coarse = round_with(value, ROUND * unit)
+    return int(coarse / unit), int(round_with(value - coarse, ROUND * quantum) / quantum)
 
 
 def whole(*limbs: int) -> int:

@@ -22,9 +22,10 @@ import numpy as np
 
 from motes.core.board import LINE
 from motes.core.compiled import njit
-from motes.core.state import ROUND, Floats, Integers, State
+from motes.core.state import Floats, Integers, State
 from motes.core.threads import Team
-from motes.exact.arithmetic import from_bits, round_with, to_bits
+from motes.exact.arithmetic import from_bits, to_bits
+from motes.exact.sums import limbs_of
 
 SPLIT = 2.0**32
 SPLIT_BITS = 32
@@ -61,10 +62,9 @@ def add_kinetic(begin: int, end: int, velocities: Floats, mass: Floats, quantum:
         s = 0.0
         for a in range(velocities.shape[0]):
             s += velocities[a, i] * velocities[a, i]
-        energy = 0.5 * mass[i] * s
-        coarse = round_with(energy, ROUND * SPLIT * quantum)
-        high += int(coarse / (SPLIT * quantum))
-        low += int(round_with(energy - coarse, ROUND * quantum) / quantum)
+        more_high, more_low = limbs_of(0.5 * mass[i] * s, quantum)
+        high += more_high
+        low += more_low
     return high, low
 
 

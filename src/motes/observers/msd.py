@@ -18,17 +18,15 @@ import numpy as np
 from motes.core.checks import Count, whole_number
 from motes.core.compiled import njit
 from motes.core.errors import InputError, RunError
-from motes.core.state import ROUND, Array, Floats, Integers
+from motes.core.state import Array, Floats, Integers
 from motes.core.words import known_keywords
-from motes.exact.arithmetic import round_with
 from motes.exact.quanta import power_above
-from motes.exact.sums import whole
+from motes.exact.sums import limbs_of, whole
 from motes.observers.frame import Frame
 from motes.observers.memory import bytes_in, count_in, number_in, numbers_in, path_in, text_of
 from motes.observers.result import Result
 
 MOST_LAGS = 10_000
-SPLIT = 2.0**32
 SAME = 1e-9
 """Times between moments are the same if they differ by no more than this part."""
 
@@ -49,10 +47,9 @@ def add_squares(now: Floats, then: Floats, quantum: float) -> tuple[int, int]:
     high = 0
     low = 0
     for i in range(len(now)):
-        square = (now[i] - then[i]) * (now[i] - then[i])
-        coarse = round_with(square, ROUND * SPLIT * quantum)
-        high += int(coarse / (SPLIT * quantum))
-        low += int(round_with(square - coarse, ROUND * quantum) / quantum)
+        more_high, more_low = limbs_of((now[i] - then[i]) * (now[i] - then[i]), quantum)
+        high += more_high
+        low += more_low
     return high, low
 
 
@@ -92,6 +89,7 @@ class Msd(Result):
 
     def __call__(self, frame: Frame) -> None:
         """Compare this moment with those before."""
+        self._go_on()
         if self._past and not (np.array_equal(frame.ids, self._ids) and frame.box.dimensions == len(self._past[0])):
             self._past = []
         if self._past:

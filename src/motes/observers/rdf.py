@@ -69,6 +69,7 @@ class Rdf(Result):
 
     def __call__(self, frame: Frame) -> None:
         """Count the pairs of this moment."""
+        self._go_on()
         bounds = self._resolve(frame)
         self.counts = self.counts + frame.count_pairs(self.bins, bounds, self.types)
         first, other = (_number(frame, label) for label in self.types or (None, None))

@@ -14,7 +14,16 @@ from motes.core.errors import InputError
 from motes.core.state import Array
 from motes.observers.frame import Frame
 from motes.observers.memory import path_from
-from motes.observers.output import check_writable, hold, keep_aside, opening, output_path, refuse_other_format, writing
+from motes.observers.output import (
+    Hold,
+    check_writable,
+    hold,
+    keep_aside,
+    opening,
+    output_path,
+    refuse_other_format,
+    writing,
+)
 from motes.observers.roster import Observer
 
 
@@ -32,7 +41,8 @@ class Result(Observer):
         self.path = None if path is None else output_path(path)
         self.overwrite = overwrite
         self._step = 0
-        self._ours = False  # the file, from the first run on
+        self._held: Hold | None = None
+        self._begun = False
 
     @property
     @abstractmethod
@@ -45,22 +55,31 @@ class Result(Observer):
             check_writable(self.path, self.overwrite)
 
     def start(self, frame: Frame) -> None:  # noqa: ARG002  # as the base class has it
-        """Have a file that can be written."""
-        if self.path is not None and not self._ours:
+        """Have a file, which is this run's alone until the run ends."""
+        if self.path is not None:
             with opening(self.path):
-                flags = os.O_RDWR | os.O_CREAT
-                hold(self.path, flags).release() if self.overwrite else hold(
-                    keep_aside(self.path), flags | os.O_EXCL
-                ).release()
-            self._ours = True
+                if self.overwrite:
+                    self._held = hold(self.path, os.O_RDWR | os.O_CREAT)
+                else:
+                    self._held = hold(keep_aside(self.path), os.O_RDWR | os.O_CREAT | os.O_EXCL)
+            self._begun = True
+
+    def _go_on(self) -> None:
+        """Have the file again, which was let go at the end of an earlier run."""
+        if self.path is not None and self._begun and self._held is None:
+            with writing(self.path, self._step):
+                self._held = hold(self.path)
 
     def finish(self) -> None:
-        """Write the table, whole or not at all."""
-        if self.path is not None and self._ours:
-            with writing(self.path, self._step):
-                beside = self.path.with_name(f".{self.path.name}.part")
-                beside.write_bytes(_table(self.columns))
-                beside.replace(self.path)
+        """Write the table, and let go of the file."""
+        held, self._held = self._held, None
+        if held is not None and self.path is not None:
+            try:
+                with writing(self.path, self._step):
+                    held.cut(0)
+                    held.write(0, _table(self.columns))
+            finally:
+                held.release()
 
     def _memory(self, kind: str, beside: Path) -> dict[str, Any]:
         """What all of them remember."""
