@@ -110,4 +110,4 @@ def test_an_integrator_of_a_users_own_is_set_up_as_any_class_is() -> None:
         made.names = ""
     simulation = motes.Simulation(motes.Particles([[1.0, 1.0]], motes.Box([3.0, 3.0])), made, threads=1)
     made.steps.append(1)  # no one can forbid that, so the engine has its own
-    assert simulation._plan.integrator.steps == [0]
+    assert simulation._parts.plan.integrator.steps == [0]

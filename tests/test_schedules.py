@@ -154,7 +154,7 @@ def test_forces_are_those_of_their_step() -> None:
         )
         assert simulation.forces == pytest.approx(now.forces, rel=1e-9, abs=1e-9)
         assert simulation.potential_energy == pytest.approx(now.potential_energy, rel=1e-12)
-        reporter = simulation._reporter
+        reporter = simulation._parts.reporter
         found = reporter._columns(reporter.engine.ask(queries.find, [7]))
         particle = {name: values[0] for name, values in found.items()}
         told = sum(reporter._forces_on(particle, reporter._around(particle)).values())

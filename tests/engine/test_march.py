@@ -23,7 +23,7 @@ from motes.core.threads import Team
 from motes.engine import commands
 from motes.engine.march import DONE, March, Sharing
 from motes.engine.noted import MEANINGS, Noted
-from motes.engine.starts import start_of
+from motes.engine.starts import Here, state_of
 from motes.engine.step import Engine
 from motes.exact.quanta import SUMS
 
@@ -204,12 +204,11 @@ def corner(**how: Any) -> motes.Simulation:
 def on_ranks(make: Any, ranks: int, threads: int, steps: int, together: bool = True) -> dict[str, Any]:
     """The end of a run in so many regions, by links that stand in for MPI and share memory."""
     simulation = make(threads=threads)
-    plan, start, links = simulation._plan, start_of(simulation.snapshot()), town.Town(ranks)
-    assert isinstance(start, State)
+    plan, start, links = simulation._parts.plan, Here(state_of(simulation.snapshot())), town.Town(ranks)
 
     def rank(number: int) -> dict[str, Any]:
         link = town.TownLink(links, number, together)
-        engine = Engine(plan, start if number == 0 else start.emptied(), link)
+        engine = Engine(plan, start if number == 0 else start.elsewhere, link)
         commands.begin(engine, True, math.inf)
         engine.run(steps, energy=True)
         state, owned = engine.state, engine.state.owned
@@ -270,7 +269,7 @@ def test_without_inner_lists_and_with_too_many_sums_bits_are_the_same(
 ) -> None:
     usual = alloy(threads=1)
     usual.run(60)
-    monkeypatch.setattr("motes.simulation.simulation.MOST_PRUNED", 0)
+    monkeypatch.setattr("motes.simulation.parts.MOST_PRUNED", 0)
     without = alloy(threads=1)
     assert without.skin != usual.skin or not without._plan.may_prune
     without.run(60)

@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 
 import motes
-from motes.core.state import State
 from motes.engine import commands
 from motes.engine.failing import StoppedError
 from motes.engine.plan import Plan
-from motes.engine.starts import start_of
+from motes.engine.starts import Here, state_of
 from motes.engine.step import Engine
 
 with pytest.MonkeyPatch.context() as patch:
@@ -30,7 +29,7 @@ def lennard_jones(r: Any, epsilon: Any, sigma: Any) -> Any:
     return 4 * epsilon * ((sigma / r) ** 12 - (sigma / r) ** 6)
 
 
-def row(integrator: Any) -> tuple[Plan, State]:
+def row(integrator: Any) -> tuple[Plan, Here]:
     """Ten particles in a row, all of which move; the last but one is not too fast, until a force pulls it."""
     velocities = np.zeros((10, 3))
     velocities[:, 1] = 0.1 * np.arange(10)
@@ -39,7 +38,7 @@ def row(integrator: Any) -> tuple[Plan, State]:
     positions[9, 0] -= 0.7  # where it pulls the fast one on
     particles = motes.Particles(positions, BOX, velocities, mass=np.where(np.arange(10) == 8, 1e-3, 1.0))
     simulation = motes.Simulation(particles, integrator, PAIRS, threads=1)
-    return simulation._plan, start_of(particles)
+    return simulation._parts.plan, Here(state_of(particles))
 
 
 PAIRS = [motes.Pair(lennard_jones, 2.5, epsilon=1.0, sigma=1.0)]
@@ -48,11 +47,10 @@ PAIRS = [motes.Pair(lennard_jones, 2.5, epsilon=1.0, sigma=1.0)]
 def positions_at_failure(integrator: Any, ranks: int) -> Any:
     """Of all particles by id, after a careful step that fails."""
     plan, start = row(integrator)
-    assert isinstance(start, State)
     together = town.Town(ranks)
 
     def rank(number: int) -> tuple[Any, Any]:
-        engine = Engine(plan, start if number == 0 else start.emptied(), town.TownLink(together, number))
+        engine = Engine(plan, start if number == 0 else start.elsewhere, town.TownLink(together, number))
         commands.begin(engine, True, 0.25)
         with pytest.raises(StoppedError):
             commands.step_carefully(engine, False)

@@ -204,6 +204,7 @@ class State:
     def emptied(self) -> State:
         """The same kinds of columns without a particle."""
         empty = replace(self, owned=0, ghosts=0)
+        empty.remember(self.remembered)  # in rows of its own
         for name in COLUMNS:
             setattr(empty, name, getattr(self, name)[..., :0].copy())
         empty.scratch = {}

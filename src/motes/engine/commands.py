@@ -119,9 +119,9 @@ def go_on(engine: Engine) -> None:
 
 
 def _lay_out(engine: Engine, anew: bool = False) -> None:
-    if engine.recipe is not None:
-        engine.state.velocities[:] = engine.recipe.velocities(engine.state.ids, engine.link.sum).T
-        engine.recipe = None  # not again, when particles are laid out once more
+    if engine.start is not None:
+        engine.start.draw_velocities(engine.state, engine.link)
+        engine.start = None  # not again, when particles are laid out once more
     if anew:
         engine.note_velocities()
     engine.rebuild()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from motes.core.box import Box
-from motes.core.state import Floats, Integers, Timeline
+from motes.core.state import Floats, Integers
 from motes.forces import law
 from motes.integrators.motion import Integrator
 
@@ -25,11 +25,6 @@ class Plan:
     may_prune: bool
     """Whether the list of pairs may have an inner one."""
     threads: int
-    step: int
-    """The first."""
-    timeline: Timeline
-    memory: dict[str, float]
-    """What the integrator remembers of the steps before."""
     freedom: int
     """Degrees of freedom."""
     numbers: Floats

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from motes.core.box import Box
-from motes.core.state import Floats, Quanta, State, Timeline
+from motes.core.state import Floats, State, Timeline
 from motes.core.tuples import Topology
 from motes.decomposition.domain import Link
 from motes.formulas.bind import Names
 from motes.particles.particles import Particles
 from motes.particles.recipes import Recipe
-from motes.storage.columns import ColumnFile, read_rows
+from motes.storage.columns import read_rows
+from motes.storage.manifest import Manifest
 
 
 @dataclass(frozen=True)
@@ -61,44 +63,115 @@ class Summary:
         return self.count / self.box.volume
 
 
-@dataclass(frozen=True)
-class Saved:
+class Start(ABC):
+    """What a run starts from, at which step and time."""
+
+    step: int
+    timeline: Timeline
+
+    @property
+    def remembered(self) -> dict[str, float]:
+        """What the integrator knows of the steps before."""
+        return {}
+
+    @abstractmethod
+    def share(self, link: Link) -> State:
+        """Those particles that a rank has at first, wherever they lie: the first migration takes them home."""
+
+    def draw_velocities(self, state: State, link: Link) -> None:  # noqa: B027  # most have them
+        """Give this rank's particles their velocities, if they have none yet: that takes all ranks at once."""
+
+    @property
+    def elsewhere(self) -> Start:
+        """What ranks other than 0 start from."""
+        return self
+
+
+@dataclass
+class Here(Start):
+    """Particles that rank 0 has, all of them."""
+
+    state: State
+
+    def __post_init__(self) -> None:
+        self.step, self.timeline = self.state.step, self.state.timeline
+
+    @property
+    def remembered(self) -> dict[str, float]:
+        """As the state remembers it."""
+        return self.state.remembered
+
+    def share(self, link: Link) -> State:  # noqa: ARG002  # as the base class has it
+        """All, on rank 0; `elsewhere` has none."""
+        return self.state
+
+    @property
+    def elsewhere(self) -> Here:
+        """No particles, but the same columns."""
+        return Here(self.state.emptied())
+
+
+@dataclass
+class Made(Start):
+    """Particles that every rank makes by a recipe."""
+
+    recipe: Recipe
+    step: int
+    timeline: Timeline
+
+    def share(self, link: Link) -> State:
+        """An equal number for each rank, at rest."""
+        begin, end = _part(self.recipe.count, link)
+        ids, recipe = np.arange(begin, end), self.recipe
+        columns = {name: np.full(len(ids), value) for name, value in recipe.attributes.items()}
+        positions = recipe.positions(ids)
+        types, mass = np.zeros(len(ids), np.int64), np.full(len(ids), recipe.mass)
+        state = State.of(recipe.box, ids, types, mass, positions, np.zeros_like(positions), columns)
+        state.step, state.timeline = self.step, self.timeline
+        return state
+
+    def draw_velocities(self, state: State, link: Link) -> None:
+        """By the recipe."""
+        state.velocities[:] = self.recipe.velocities(state.ids, link.sum).T
+
+
+@dataclass
+class Saved(Start):
     """Where a run was stopped: the folder of a checkpoint, whose files have been verified."""
 
     box: Box
-    quanta: Quanta
-    step: int
-    timeline: Timeline
-    remembered: dict[str, float]
-    attributes: tuple[str, ...]
-    force_velocities: bool
+    manifest: Manifest
     folder: Path
-    files: tuple[ColumnFile, ...]
+
+    def __post_init__(self) -> None:
+        self.step, self.timeline = self.manifest.step, self.manifest.timeline
 
     @property
-    def count(self) -> int:
-        """Number of particles."""
-        return sum(file.particles for file in self.files)
+    def remembered(self) -> dict[str, float]:
+        """As the manifest has it."""
+        return self.manifest.memory
 
-    def share(self, begin: int, end: int) -> State:
-        """Particles begin .. end - 1, as they lie in the files."""
-        nothing, nowhere = np.zeros(0, np.int64), np.zeros((0, self.box.dimensions))
-        columns = {name: np.zeros(0) for name in self.attributes}
+    def share(self, link: Link) -> State:
+        """An equal number for each rank, as they lie in the files."""
+        files, axes = self.manifest.files, self.box.dimensions
+        begin, end = _part(sum(file.particles for file in files), link)
+        nothing, nowhere = np.zeros(0, np.int64), np.zeros((0, axes))
+        columns = {name: np.zeros(0) for name in self.manifest.attributes}
         state = State.of(self.box, nothing, nothing.copy(), np.zeros(0), nowhere, nowhere.copy(), columns)
-        state.force_velocities = np.zeros((self.box.dimensions if self.force_velocities else 0, 0))
-        state.add(read_rows(self.folder, self.files, begin, end))
-        state.quanta = self.quanta
+        state.force_velocities = np.zeros((axes if self.manifest.force_velocities else 0, 0))
+        state.add(read_rows(self.folder, files, begin, end))
+        state.quanta, state.step, state.timeline = self.manifest.quanta, self.step, self.timeline
+        state.remember(self.remembered)
         return state
 
 
-Start = State | Recipe | Saved
-"""What a run starts from: particles, how to make them, or where to find them."""
+def _part(count: int, link: Link) -> tuple[int, int]:
+    begin, end = (count * rank // link.size for rank in (link.rank, link.rank + 1))
+    return begin, end
 
 
-def start_of(particles: Particles) -> Start:
-    """The particles in the order of their ids, or how to make them."""
-    if particles.recipe is not None:
-        return particles.recipe
+def state_of(particles: Particles) -> State:
+    """The particles in the order of their ids, at step 0."""
     order = np.argsort(particles.ids)
     columns = {name: values[order] for name, values in particles.attributes.items()}
     positions = particles.box.snap(particles.positions)[order]
@@ -107,18 +180,10 @@ def start_of(particles: Particles) -> Start:
     return State.of(particles.box, ids, types, mass, positions, velocities, columns, particles.images[order])
 
 
-def own_share(start: Start, link: Link) -> State:
-    """An equal share of the particles, wherever they lie: the first migration takes them home."""
-    if isinstance(start, State):
-        return start
-    begin, end = (start.count * rank // link.size for rank in (link.rank, link.rank + 1))
-    return start.share(begin, end) if isinstance(start, Saved) else _made(start, begin, end)
-
-
-def _made(recipe: Recipe, begin: int, end: int) -> State:
-    """Particles begin .. end - 1 of a recipe, at rest."""
-    ids = np.arange(begin, end)
-    columns = {name: np.full(len(ids), value) for name, value in recipe.attributes.items()}
-    positions = recipe.positions(ids)
-    mass = np.full(len(ids), recipe.mass)
-    return State.of(recipe.box, ids, np.zeros(len(ids), np.int64), mass, positions, np.zeros_like(positions), columns)
+def start_of(particles: Particles, step: int, timeline: Timeline) -> Start:
+    """From these particles, or from how to make them."""
+    if particles.recipe is not None:
+        return Made(particles.recipe, step, timeline)
+    state = state_of(particles)
+    state.step, state.timeline = step, timeline
+    return Here(state)

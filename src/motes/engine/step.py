@@ -29,7 +29,7 @@ from motes.engine.clock import Clock
 from motes.engine.failing import FAILED, Attempts
 from motes.engine.march import DONE, FORCED, HALF, March
 from motes.engine.plan import Needs, Plan
-from motes.engine.starts import Start, own_share
+from motes.engine.starts import Start
 from motes.exact.quanta import FORCES, SUMS, followed, looked_at
 from motes.forces import law
 from motes.forces.clusters import SPREAD
@@ -39,7 +39,6 @@ from motes.integrators.fire import Descent
 from motes.integrators.world import World
 from motes.neighbors.list import BUILD, PRUNE, NeighborList
 from motes.neighbors.tuples import SpecialPairs, TupleSearch
-from motes.particles.recipes import Recipe
 
 LEAST_STRETCH = 3
 """Steps for which it is not worth making a tape."""
@@ -61,18 +60,16 @@ class Engine:
     """One region's particles and the stages that move them."""
 
     def __init__(self, plan: Plan, start: Start, link: Link) -> None:
-        self.state = own_share(start, link)
-        self.state.step, self.state.timeline = plan.step, plan.timeline
-        self.state.remember(plan.memory)
+        self.state = start.share(link)
         if plan.needs_velocities != (len(self.state.force_velocities) > 0):
             rows = self.state.dimensions if plan.needs_velocities else 0
             self.state.force_velocities = np.zeros((rows, self.state.capacity))
-        self.recipe = start if isinstance(start, Recipe) else None
+        self.start: Start | None = start  # until velocities are drawn
         self.link = link
         self.team = Team(plan.threads)
         self.integrator = plan.integrator
         self.state.numbers, self.ahead = plan.numbers.copy(), Ahead(len(plan.numbers), self.team)
-        self.ahead.know(plan.step, plan.numbers[None])
+        self.ahead.know(self.state.step, plan.numbers[None])
         self.world = World(self.state, self.team, link, plan.freedom)
         self.slots = SlotForces(plan.box.dimensions, self.team)
         self.stages = in_order(plan.laws, self.slots, self.team)

@@ -27,7 +27,6 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from motes.core.cores import available_cores, cores_of, share_of, warn_of_more
 from motes.core.errors import InputError, RunError
 from motes.core.interrupts import held_interrupts
-from motes.core.state import State
 from motes.core.streams import warn
 from motes.decomposition.single import SingleLink
 from motes.engine.failing import StoppedError
@@ -126,8 +125,7 @@ class Ranks:
                 self._tell(SearchPath([entry for entry in sys.path if isinstance(entry, str)]))
             engine = Engine(plan, start, self._link)  # here first: what it compiles, the others then find in the cache
             if self._channel is not None:
-                elsewhere = start.emptied() if isinstance(start, State) else start
-                self._tell(Build(number, plan, elsewhere))
+                self._tell(Build(number, plan, start.elsewhere))
             self._engines[number] = engine
         whole = EngineOfAll(self, number, engine, turns)
         weakref.finalize(whole, self._discard, number).atexit = False  # other handlers may still use it

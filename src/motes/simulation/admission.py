@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
 
 from motes.core.box import Box, sphere
 from motes.core.checks import number
 from motes.core.errors import InputError
-from motes.core.schedules import Follower, Followers
 from motes.core.state import Floats
 from motes.core.tuples import Topology
 from motes.core.words import caution
 from motes.engine.plan import Extremes
-from motes.engine.starts import Summary
 from motes.exact.quanta import FAINT
 from motes.forces import LAWS, BoundInteraction, Interaction, Plan
 from motes.forces.slots import MOST_PARTNERS
-from motes.formulas.bind import Names
 from motes.integrators import Integrator
 from motes.particles.particles import Particles
 from motes.simulation.noise_trail import ROWS, marked, noise_of
@@ -142,56 +138,6 @@ def warn_of_unused_topology(topology: Topology, interactions: Sequence[Interacti
     kinds = [f"{len(tuples)} {kind}" for kind, tuples in topology.items() if len(tuples) and kind not in used]
     if kinds and interactions:
         caution(f"the particles have {' and '.join(kinds)}, and no interaction is about them")
-
-
-def bound_to(interaction: Interaction, names: Names) -> BoundInteraction:
-    """The interaction between particles of these types with these attributes; InputError if a law of the user's own
-    gives something else."""
-    bound: object = interaction.bind(names)  # whatever a class of the user's says
-    if not isinstance(bound, BoundInteraction):
-        law = type(interaction).__name__
-        raise InputError(f"{law}.bind gave {type(bound).__name__}; it must be a BoundInteraction (docs/laws.md)")
-    return bound
-
-
-@dataclass(frozen=True)
-class BoundLaws:
-    """The interactions of a run with all names resolved, and which of their numbers follow the steps.
-
-    Attributes:
-        given: as the user gave them.
-        interactions: the same, with all names resolved.
-        followers: of all of them, one after the other.
-        ends: how many followers there are up to the end of each.
-    """
-
-    given: tuple[Interaction, ...]
-    interactions: Sequence[BoundInteraction]
-    followers: Sequence[Follower]
-    ends: Sequence[int]
-
-    @classmethod
-    def of(cls, interactions: Sequence[Interaction], names: Names, before: BoundLaws | None = None) -> BoundLaws:
-        """Those of particles with these names; ramps of an interaction that was there before go on."""
-        followers, bound, ends = names.followers, [], []
-        for one in interactions:
-            if before is not None:
-                followers.begins = [*[None] * len(followers.found), *before.begins_of(one)]
-            bound.append(bound_to(one, names))
-            ends.append(len(followers.found))
-        return cls(tuple(interactions), bound, tuple(followers.found), ends)
-
-    def begins_of(self, interaction: Interaction) -> list[int | None]:
-        """At which steps the schedules of this very interaction began; nothing if it is not here."""
-        for index, one in enumerate(self.given):
-            if one is interaction:
-                begin = self.ends[index - 1] if index else 0
-                return [follower.schedule.begin for follower in self.followers[begin : self.ends[index]]]
-        return []
-
-    def names(self, summary: Summary, step: int) -> Names:
-        """Those of the particles, with these followers, of which an integrator may have more."""
-        return replace(summary.names, followers=Followers(step, found=list(self.followers)))
 
 
 def check_plans(plans: Sequence[Plan], velocities: bool) -> None:

@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike
 from motes.core.box import Box
 from motes.core.checks import numbers
 from motes.core.errors import InputError
-from motes.core.state import Array, Floats, Integers, State
+from motes.core.state import Array, Floats, Integers
 from motes.core.words import did_you_mean
-from motes.engine.starts import start_of
+from motes.engine.starts import state_of
 from motes.exact.sums import exact_sum
 from motes.particles.particles import Particles
 
@@ -33,8 +33,7 @@ def checked_columns(name: str, values: ArrayLike, box: Box, ids: Integers, image
         raise InputError(f"{name} have shape {given.shape}; it must be {wanted}, that of all particles together")
     corner = np.tile(box.origin, (len(ids), 1))
     columns: dict[str, Any] = {"positions": corner, "images": images} | {name: given}
-    state = start_of(Particles(box=box, ids=ids, **columns))
-    assert isinstance(state, State)  # since they are no recipe  # noqa: S101
+    state = state_of(Particles(box=box, ids=ids, **columns))
     if name == "positions":
         return {"positions": state.positions, "images": state.images}
     return {name: state.attributes[name] if name in state.attributes else getattr(state, name)}

@@ -99,6 +99,10 @@ class Reporter:
         where = "".join(f" at {self._position({name: values[0] for name, values in rows.items()})}" for _ in rows["id"])
         return f"particle {number}{where}"
 
+    def blamed(self, failure: Failure) -> str:
+        """The pair of particles with the largest force, as the ending of a message."""
+        return f": {self.describe_pair(self.worst_pair(failure.pairs))}" if failure.pairs else ""
+
     def describe_pair(self, pair: Sequence[int]) -> str:
         """A clause about two particles: their ids, distance and positions."""
         rows = self._columns(self.engine.ask(queries.find, list(pair)))

@@ -12,7 +12,7 @@ from motes.core.errors import InputError
 from motes.core.state import Integers, State
 from motes.core.tuples import Topology, Tuples
 from motes.core.words import did_you_mean
-from motes.engine.starts import Summary, start_of
+from motes.engine.starts import Summary, state_of
 from motes.particles.particles import Particles
 
 LAST_ID = 2**62
@@ -66,8 +66,7 @@ def added(particles: Particles, summary: Summary, last: int) -> tuple[State, Sum
         particles.positions[order], particles.box, particles.velocities[order], particles.mass[order],
         None, ids, particles.images[order], **{name: particles.attributes[name][order] for name in summary.attributes},
     )  # fmt: skip
-    state = start_of(new)
-    assert isinstance(state, State)  # since they are no recipe  # noqa: S101
+    state = state_of(new)
     labels = (*summary.type_names, *(one for one in particles.type_names if one not in summary.type_names))
     if len({isinstance(one, str) for one in labels}) > 1:
         raise InputError(f"add: types are {particles.type_names!r}, and those here are {summary.type_names!r}")

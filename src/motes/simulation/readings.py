@@ -4,44 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from motes.core.box import AXES, Box
+from motes.core.box import Box
 from motes.core.checks import number, whole_number
 from motes.core.compiled import njit
 from motes.core.errors import InputError, RunError
 from motes.core.frozen import read_only
-from motes.core.schedules import Follower
-from motes.core.state import Array, Floats, Integers, Quanta
+from motes.core.state import Array, Floats, Integers
 from motes.core.tuples import Topology
 from motes.core.words import did_you_mean
 from motes.engine import commands, queries
 from motes.engine.clock import PHASES
 from motes.engine.failing import StoppedError
-from motes.engine.plan import Plan
 from motes.engine.starts import Summary
 from motes.engine.step import Engine
 from motes.forces import Interaction
 from motes.formulas.elementwise import record_named
 from motes.integrators import Integrator
-from motes.ranks.conductor import Answer, EngineOfAll
-from motes.simulation.admission import BoundLaws
-from motes.simulation.forensics import Reporter
-from motes.simulation.noise_trail import Noise, leave_mark, noise_of
-
-
-def degrees_of_freedom(
-    summary: Summary, integrator: Integrator, interactions: Sequence[Interaction]
-) -> int:  # fmt: skip
-    """d N, less one for each axis along which the total momentum is conserved."""
-    axes = AXES[: summary.box.dimensions]
-    free = set(axes) if integrator.conserves_momentum else set()
-    free -= {axes[axis] for axis, *_ in summary.box.walls}
-    return len(axes) * summary.count - len(free.difference(*(one.pushes for one in interactions)))
+from motes.ranks.conductor import Answer, EngineOfAll, ranks_of
+from motes.simulation.course import Course
+from motes.simulation.noise_trail import leave_mark, noise_of
+from motes.simulation.parts import Parts
 
 
 @njit(cache=True, nogil=True)
@@ -68,60 +55,35 @@ class Neighbors(NamedTuple):
     r: Floats
 
 
-@dataclass(frozen=True)
-class Parts:
-    """What a simulation is made of, of which all may be other ones from some step on.
-
-    Attributes:
-        summary: what is known of the particles.
-        integrator: as the user gave it.
-        interactions: likewise.
-        plan: what the engines were made of.
-        engine: those of all ranks.
-        reporter: who tells of failures.
-        laws: the interactions, with all names resolved.
-        followers: numbers of the interactions and the integrator that follow the steps.
-    """
-
-    summary: Summary
-    integrator: Integrator
-    interactions: tuple[Interaction, ...]
-    plan: Plan
-    engine: EngineOfAll
-    reporter: Reporter
-    laws: BoundLaws
-    followers: Sequence[Follower]
-
-
 class Readings:
     """What a simulation knows of itself: it only answers. All arrays are read-only.
 
     Args:
-        parts: what it is made of.
-        ranks: how many.
-        step: the first.
+        course: where it is, and what it is made of.
     """
 
-    def __init__(self, parts: Parts, ranks: int, step: int) -> None:
-        self._ranks = ranks
-        self._step = self._end = step
-        self._noises: set[Noise] = set()
-        self._output = 0.0
-        self._changes = 0
-        self._hold(parts)
-
-    def _hold(self, parts: Parts) -> None:
-        """Be of these from now on."""
-        self._summary = parts.summary
-        self._integrator = parts.integrator
-        self._interactions = parts.interactions
-        self._plan = parts.plan
-        self._engine = parts.engine
-        self._reporter = parts.reporter
-        self._laws = parts.laws
-        self._refusal: str | None = None  # why there are no forces and energies
+    def __init__(self, course: Course) -> None:
+        self._course = course
         self._order: tuple[int, Integers] | None = None  # with the layout of which it is
+        self._noises = noise_of(course.parts.integrator, *course.parts.interactions)
+
+    def _take(self, parts: Parts) -> None:
+        """Be made of these from now on."""
+        self._course.take(parts)
+        self._order = None
         self._noises |= noise_of(parts.integrator, *parts.interactions)
+
+    @property
+    def _parts(self) -> Parts:
+        return self._course.parts
+
+    @property
+    def _summary(self) -> Summary:
+        return self._parts.summary
+
+    @property
+    def _engine(self) -> EngineOfAll:
+        return self._parts.engine
 
     # The state, in the order of particle ids
 
@@ -130,17 +92,17 @@ class Readings:
         return self._summary.count
 
     def __repr__(self) -> str:
-        return f"Simulation({len(self)} particles, {self._integrator!r}, step {self.step})"
+        return f"Simulation({len(self)} particles, {self._parts.integrator!r}, step {self.step})"
 
     @property
     def step(self) -> int:
         """Steps taken."""
-        return self._step
+        return self._course.step
 
     @property
     def steps_left(self) -> int:
         """Steps that the last run, of this simulation or of the one it goes on with, has not taken: it was stopped."""
-        return max(0, self._end - self._step)
+        return max(0, self._course.end - self._course.step)
 
     @property
     def time(self) -> float:
@@ -150,12 +112,12 @@ class Readings:
     @property
     def changes(self) -> int:
         """How often something was assigned, or the particles moved otherwise than by a step."""
-        return self._changes
+        return self._course.changes
 
     @property
     def dt(self) -> float:
         """Time step of the integrator."""
-        return self._integrator.dt
+        return self._parts.integrator.dt
 
     @property
     def box(self) -> Box:
@@ -165,27 +127,27 @@ class Readings:
     @property
     def integrator(self) -> Integrator:
         """How the particles move."""
-        return self._integrator
+        return self._parts.integrator
 
     @property
     def interactions(self) -> tuple[Interaction, ...]:
         """What the particles feel."""
-        return self._interactions
+        return self._parts.interactions
 
     @property
     def has_velocities(self) -> bool:
         """Whether velocities carry the particles; under Brownian motion and flows they mean nothing."""
-        return self._integrator.has_velocities
+        return self._parts.integrator.has_velocities
 
     @property
     def threads(self) -> int:
         """Threads that work on each rank."""
-        return self._plan.threads
+        return self._parts.plan.threads
 
     @property
     def skin(self) -> float:
         """Width beyond the cutoff up to which neighbours are listed."""
-        return self._plan.skin
+        return self._parts.plan.skin
 
     @property
     def ids(self) -> Integers:
@@ -248,7 +210,7 @@ class Readings:
     @property
     def forces(self) -> Floats:
         """Forces, (N, d)."""
-        return read_only(self._quanta.force * self._sorted("forces"))
+        return read_only(self._course.quanta.force * self._sorted("forces"))
 
     def elementwise(self, function: Callable[..., Any]) -> Any:
         """What a function of one particle gives for each: (N,), or a tuple of such arrays, in the order of ids.
@@ -309,15 +271,9 @@ class Readings:
             )
         return distance
 
-    @property
-    def _quanta(self) -> Quanta:
-        if self._refusal is not None:
-            raise InputError(self._refusal)
-        return self._engine.here.state.quanta
-
     def _energies(self) -> tuple[float, float]:
         """Energy and virial."""
-        _ = self._quanta  # of particles that overlap there are none
+        _ = self._course.quanta  # of particles that overlap there are none
         return self._call(commands.energies)
 
     def _call(self, function: Callable[[Engine], Answer]) -> Answer:
@@ -325,7 +281,7 @@ class Readings:
         try:
             return self._engine.call(function)
         except StoppedError as stopped:
-            raise RunError(self._reporter.report(stopped.failure)) from None
+            raise RunError(self._parts.reporter.report(stopped.failure)) from None
 
     def _ranking(self) -> Integers:
         """Where the particles lie in the state, in the order of their ids; to be asked within a turn."""
@@ -356,14 +312,18 @@ class Readings:
         if self.has_velocities:
             return self._engine.ask(queries.kinetic_energy)
         here = self._engine.here
-        bath = math.nan if self._integrator.independent else float(here.integrator.number(here.state, "temperature")[0])
+        bath = (
+            math.nan
+            if self._parts.integrator.independent
+            else float(here.integrator.number(here.state, "temperature")[0])
+        )
         return 0.5 * self.degrees_of_freedom * bath
 
     @property
     def degrees_of_freedom(self) -> int:
         """d N, less one for each axis along which the total momentum is conserved: neither a wall, nor a field that
         depends on that coordinate, nor a bath or a force that is not mutual changes it."""
-        return degrees_of_freedom(self._summary, self._integrator, self._interactions)
+        return self._parts.plan.freedom
 
     @property
     def conserved_energy(self) -> float:
@@ -372,10 +332,10 @@ class Readings:
         It tells the error of the integration. NaN where nobody counts heat or work: Langevin, Brownian motion, flows,
         forces without an energy (PairForce), and interactions that follow a schedule.
         """
-        energy = all(one.has_energy for one in self._interactions)
-        if not (self._integrator.conserves_energy and energy) or self._laws.followers:
+        energy = all(one.has_energy for one in self._parts.interactions)
+        if not (self._parts.integrator.conserves_energy and energy) or self._parts.laws.followers:
             return math.nan
-        heat = self._integrator.exchanged(self._engine.here.state.remembered)
+        heat = self._parts.integrator.exchanged(self._engine.here.state.remembered)
         return self.potential_energy + self.kinetic_energy - heat
 
     @property
@@ -414,7 +374,9 @@ class Readings:
     def timings(self) -> dict[str, float]:
         """Seconds per phase since the start, the mean over ranks; output is that of rank 0."""
         ranks = self.timings_by_rank
-        return {phase: sum(rank[phase] for rank in ranks) / len(ranks) for phase in PHASES} | {"output": self._output}
+        return {phase: sum(rank[phase] for rank in ranks) / len(ranks) for phase in PHASES} | {
+            "output": self._course.output
+        }
 
     @property
     def timings_by_rank(self) -> list[dict[str, float]]:
@@ -440,14 +402,14 @@ class Readings:
             "types": self._summary.type_names,
             "box": self._summary.box,
             "density": len(self) / self._summary.box.volume,
-            "interactions": self._interactions,
-            "integrator": self._integrator,
-            "ranks": self._ranks,
+            "interactions": self._parts.interactions,
+            "integrator": self._parts.integrator,
+            "ranks": ranks_of(self._parts.settings.communicator).size,
             "regions": self._engine.here.domain.regions.shape,
             "threads": self.threads,
-            "cutoff": self._plan.cutoff,
-            "skin": self._plan.skin,
-            "quanta": None if self._refusal else self._quanta,
+            "cutoff": self._parts.plan.cutoff,
+            "skin": self._parts.plan.skin,
+            "quanta": None if self._course.refusal else self._course.quanta,
             "list_builds": builds,
             "listed_pairs": listed,
         }

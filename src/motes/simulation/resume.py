@@ -19,6 +19,7 @@ from motes.forces import Interaction
 from motes.integrators import Integrator
 from motes.observers import restore
 from motes.simulation.admission import check_types
+from motes.simulation.parts import BoundLaws, Settings
 from motes.simulation.records import (
     check_followers,
     check_integrator,
@@ -101,24 +102,13 @@ def from_manifest(
         raise InputError(
             f"{checkpoint}: its box has another grid than this Motes gives it: use the version that wrote it"
         )
-    saved = Saved(
-        summary.box,
-        manifest.quanta,
-        manifest.step,
-        manifest.timeline,
-        manifest.memory,
-        tuple(summary.attributes),
-        manifest.force_velocities,
-        checkpoint,
-        manifest.files,
-    )
-    simulation = Simulation.going_on(
-        saved, summary, integrator, interactions, threads,
-        manifest.skin if skin is None else skin, communicator, begins=begins,
-    )  # fmt: skip
-    simulation._end = manifest.end
+    saved = Saved(box, manifest.model_copy(update={"observers": []}), checkpoint)
+    settings = Settings(threads, manifest.skin if skin is None else skin, communicator)
+    laws = BoundLaws.of(interactions, replace(summary.names, followers=Followers(manifest.step, begins)))
+    simulation = Simulation.going_on(saved, summary, integrator, laws, settings)
+    simulation._course.end = manifest.end
     if manifest.shown:
-        simulation._roster.resume_at(manifest.step)
+        simulation._course.roster.resume_at(manifest.step)
     if manifest.input is not None:
         simulation.made_from(checkpoint.parent / manifest.input.path, manifest.input.tables)
     return simulation
