@@ -151,7 +151,34 @@ def population(threads: int) -> list[Any]:
     return [*ends, simulation.ids.tolist(), simulation.bonds.tolist(), *pairs, *results]
 
 
-CASES = (integrators, flows, arrays, population)
+def boxes(threads: int) -> list[Any]:
+    """Particles that are frozen and thawed amid a run, in a box that grows; gone on with from a checkpoint."""
+    simulation = liquid(threads, motes.Langevin(0.004, 0.8, 2.0, seed=1))
+    still, edges = simulation.ids[::7], simulation.box.lengths
+
+    def change(frame: Any) -> None:
+        if frame.step == 20:
+            simulation.freeze(still)
+        if frame.step == 40:
+            simulation.scale(motes.Box(edges * [1.0, 1.02, 1.01]))
+        if frame.step == 60:
+            simulation.thaw(still[::2])
+
+    simulation.every(10, change)
+    simulation.run(70)
+    simulation.integrator = motes.Bussi(0.004, 0.8, 0.5, seed=2)
+    simulation.minimize(30.0)
+    simulation.box = motes.Box(edges * [1.0, 1.03, 1.03])
+    simulation.thermalize(0.6, seed=3)
+    simulation.run(20)
+    with TemporaryDirectory() as folder:
+        resumed = motes.resume(simulation.save(f"{folder}/run"), simulation.interactions, threads=threads)
+    for one in (simulation, resumed):
+        one.run(20)
+    return [*outcome(simulation), *outcome(resumed), simulation.unwrapped.sum().hex(), resumed.degrees_of_freedom]
+
+
+CASES = (integrators, flows, arrays, population, boxes)
 
 
 def main() -> None:

@@ -34,6 +34,9 @@ MOST_IMAGES = 2**30
 FAR_AROUND = f"has gone around the box {MOST_IMAGES} times, which is the most that can be counted"
 
 
+FROZEN = "frozen"
+"""The attribute of particles that stay where they are, which is 1 for these and 0 for the others."""
+
 COLUMNS = (
     "ids", "types", "mass", "positions", "images", "velocities", "force_velocities", "forces", "ghost_axes"
 )  # fmt: skip
@@ -263,6 +266,20 @@ class State:
                 return columns[name]
         found: Array = getattr(self, name)
         return found
+
+    @property
+    def inertia(self) -> Floats:
+        """By what forces and noise are divided: the masses, and infinity for frozen particles."""
+        inertia: Floats = self.scratch.get("inertia", self.mass)
+        return inertia
+
+    def note_frozen(self) -> None:
+        """Let frozen particles have no way to move, where they lie now."""
+        if FROZEN in self.attributes:
+            if "inertia" not in self.scratch:
+                self.declare("inertia", np.zeros(0))
+            frozen, mass = self.attributes[FROZEN][: self.owned], self.mass[: self.owned]
+            self.scratch["inertia"][: self.owned] = np.where(frozen == 0.0, mass, np.inf)
 
     def declare(self, name: str, empty: Array) -> None:
         """Have a scratch column of this name, as it is without a particle."""

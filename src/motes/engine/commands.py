@@ -47,9 +47,9 @@ def begin(engine: Engine, anew: bool, longest: float) -> Extremes:
     engine.attempts.run(engine.integrator.start, state, engine.team)
     engine.compute_forces(energy=False)
     engine.attempts.agree()
-    pushes = np.abs(state.forces[:, :owned]).max(axis=0) / state.mass[:owned] * state.quanta.force
+    pushes = np.abs(state.forces[:, :owned]).max(axis=0) / state.inertia[:owned] * state.quanta.force
     temperature = engine.integrator.number(state, "temperature")
-    thermal = np.sqrt(temperature / state.mass[:owned]).max(initial=0.0)
+    thermal = np.sqrt(temperature / state.inertia[:owned]).max(initial=0.0)
     push, thermal = engine.link.maximum(np.array([pushes.max(initial=0.0), thermal])).tolist()
     extremes, dt = Extremes(inside, outside, speed, push), engine.integrator.dt
     pushed = 0.0 if extremes.overlapping(dt, longest) else push * dt

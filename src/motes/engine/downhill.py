@@ -91,3 +91,4 @@ def _fit_forces(engine: Engine, descent: Descent) -> None:
         descent.strongest = max(measure_forces(engine)[:2])
         state.quanta = replace(state.quanta, force=FORCES.follow(quantum, descent.strongest, look=True))
     engine.domain.fold(state)
+    state.forces[:, : state.owned][:, np.isinf(state.inertia[: state.owned])] = 0  # frozen particles stay

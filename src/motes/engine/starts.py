@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from motes.core.box import Box
-from motes.core.state import Floats, State, Timeline
+from motes.core.state import FROZEN, Floats, State, Timeline
 from motes.core.tuples import Topology
 from motes.decomposition.domain import Link
 from motes.formulas.bind import Names
@@ -29,6 +29,7 @@ class Summary:
         attributes: by name, values among which are the smallest and the largest.
         count: how many particles there are.
         topology: bonds and angles.
+        frozen: how many of the particles never move.
     """
 
     box: Box
@@ -36,6 +37,7 @@ class Summary:
     attributes: dict[str, Floats]
     count: int
     topology: Topology
+    frozen: int = 0
 
     @classmethod
     def of(cls, particles: Particles) -> Summary:
@@ -45,7 +47,8 @@ class Summary:
             if particles.recipe is None
             else {name: np.array([value]) for name, value in particles.recipe.attributes.items()}
         )
-        return cls(particles.box, particles.type_names, attributes, len(particles), particles.topology)
+        frozen = 0 if FROZEN not in attributes else len(particles) - int(np.count_nonzero(particles.mobile))
+        return cls(particles.box, particles.type_names, attributes, len(particles), particles.topology, frozen)
 
     def brief(self) -> Summary:
         """The same, with no more than the smallest and the largest value of each attribute."""

@@ -220,6 +220,7 @@ class Engine:
         lap("halo")
         begun = process_time()
         self.neighbors.build(state, domain.region())
+        state.note_frozen()
         self.slots.marching = self.march.share()
         for stage in self.stages:
             self.attempts.run(stage.follow, state, self.neighbors.pairs)

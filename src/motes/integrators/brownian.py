@@ -93,6 +93,7 @@ class Brownian(HeatBath):
     friction_bounds: ClassVar[Mapping[str, float]] = MappingProxyType({"above": 0.0})
     has_velocities: ClassVar[bool] = False
     marches = True
+    freezes = True
 
     def first_half(self, state: State, team: Team) -> None:
         """Move by force and noise."""
@@ -104,7 +105,7 @@ class Brownian(HeatBath):
         """What decides on the moves of a step."""
         friction, temperature = self._by_particle(state, team, itself), self.number(state, "temperature")
         numbers = friction, temperature, self.dt, state.quanta.force, ROUND * state.spacing
-        return state.forces, state.mass, state.ids, self.seed, state.step, *numbers
+        return state.forces, state.inertia, state.ids, self.seed, state.step, *numbers
 
     def check_half(self, state: State, largest: float) -> None:
         """Raise a ParticleError if the largest component of a move is more than makes sense."""

@@ -96,6 +96,7 @@ class Bussi(VelocityVerlet):
 
     coupled = True
     marches = True
+    freezes = True
     bounds: ClassVar[Mapping[str, Mapping[str, float]]] = MappingProxyType(
         {"temperature": {"minimum": 0.0, "maximum": LARGEST}, "tau": {"above": 0.0}}
     )

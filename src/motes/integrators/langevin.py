@@ -66,6 +66,7 @@ class Langevin(HeatBath):
     """
 
     marches = True
+    freezes = True
 
     @property
     def conserves_momentum(self) -> bool:
@@ -86,7 +87,7 @@ class Langevin(HeatBath):
     def _exchange_heat(self, state: State, team: Team) -> None:
         kept = self._by_particle(state, team, decay)
         speeds = team.split(
-            exchange_heat, state.owned, state.velocities, state.mass, state.ids, self.seed, state.step, kept,
+            exchange_heat, state.owned, state.velocities, state.inertia, state.ids, self.seed, state.step, kept,
             self.number(state, "temperature"), ROUND * state.quanta.velocity,
         )  # fmt: skip
         self.check_speed(state, max(speeds))

@@ -97,6 +97,8 @@ class Integrator(Frozen, ABC):
     """Whether the energy is conserved, but for the error of dt, less the heat that the memory of the state counts."""
     marches: ClassVar[bool] = False
     """Whether its loops, and the whole numbers by which they advance, are all that there is to a step."""
+    freezes: ClassVar[bool] = False
+    """Whether frozen particles stay where they are: it divides forces and noise by `state.inertia`, not by the mass."""
     coupled: ClassVar[bool] = False
     """Whether a step ends with `couple`, for which all ranks measure the world."""
     bounds: ClassVar[Mapping[str, Mapping[str, float]]] = MappingProxyType({})
@@ -169,7 +171,7 @@ class Integrator(Frozen, ABC):
     def _kick(self, state: State, team: Team, time: float) -> None:
         quanta = state.quanta
         scale, magic = time * quanta.force, ROUND * quanta.velocity
-        speeds = team.split(kick, state.owned, state.velocities, state.forces, state.mass, scale, magic)
+        speeds = team.split(kick, state.owned, state.velocities, state.forces, state.inertia, scale, magic)
         self.check_speed(state, max(speeds))
 
     def check_half(self, state: State, largest: float) -> None:

@@ -26,6 +26,7 @@ class VelocityVerlet(Integrator):
     conserves_energy = True
     conserves_momentum = True
     marches = True
+    freezes = True
 
     @known_keywords
     def __init__(self, dt: Positive) -> None:

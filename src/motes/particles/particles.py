@@ -15,7 +15,7 @@ from motes.core.box import AXES, Box
 from motes.core.checks import LARGEST, SMALLEST, number, numbers, rectangular
 from motes.core.errors import InputError
 from motes.core.frozen import FrozenMapping, check_assignable
-from motes.core.state import MOST_IMAGES
+from motes.core.state import FROZEN, MOST_IMAGES
 from motes.core.tuples import WIDTHS, Label, Topology, Tuples, require_tuples
 from motes.core.words import known_keywords, warn_of_absent
 from motes.exact.noise import check_seed
@@ -104,7 +104,8 @@ class Particles:
     angle_types
         As bond_types.
     **attributes
-        Further numbers of each particle (a charge, a diameter): one, or shape (N,).
+        Further numbers of each particle (a charge, a diameter): one, or shape (N,). One has a meaning of its own: those
+        for which `frozen` is 1 never move, those for which it is 0 do.
 
     All arrays are read-only; assign to `velocities` to replace them all. Units are the user's own consistent
     set.
@@ -233,6 +234,12 @@ class Particles:
         return FrozenMapping(self._made.attributes, "attributes are given to Particles(..., name=values)")
 
     @property
+    def mobile(self) -> NDArray[np.bool_]:
+        """Shape (N,): which particles move, all but those whose attribute `frozen` is 1."""
+        attributes = self._made.attributes
+        return attributes[FROZEN] == 0.0 if FROZEN in attributes else np.ones(len(self), bool)
+
+    @property
     def topology(self) -> Topology:
         """Bonds and angles with their types and the labels of these, by their kind."""
         if self.recipe is not None:
@@ -292,6 +299,8 @@ class Particles:
             raise InputError(f"velocities: expected shape {self.positions.shape} as positions, got {array.shape}")
         self._require(np.isfinite(array), "velocities", array, "finite components")
         self._require(np.abs(array) <= LARGEST, "velocities", array, f"components up to {LARGEST:.0e}")
+        at_rest = self.mobile[:, None] | (array == 0.0)
+        self._require(at_rest, "velocities", array, "none at all, since it is frozen")
         self._made.velocities = _read_only(array)
         self._recipe = None  # these are other particles now
 
@@ -301,7 +310,8 @@ class Particles:
 
         Each component is drawn from a normal distribution of variance temperature / mass (Maxwell and
         Boltzmann); then the mean velocity is taken off and the rest scaled, so that the sum of mass * v**2 is
-        d * (N - 1) * temperature. Temperature is in energy units (k_B = 1).
+        d * (N - 1) * temperature. Temperature is in energy units (k_B = 1). Frozen particles stay at rest, and
+        do not count.
 
         The velocity of a particle depends on the seed and the particles' ids, not on their order, nor on who draws
         it (see recipes.thermal_velocities).
@@ -310,17 +320,20 @@ class Particles:
         """
         temperature = number("temperature", temperature, minimum=0.0, maximum=LARGEST)
         seed = check_seed(seed)
-        if len(self) == 1 and temperature > 0:
+        moving = len(self) if self.recipe is not None else int(self.mobile.sum())
+        if moving == 1 and temperature > 0:
             raise InputError("thermalize: one particle without momentum has no temperature; give its velocity instead")
-        if self.recipe is not None:
+        if self.recipe is not None and FROZEN not in self.recipe.attributes:
             self._recipe = replace(self.recipe, temperature=temperature, seed=seed)
             self._columns = None  # to be made anew, if anyone reads them
         elif temperature == 0:
             self.velocities = np.zeros_like(self.positions)
         else:
-            self.velocities = thermal_velocities(
-                self.ids, self.mass, self.box.dimensions, temperature, seed, lambda values: values
+            mobile, velocities = self.mobile, np.zeros_like(self.positions)
+            velocities[mobile] = thermal_velocities(
+                self.ids[mobile], self.mass[mobile], self.box.dimensions, temperature, seed, lambda values: values
             )
+            self.velocities = velocities
 
     def _inside(self, given: NDArray[np.float64]) -> NDArray[np.float64]:
         """User coordinates on the grid, once it is certain that they lie in the box."""
@@ -354,6 +367,11 @@ class Particles:
     def _attribute(self, name: str, values: ArrayLike) -> NDArray[np.float64]:
         if problem := attribute_problem(name):
             raise InputError(f"attribute {name!r}: {problem}; choose another")
+        if name == FROZEN:
+            values = np.asarray(values, float) if np.asarray(values).dtype == bool else values
+            frozen = self._per_particle(name, values)
+            self._require(np.isin(frozen, (0.0, 1.0)), name, frozen, "1 if it never moves, else 0")
+            return frozen
         return self._per_particle(name, values)
 
     def _masses(self, mass: ArrayLike | Mapping[Any, float] | str) -> ArrayLike:

@@ -77,6 +77,15 @@ def check_types(integrator: object, interactions: object) -> None:
             )
 
 
+def check_frozen(integrator: Integrator, frozen: int) -> None:
+    """Raise an InputError where particles that are to stay where they are would be moved."""
+    if frozen and not integrator.freezes:
+        raise InputError(
+            f"{frozen} particles are frozen, and {integrator!r} moves all: thaw them, or take an integrator "
+            "that follows forces"
+        )
+
+
 def check_crowd(box: Box, reach: float, count: int) -> None:
     """Raise an InputError where particles that fill a periodic box have far more neighbours than can be added."""
     near = count * sphere(reach, box.dimensions) / box.volume

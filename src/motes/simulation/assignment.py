@@ -19,41 +19,41 @@ from motes.exact.sums import exact_sum
 from motes.particles.particles import Particles
 
 
-def checked_columns(name: str, values: ArrayLike, box: Box, ids: Integers, images: Integers) -> dict[str, Array]:
-    """What is assigned, as a state has it: columns by name, each (..., N) in the order of these rising ids.
+def checked_columns(
+    name: str, values: ArrayLike, box: Box, ids: Integers, given: Mapping[str, Array]
+) -> dict[str, Array]:  # fmt: skip
+    """What is assigned, as a state has it: columns by name, each (..., N) in the order of these rising ids; given: what
+    the particles have else that it must go with.
 
     Positions outside a periodic box go into it, and are counted in the images.
 
     Raises:
         InputError: for a shape that is not that of the particles, and for values that no particle can have.
     """
-    given = numbers(name, values)
+    new = numbers(name, values)
     wanted = (len(ids), box.dimensions) if name in ("positions", "velocities") else (len(ids),)
-    if given.shape != wanted:
-        raise InputError(f"{name} have shape {given.shape}; it must be {wanted}, that of all particles together")
+    if new.shape != wanted:
+        raise InputError(f"{name} have shape {new.shape}; it must be {wanted}, that of all particles together")
     corner = np.tile(box.origin, (len(ids), 1))
-    columns: dict[str, Any] = {"positions": corner, "images": images} | {name: given}
+    columns: dict[str, Any] = {"positions": corner, **given, name: new}
     state = state_of(Particles(box=box, ids=ids, **columns))
     if name == "positions":
         return {"positions": state.positions, "images": state.images}
     return {name: state.attributes[name] if name in state.attributes else getattr(state, name)}
 
 
-def thermal(
-    positions: Floats, box: Box, mass: Floats, temperature: float, seed: int, freedom: int, ids: Integers
-) -> Floats:  # fmt: skip
+def thermal(particles: Particles, temperature: float, seed: int, freedom: int) -> Floats:
     """Velocities (N, d) drawn by id as Particles.thermalize does, with exactly this temperature for so many degrees of
     freedom."""
-    particles = Particles(positions, box, mass=mass, ids=ids)
     particles.thermalize(temperature, seed)
-    usual = box.dimensions * (len(particles) - 1)
-    velocities: Floats = particles.velocities * math.sqrt(freedom / usual if usual else 0.0)
+    usual = particles.box.dimensions * (int(np.count_nonzero(particles.mobile)) - 1)
+    velocities: Floats = particles.velocities * math.sqrt(freedom / usual if usual > 0 else 0.0)
     return velocities
 
 
 def without_drift(velocities: Floats, mass: Floats) -> Floats:
     """Velocities (N, d) less that of the centre of mass."""
-    largest = float(np.abs(velocities).max(initial=0.0)) * float(mass.max())
+    largest = float(np.abs(velocities).max(initial=0.0)) * float(mass.max(initial=0.0))
     if largest == 0.0:
         return velocities
     momentum = [exact_sum(mass * column, largest, _alone) for column in velocities.T]

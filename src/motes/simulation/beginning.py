@@ -43,7 +43,8 @@ def begin(parts: Parts, anew: bool = True) -> str | None:
 def look_at_bath(parts: Parts) -> None:
     """Warn of what a bath cannot warm, or takes for heat."""
     if parts.integrator.coupled:
-        conserved = parts.plan.freedom < parts.summary.box.dimensions * parts.summary.count
+        mobile = parts.summary.count - parts.summary.frozen
+        conserved = parts.plan.freedom < parts.summary.box.dimensions * mobile
         warn_of_bath(parts.integrator, *parts.engine.ask(queries.drift), conserved)
 
 

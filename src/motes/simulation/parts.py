@@ -22,7 +22,7 @@ from motes.formulas.bind import Names
 from motes.integrators import Integrator
 from motes.neighbors.inner import MOST_PRUNED
 from motes.ranks.conductor import EngineOfAll, ranks_of
-from motes.simulation.admission import check_crowd, check_plans, check_special, chosen_skin
+from motes.simulation.admission import check_crowd, check_frozen, check_plans, check_special, chosen_skin
 from motes.simulation.forensics import Reporter
 from motes.simulation.look_ahead import values_at
 from motes.simulation.records import record_of_integrator, records_of
@@ -129,6 +129,7 @@ class Parts:
 
 def build(summary: Summary, integrator: Integrator, laws: BoundLaws, settings: Settings, start: Start) -> Parts:
     """Resolve the integrator's names, compile, and hand the particles to their owners."""
+    check_frozen(integrator, summary.frozen)
     ranks, step = ranks_of(settings.communicator), start.step
     names = laws.names(summary, step)
     plans = plans_of(laws.interactions, names)
@@ -154,11 +155,11 @@ def build(summary: Summary, integrator: Integrator, laws: BoundLaws, settings: S
 
 
 def degrees_of_freedom(summary: Summary, integrator: Integrator, interactions: Sequence[Interaction]) -> int:
-    """d N, less one for each axis along which the total momentum is conserved."""
+    """d for each particle that is not frozen, less one for each axis along which the total momentum is conserved."""
     axes = AXES[: summary.box.dimensions]
-    free = set(axes) if integrator.conserves_momentum else set()
+    free = set(axes) if integrator.conserves_momentum and not summary.frozen else set()
     free -= {axes[axis] for axis, *_ in summary.box.walls}
-    return len(axes) * summary.count - len(free.difference(*(one.pushes for one in interactions)))
+    return len(axes) * (summary.count - summary.frozen) - len(free.difference(*(one.pushes for one in interactions)))
 
 
 def _bound_to(interaction: Interaction, names: Names) -> BoundInteraction:

@@ -9,7 +9,7 @@ import numpy as np
 
 from motes.core.checks import numbers
 from motes.core.errors import InputError
-from motes.core.state import Integers, State
+from motes.core.state import FROZEN, Integers, State
 from motes.core.tuples import Topology, Tuples
 from motes.core.words import did_you_mean
 from motes.engine.starts import Summary, state_of
@@ -53,10 +53,13 @@ def added(particles: Particles, summary: Summary, last: int) -> tuple[State, Sum
         raise InputError(f"add: the particles are in another box, {particles.box!r}, than those here, {summary.box!r}")
     if last + len(particles) > LAST_ID:
         raise InputError(f"add: {len(particles)} ids after {last} would be beyond {LAST_ID}")
+    given = dict(particles.attributes)
+    if FROZEN in summary.attributes:
+        given.setdefault(FROZEN, np.zeros(len(particles)))
     for name in summary.attributes:
-        if name not in particles.attributes:
+        if name not in given:
             raise InputError(f"add: the particles need an attribute {name!r}, as those here have it")
-    for name in particles.attributes:
+    for name in given:
         if name not in summary.attributes:
             hint = did_you_mean(name, summary.attributes)
             raise InputError(f"add: the particles here have no attribute {name!r}; {hint}")
@@ -64,7 +67,7 @@ def added(particles: Particles, summary: Summary, last: int) -> tuple[State, Sum
     order = np.argsort(particles.ids)
     new = Particles(
         particles.positions[order], particles.box, particles.velocities[order], particles.mass[order],
-        None, ids, particles.images[order], **{name: particles.attributes[name][order] for name in summary.attributes},
+        None, ids, particles.images[order], **{name: given[name][order] for name in summary.attributes},
     )  # fmt: skip
     state = state_of(new)
     labels = (*summary.type_names, *(one for one in particles.type_names if one not in summary.type_names))
@@ -75,10 +78,9 @@ def added(particles: Particles, summary: Summary, last: int) -> tuple[State, Sum
         kind: _together(summary.topology[kind], tuples, ids[np.searchsorted(particles.ids[order], tuples.members)])
         for kind, tuples in particles.topology.items()
     }
-    attributes = {
-        name: np.concatenate([values, particles.attributes[name]]) for name, values in summary.attributes.items()
-    }
-    known = Summary(summary.box, labels, attributes, summary.count + len(ids), topology)
+    attributes = {name: np.concatenate([values, given[name]]) for name, values in summary.attributes.items()}
+    frozen = summary.frozen + len(new) - int(np.count_nonzero(new.mobile))
+    known = Summary(summary.box, labels, attributes, summary.count + len(ids), topology, frozen)
     return state, known.brief()
 
 

@@ -75,7 +75,8 @@ def summary_of(checkpoint: Path, manifest: Manifest) -> Summary:
     for kind, record in manifest.topology.items():
         topology[kind] = read_tuples(checkpoint, record.file, record.names)
     attributes = {name: np.array(ends) for name, ends in manifest.attributes.items()}
-    return Summary(manifest.box.box(), manifest.type_names, attributes, manifest.particles, topology)
+    box, names = manifest.box.box(), manifest.type_names
+    return Summary(box, names, attributes, manifest.particles, topology, manifest.frozen)
 
 
 def from_manifest(

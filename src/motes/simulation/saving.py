@@ -45,6 +45,7 @@ def _manifest(
         memory=state.remembered,
         end=max(course.end, step),
         particles=summary.count,
+        frozen=summary.frozen,
         box=BoxRecord.of(summary.box),
         quanta=course.quanta,
         type_names=summary.type_names,

@@ -13,12 +13,13 @@ from typing import Any, Never
 import numpy as np
 from numpy.typing import ArrayLike
 
+from motes.core.box import Box
 from motes.core.checks import number, whole_number
 from motes.core.errors import InputError, MotesWarning, RunError
 from motes.core.frozen import check_assignable
 from motes.core.progress import compiling, progress_bar, run_watcher
 from motes.core.schedules import Followers
-from motes.core.state import Array, Floats, Integers, State, Timeline
+from motes.core.state import FROZEN, Array, Floats, Integers, State, Timeline
 from motes.core.tuples import Topology, labels_of
 from motes.core.words import known_keywords
 from motes.engine import commands, queries
@@ -31,6 +32,7 @@ from motes.observers.roster import Handle, Observer
 from motes.particles.particles import Particles
 from motes.ranks.conductor import check_travels, ranks_of
 from motes.simulation.admission import (
+    check_frozen,
     check_types,
     first_moment,
     warn_of_jumps,
@@ -48,8 +50,8 @@ from motes.simulation.readings import Readings
 from motes.simulation.saving import save
 
 ASSIGNABLE = (
-    "what can be assigned are integrator, interactions, positions, velocities, mass and attributes[name], each as a "
-    "whole"
+    "what can be assigned are integrator, interactions, box, positions, velocities, mass and attributes[name], each as "
+    "a whole"
 )
 MOST_STEPS = 2**47
 """Noise counts 2**48 steps: a run that begins here or before has more left than anyone can take."""
@@ -232,6 +234,7 @@ class Simulation(Readings):
     def integrator(self, integrator: Integrator) -> None:
         self._course.between_steps()
         check_types(integrator, self.interactions)
+        check_frozen(integrator, self._summary.frozen)
         parts, course, state = self._parts, self._course, self._engine.here.state
         integrator, names = integrator.since(self.step), parts.laws.names(self._summary, self.step)
         bound, followers = integrator.bind(names), names.followers.found
@@ -293,7 +296,9 @@ class Simulation(Readings):
         if len(gone) == 0:
             return
         left = without(self._summary.topology, gone)
-        summary = replace(self._summary, count=len(self) - len(gone), topology=left)
+        still = self._frozen.get(FROZEN, np.zeros(len(self)))[~np.isin(self.ids, gone)]
+        frozen = int(np.count_nonzero(still))
+        summary = replace(self._summary, count=len(self) - len(gone), topology=left, frozen=frozen)
         if self._same_tuples(left) and self._course.refusal is None:
             self._remove(summary, gone)
         else:
@@ -333,12 +338,79 @@ class Simulation(Readings):
 
     def thermalize(self, temperature: float, seed: int) -> None:
         """Draw new velocities, with exactly this temperature and no total momentum, as Particles.thermalize does."""
-        freedom = self.degrees_of_freedom
-        self.velocities = thermal(self.positions, self.box, self.mass, temperature, seed, freedom, self.ids)
+        self.velocities = thermal(self._bare_particles(), temperature, seed, self.degrees_of_freedom)
 
     def zero_momentum(self) -> None:
-        """Take the velocity of the centre of mass off all velocities."""
-        self.velocities = without_drift(self.velocities, self.mass)
+        """Take the velocity of the centre of mass off all velocities; frozen particles do not count."""
+        mobile, velocities = self._bare_particles().mobile, self.velocities.copy()
+        velocities[mobile] = without_drift(velocities[mobile], self.mass[mobile])
+        self.velocities = velocities
+
+    def _bare_particles(self) -> Particles:
+        """At rest, with nothing but what they need to be drawn velocities."""
+        return Particles(self.positions, self.box, mass=self.mass, ids=self.ids, **self._frozen)
+
+    @property
+    def _frozen(self) -> dict[str, Floats]:
+        """The attribute that says who never moves, if there is one."""
+        return {name: self.attributes[name] for name in self.attributes if name == FROZEN}
+
+    def freeze(self, ids: ArrayLike) -> None:
+        """Hold the particles of these ids where they are from this step on, on all ranks: others feel them, and they
+        have no velocity and no degree of freedom. Their attribute `frozen` is 1, and 0 for all others."""
+        self._course.between_steps()
+        self._hold_still(checked_ids("freeze", ids, self.ids), 1.0)
+
+    def thaw(self, ids: ArrayLike) -> None:
+        """Let frozen particles of these ids move again; they are at rest."""
+        self._course.between_steps()
+        self._hold_still(checked_ids("thaw", ids, self.ids), 0.0)
+
+    def _hold_still(self, ids: Integers, frozen: float) -> None:
+        before = self._frozen.get(FROZEN, np.zeros(len(self)))
+        self._take_frozen(np.where(np.isin(self.ids, ids), frozen, before))
+
+    def _take_frozen(self, frozen: Floats) -> None:
+        """Go on with those frozen for which this is 1, (N,) by rising ids."""
+        state = self._whole_state()
+        column = np.zeros(state.capacity)
+        column[: state.owned] = frozen[np.searchsorted(self.ids, state.ids[: state.owned])]
+        state.attributes[FROZEN] = column
+        state.velocities[:, column == 1.0] = 0.0
+        attributes = {**self._summary.attributes, FROZEN: frozen}
+        summary = replace(self._summary, attributes=attributes, frozen=int(np.count_nonzero(frozen)))
+        self._change(summary, self.interactions, state)
+
+    @property
+    def box(self) -> Box:
+        """The box. In another one that is assigned the particles stay where they are, wrapped into it along periodic
+        axes; `scale` takes them along. The timings begin anew."""
+        return self._summary.box
+
+    @box.setter
+    def box(self, box: Box) -> None:
+        self._go_into(box, self.positions)
+
+    def scale(self, box: Box) -> None:
+        """Go on in another box, with all positions scaled from this one into it, axis by axis."""
+        self._go_into(box, None)
+
+    def _go_into(self, box: Box, positions: Floats | None) -> None:
+        """Go on in a box with these positions, (N, d) by rising ids, or with those of now scaled."""
+        self._course.between_steps()
+        before = self.box
+        if not isinstance(box, Box) or box.dimensions != before.dimensions:
+            raise InputError(f"box: expected a motes.Box of {before.dimensions} dimensions, got {box!r}")
+        if positions is None:
+            positions = (self.positions - before.origin) / before.lengths * box.lengths + box.origin
+        state, ids, images = self._whole_state(), self.ids, np.where(box.periodic, self.images, 0)
+        order = np.searchsorted(ids, state.ids[: state.owned])
+        for name, values in checked_columns("positions", positions, box, ids, {"images": images}).items():
+            state.column(name)[:, : state.owned] = values[:, order]
+        state.box, state.quanta = box, replace(state.quanta, position=(box.spacing,) * box.dimensions)
+        self._change(replace(self._summary, box=box), self.interactions, state)
+        self._warn_of_interactions()
+        self._course.tell_displaced()
 
     def _same_tuples(self, topology: Topology) -> bool:
         """Whether bonds and angles are those that the engines know."""
@@ -419,7 +491,10 @@ class Simulation(Readings):
         course = self._course
         course.between_steps()
         ids = self.ids
-        columns = checked_columns(name, values, self.box, ids, self.images)
+        columns = checked_columns(name, values, self.box, ids, {"images": self.images, **self._frozen})
+        if name == FROZEN:
+            self._take_frozen(columns[name])
+            return
         summary = self._summary
         if name in summary.attributes:
             summary = replace(summary, attributes={**summary.attributes, name: columns[name]})

@@ -116,6 +116,7 @@ class Manifest(BaseModel):
         end: the step at which the run was to end.
         columns: the names of the rows of each file.
         attributes: the smallest and the largest value of each, in the order of their columns.
+        frozen: how many particles never move.
         topology: bonds and angles, by their kind; a kind that is missing has none.
         integrator: its kind and parameters; empty if it holds a function and must be given anew.
         followers: the numbers that follow the steps, those of the interactions first.
@@ -132,6 +133,7 @@ class Manifest(BaseModel):
     memory: dict[str, float]
     end: int
     particles: int
+    frozen: int
     box: BoxRecord
     quanta: Quanta
     type_names: tuple[int | str, ...]
