@@ -57,7 +57,7 @@ def made(data: str, checked: bool) -> Any:
     clusters.cluster_key = lambda *arguments: key(*arguments) + "\nwithout checks"
     sim = simulation(motes.read(data))
     cluster_kernel._Writer._pair, clusters.cluster_key = written, key
-    sim._rescue.keep_now_and_then = lambda: None
+    sim._course._rescue.keep_now_and_then = lambda: None
     return sim
 
 

@@ -178,7 +178,34 @@ def boxes(threads: int) -> list[Any]:
     return [*outcome(simulation), *outcome(resumed), simulation.unwrapped.sum().hex(), resumed.degrees_of_freedom]
 
 
-CASES = (integrators, flows, arrays, population, boxes)
+def portions(threads: int) -> list[Any]:
+    """What each particle has of the energy and the stress of pairs, bonds, angles, a metal and a field."""
+    lattice, random = motes.fcc(cells=4, density=0.7), np.random.default_rng(3)
+    chain = np.stack([np.arange(0, 80, 4), np.arange(1, 80, 4)], axis=1)
+    particles = motes.Particles(
+        lattice.positions + random.uniform(-0.1, 0.1, (256, 3)), lattice.box, bonds=chain,
+        angles=np.column_stack([chain, chain[:, 0] + 2]),
+    )  # fmt: skip
+    particles.thermalize(1.0, seed=5)
+    laws = [
+        motes.Pair(lambda r, k: k * (1 - r / 2) ** 2, 2.0, k=20.0),
+        motes.Embedded(lambda r: (1 - r / 1.9) ** 2, lambda rho: -np.sqrt(rho), 1.9),
+        motes.Bond(lambda r, k: k * (r - 1.0) ** 2, k=5.0), motes.Angle(lambda theta: 2 * (theta - 1.5) ** 2),
+        motes.Field(lambda x, t, k: np.cos(k * x) + t, k=2 * np.pi / lattice.box.lengths[0]),
+    ]  # fmt: skip
+    simulation = motes.Simulation(particles, motes.VelocityVerlet(0.004), laws, threads=threads)
+    found = []
+
+    def look(frame: Any) -> None:
+        found.append([frame.energies.tolist(), frame.stress.tolist(), frame.pressure_tensor.tolist()])
+        found.append(list(frame.potential_energies))
+
+    simulation.every(30, look)
+    simulation.run(60)
+    return [*outcome(simulation), found]
+
+
+CASES = (integrators, flows, arrays, population, boxes, portions)
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,10 @@ def test_forces_energy_and_virial_are_those_of_the_reference(name: str) -> None:
     np.testing.assert_allclose(sim.forces, expected, rtol=0, atol=4e-10 * np.abs(expected).max())
     assert sim.potential_energy == pytest.approx(float(data["pe_analytic"]), rel=1e-11)
     assert sim.virial == pytest.approx(data["virial_analytic"][:3].sum(), rel=1e-10)
+    virial = sim.pressure_tensor * sim.box.volume - np.einsum("i,ia,ib", sim.mass, sim.velocities, sim.velocities)
+    found = [virial[place] for place in ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))]
+    np.testing.assert_allclose(found, data["virial_analytic"], rtol=0, atol=1e-9 * np.abs(found).max())
+    assert math.fsum(sim.energies) == sim.potential_energy
     assert (np.rint(sim.forces / sim.describe()["quanta"].force).sum(axis=0) == 0).all()
 
 
@@ -166,7 +171,7 @@ def test_no_density_has_the_slope_of_its_energy_also_in_reports() -> None:
     particles = motes.Particles([[5.0, 5, 5], [6.0, 5, 5], [8.0, 5, 5]], motes.Box([20.0] * 3, "open"))
     law = motes.Embedded(lambda r: 1.5 - r, lambda rho: -3.0 * rho, 2.5)
     sim = motes.Simulation(particles, VERLET, [law])
-    reporter: Any = sim._reporter
+    reporter: Any = sim._parts.reporter
     for row in range(3):
         found = reporter._columns(sim._engine.ask(queries.find, [row]))
         particle = {word: values[0] for word, values in found.items()}

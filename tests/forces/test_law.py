@@ -14,7 +14,7 @@ from motes.engine import queries
 
 
 def check_forces(sim: motes.Simulation, rows: Sequence[int]) -> None:
-    reporter: Any = sim._reporter
+    reporter: Any = sim._parts.reporter
     for row in rows:
         found = reporter._columns(sim._engine.ask(queries.find, [int(sim.ids[row])]))
         particle = {word: values[0] for word, values in found.items()}

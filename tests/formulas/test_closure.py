@@ -37,15 +37,15 @@ def test_numbers_in_a_closure_and_defaults_are_parameters() -> None:
     pair = bound(well(0.9))
     assert pair.pair.uniform == {"a": 0.9, "b": 0.5, "depth": 3.0}
     assert value(pair, 1.3) == pytest.approx(float(well(0.9)(1.3)), rel=1e-15)
-    assert cluster_key([pair.term], 1, 3, False) == cluster_key([bound(well(1.1)).term], 1, 3, False)
-    assert cluster_key([pair.term], 1, 3, False) == cluster_key([bound(well(0.9), depth=2.0).term], 1, 3, False)
+    assert cluster_key([pair.term], 1, 3, "forces") == cluster_key([bound(well(1.1)).term], 1, 3, "forces")
+    assert cluster_key([pair.term], 1, 3, "forces") == cluster_key([bound(well(0.9), depth=2.0).term], 1, 3, "forces")
     assert bound(well(0.9), depth=2.0).pair.uniform["depth"] == 2.0
 
 
 def test_numbers_in_exponents_stay_numbers() -> None:
     assert "n" not in bound(well(0.9)).pair.uniform
-    assert cluster_key([bound(well(0.9, 12)).term], 1, 3, False) != cluster_key(
-        [bound(well(0.9, 10)).term], 1, 3, False
+    assert cluster_key([bound(well(0.9, 12)).term], 1, 3, "forces") != cluster_key(
+        [bound(well(0.9, 10)).term], 1, 3, "forces"
     )
 
 

@@ -210,7 +210,7 @@ def derive(text: str) -> None:
     given = dict.fromkeys((name for name in expression_parameters(text) if name != "cutoff"), 1.5)
     bound = motes.Pair.from_expression(text, 2.5, "force", **given).bind(named())
     assert len(walk(bound.pair.formula)) < 20 * LONGEST_TEXT
-    compile(cluster_source([bound.term], 1, 3, sums=False), "generated", "exec")
+    compile(cluster_source([bound.term], 1, 3, "forces"), "generated", "exec")
 
 
 def _count(config: Config) -> float:

@@ -92,7 +92,7 @@ def test_limits_hold_for_python_functions_too(judge):
 
     bound = motes.Pair(doubled, 2.0).bind(named())
     with judge.time_limit(), pytest.raises(motes.InputError, match=f"{MOST_OPERATIONS} are allowed"):
-        judge.cluster_source([bound.term], 1, 3, sums=False)
+        judge.cluster_source([bound.term], 1, 3, "forces")
 
 
 NUMBERS = st.sampled_from(["0", "1", "2", "0.5", "1.1", "12", "200", "1e-300", "1e300", "-3", "pi"])

@@ -6,7 +6,7 @@ All engines are asked at the same time, and what they compute is the same on any
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,11 +16,14 @@ from motes.engine.ahead import Ahead
 from motes.engine.clock import Clock
 from motes.engine.failing import StoppedError
 from motes.engine.plan import Extremes, Needs
-from motes.engine.step import Engine
+from motes.engine.step import Engine, in_order
 from motes.exact.quanta import FAINT, SLOWLY, STUCK, energy_quantum, followed
 from motes.exact.sums import LIMB, total_of
+from motes.forces import law
 from motes.forces.law import NOT_ASKED, Stage, Sums
+from motes.forces.portions import PORTIONS, row_count
 from motes.integrators.motion import Integrator
+from motes.neighbors.tuples import TupleSearch
 
 
 def begin(engine: Engine, anew: bool, longest: float) -> Extremes:
@@ -246,6 +249,40 @@ def energies(engine: Engine) -> tuple[float, float]:
             engine.sums = engine.sums._replace(energy=None, virial=None)
     energy, virial = (total_of(number or 0, engine.link.sum) for number in (engine.sums.energy, engine.sums.virial))
     return energy * (quantum * LIMB), virial * (quantum * LIMB)
+
+
+def portions(engine: Engine, plans: Sequence[law.Plan]) -> tuple[Integers, float]:
+    """What each particle has of energies and virials, for rank 0: rows (k, N) of whole numbers (forces/portions.py), in
+    the order of `queries.gather`, and the unit of an energy, half its quantum."""
+    rows = _own_portions(engine, plans)
+    parts = engine.link.gather(rows)
+    return np.concatenate(parts, axis=-1) if parts else rows, 0.5 * engine.energy_quantum
+
+
+def whole_portions(engine: Engine, plans: Sequence[law.Plan]) -> Floats:
+    """Energy and components of the virial of all particles together, (k,)."""
+    rows = _own_portions(engine, plans)
+    high, low = (rows >> 32).sum(axis=1), (rows & 0xFFFFFFFF).sum(axis=1)  # the sum itself may be beyond int64
+    totals = [total_of((int(one) << 32) + int(other), engine.link.sum) for one, other in zip(high, low, strict=True)]
+    unit = 0.5 * engine.energy_quantum * LIMB
+    return np.array([((whole << 32) + rest) * unit for whole, rest in zip(totals[0::2], totals[1::2], strict=True)])
+
+
+def _own_portions(engine: Engine, plans: Sequence[law.Plan]) -> Integers:
+    energies(engine)  # by the same quantum
+    state, pairs = engine.state, engine.neighbors.pairs
+    state.declare(PORTIONS, np.zeros((row_count(state.dimensions), 0), np.int64))
+    try:
+        for stage in in_order(plans, engine.slots, engine.team):
+            if stage is not engine.slots:
+                if stage.members is not None:
+                    stage.tuples = TupleSearch(stage.members, state.box).find(state)
+                stage.follow(state, pairs)
+                stage.compute(state, pairs, engine.energy_quantum)
+        engine.domain.fold(state, PORTIONS)
+        return state.column(PORTIONS)[:, : state.owned].copy()
+    finally:
+        del state.scratch[PORTIONS]
 
 
 def _compute_energies(engine: Engine) -> None:

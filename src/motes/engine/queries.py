@@ -16,7 +16,7 @@ from motes.core.box import AXES
 from motes.core.state import Array, Floats, Integers, State
 from motes.engine.step import Engine
 from motes.exact.quanta import FAINT
-from motes.exact.sums import total_of
+from motes.exact.sums import exact_sum, total_of
 from motes.formulas.elementwise import Work
 from motes.neighbors import nearby
 from motes.storage.columns import file_name, write_columns
@@ -163,6 +163,16 @@ def _collect(engine: Engine, rows: Integers) -> Integers:
 def kinetic_energy(engine: Engine) -> float:
     """Kinetic energy of this moment."""
     return engine.world.kinetic()
+
+
+def kinetic_tensor(engine: Engine) -> Floats:
+    """The sum of m v v, (d, d)."""
+    state, link = engine.state, engine.link
+    mass, velocities = state.mass[: state.owned], state.velocities[:, : state.owned]
+    largest = float(link.maximum(np.array([(mass * velocities**2).max(initial=0.0)]))[0])
+    if largest == 0.0:
+        return np.zeros((state.dimensions,) * 2)
+    return np.array([[exact_sum(mass * one * other, largest, link.sum) for other in velocities] for one in velocities])
 
 
 def timings(engine: Engine) -> list[dict[str, float]]:

@@ -30,6 +30,7 @@ from motes.core.schedules import Following, followed_rows
 from motes.core.state import CLUSTER, Floats, Integers
 from motes.exact.sums import SUM_LIMB
 from motes.forces.parameters import OF_THE_PAIR
+from motes.forces.portions import PORTIONS, components
 from motes.formulas.derive import PairCode
 from motes.formulas.lines import ENERGY_UNITS, FUNCTIONS
 from motes.formulas.lookup import definitions, is_column
@@ -54,6 +55,9 @@ ARGUMENTS = (
     "first, last, positions, axes, filler, begin, count, partners, room, magic, energy_magic, numbers, tables, "
     "types, attributes"
 )
+REST = "_rest"
+"""How the row of what is below a quantum is called."""
+
 LIMBS = {"x": "magic", "y": "middle", "z": "low"}
 """The units of a sum in the rows of forces, each ROUND times that of the limb."""
 
@@ -141,25 +145,30 @@ class Layout:
         return repr((tuple(self.numbers), tuple(self.tables), self.attributes))
 
 
-def cluster_key(terms: Sequence[Term], types: int, dimensions: int, sums: bool) -> str:
+FORCES, SUMS = "forces", "sums"
+"""What a module is for: forces, without and with energy and virial; what neighbours add up to for each particle, in
+three limbs; or PORTIONS, what each particle has of energy and virial."""
+
+FUNCTIONS_FOR = {FORCES: ("force", "both"), SUMS: ("total",), PORTIONS: ("portions",)}
+"""The functions of each."""
+
+
+def cluster_key(terms: Sequence[Term], types: int, dimensions: int, purpose: str) -> str:
     """What the source depends on: to be known without deriving anything."""
     ways = [(term.key, term.both_ways, term.on_i, term.on_j, sorted(term.reads), term.special) for term in terms]
-    return "\n".join([*map(repr, ways), Layout.of(terms).key, f"types={types} dimensions={dimensions} sums={sums}"])
+    return "\n".join([*map(repr, ways), Layout.of(terms).key, f"types={types} dimensions={dimensions} {purpose}"])
 
 
-def cluster_source(terms: Sequence[Term], types: int, dimensions: int, sums: bool) -> str:
-    """Source of a module with two functions, force and both: without and with energy and virial.
-
-    With `sums` it has one, total, that adds up a number for each particle, in three limbs, instead of forces.
-    """
+def cluster_source(terms: Sequence[Term], types: int, dimensions: int, purpose: str) -> str:
+    """Source of a module with the functions for a purpose."""
     codes = [term.code() for term in terms]
     functions = sorted({"exp"} | {name for code in codes for name in code.functions})
     columns = definitions(line for code in codes for line in (*code.prologue, *code.body_both))
     noise = NOISE if any("noise" in term.reads for term in terms) else ""
     parts = [IMPORTS.format(functions=", ".join(functions)) + noise + (f"\n{columns}" if columns else "")]
-    for name, energy in [("total", False)] if sums else [("force", False), ("both", True)]:
-        writer = _Writer(terms, codes, Layout.of(terms), types, dimensions, energy, sums)
-        parts.append("\n".join(writer.function(name, returns=SUM if sums else None if energy else FORCE)))
+    for name in FUNCTIONS_FOR[purpose]:
+        writer = _Writer(terms, codes, Layout.of(terms), types, dimensions, name)
+        parts.append("\n".join(writer.function(returns={"force": FORCE, "total": SUM}.get(name))))
     return "\n\n".join(parts) + "\n"
 
 
@@ -170,8 +179,22 @@ class _Writer:
     layout: Layout
     types: int
     dimensions: int
-    energy: bool
-    sums: bool
+    name: str
+
+    @property
+    def energy(self) -> bool:
+        """Whether energy and virial are added up over all pairs."""
+        return self.name == "both"
+
+    @property
+    def sums(self) -> bool:
+        """Whether what neighbours add up to is asked for."""
+        return self.name == "total"
+
+    @property
+    def portions(self) -> bool:
+        """Whether each particle is told its part of energy and virial."""
+        return self.name == "portions"
 
     @property
     def axes(self) -> str:
@@ -179,13 +202,19 @@ class _Writer:
         return "xyz" if self.dimensions == 3 else "xz"
 
     @property
-    def channels(self) -> str:
-        """The rows of forces that are written: the axes, or the three limbs of a sum."""
-        return "xyz" if self.sums else self.axes
+    def channels(self) -> dict[str, int]:
+        """The rows that are written, by name: the axes, the three limbs of a sum, or whole quanta and the rest of each
+        portion."""
+        if self.portions:
+            names = [name + part for name in ("u", *components(self.axes)) for part in ("", REST)]
+            return {name: row for row, name in enumerate(names)}
+        return {axis: "xyz".index(axis) for axis in ("xyz" if self.sums else self.axes)}
 
-    def _bits(self, axis: str) -> str:
-        """What stands for 0 in a row of forces."""
-        return f"{LIMBS[axis] if self.sums else 'magic'}_bits"
+    def _bits(self, channel: str) -> str:
+        """What stands for 0 in a row."""
+        if self.portions:
+            return "rest_bits" if channel.endswith(REST) else "energy_bits"
+        return f"{LIMBS[channel] if self.sums else 'magic'}_bits"
 
     @property
     def reads(self) -> frozenset[str]:
@@ -207,12 +236,12 @@ class _Writer:
         """Whether anything depends on types."""
         return bool(self.layout.tables)
 
-    def function(self, name: str, returns: str | None) -> Iterator[str]:
+    def function(self, returns: str | None) -> Iterator[str]:
         """The whole of it; returns: what its first number means to a march."""
         yield f'@njit(cache=True, nogil=True, error_model="numpy", returns={returns!r})'
         needed = {*self.reads, *(["bonds"] if self.special else [])}
         optional = [words for need, words in OPTIONAL.items() if need in needed]
-        yield f"def {name}({', '.join([ARGUMENTS, *optional, 'forces'])}):"
+        yield f"def {self.name}({', '.join([ARGUMENTS, *optional, 'forces'])}):"
         yield "    wide_vectors()"
         yield "    magic_bits = to_bits(magic)"
         if self.sums:
@@ -268,7 +297,8 @@ class _Writer:
         if self.energy:
             for name in ("energy", "virial"):
                 yield f"{name} = rest_of_{name} = 0"
-        yield from self._turns() if "noise" in self.reads or self.energy else self._one_turn()
+        turns = "noise" in self.reads or self.energy or self.portions
+        yield from self._turns() if turns else self._one_turn()
         yield f"for k in range({CLUSTER}):"
         yield "    j = np.uint64(own + k)"
         yield from _indent(1, self._unpack("b"))
@@ -296,9 +326,9 @@ class _Writer:
             yield f"{to}a{row}[k] = attributes[{row}, j]"
 
     def _unpack(self, source: str) -> Iterator[str]:
-        sign = "-" if self.sums else "+"
-        for axis in self.channels:
-            yield f"forces[{'xyz'.index(axis)}, j] += {source}{axis}[k] {sign} {CLUSTER} * {self._bits(axis)}"
+        sign = "-" if self.sums or self.portions else "+"
+        for name, row in self.channels.items():
+            yield f"forces[{row}, j] += {source}{name}[k] {sign} {CLUSTER} * {self._bits(name)}"
 
     # All members in one turn of the loop over partners, or one after the other
 
@@ -348,8 +378,8 @@ class _Writer:
                     yield f"u{row}_{m}_{other} = tables[{row}, {other}, type{m}]"
 
     def _store(self, member: _Member) -> Iterator[str]:
-        for axis in self.channels:
-            yield f"forces[{'xyz'.index(axis)}, {member.slot}] += f{axis}{member.suffix} - n * {self._bits(axis)}"
+        for name, row in self.channels.items():
+            yield f"forces[{row}, {member.slot}] += f{name}{member.suffix} - n * {self._bits(name)}"
 
     def _partner(self, members: Sequence[_Member], adding: bool = False) -> Iterator[str]:
         for axis in self.axes:
@@ -388,7 +418,7 @@ class _Writer:
     @property
     def _bounded(self) -> bool:
         """Whether a bound of the largest force will do."""
-        return not (self.energy or self.sums)
+        return self.name == "force"
 
     def _pair(self, member: _Member) -> Iterator[str]:
         m = member.suffix
@@ -409,7 +439,21 @@ class _Writer:
             yield f"bonds = partner_class >> (2 * {member.number}) & 3"
         for index in range(len(self.terms)):
             yield from self._term(index, member)
-        yield from self._add_sum(m) if self.sums else self._add_force(m)
+        adders = {"total": self._add_sum, "portions": self._add_portions}
+        yield from adders.get(self.name, self._add_force)(m)
+
+    def _add_portions(self, m: str) -> Iterator[str]:
+        """Both get what is of the pair, in half quanta."""
+        f = self._all("on_i")
+        yield f"f = {f}" if self.mutual else f"f = 0.5 * ({f} + {self._all('on_j')})"
+        values = {"u": self._all("energy")} | {name: f"f * d{name[0]} * d{name[1]}" for name in components(self.axes)}
+        for name, value in values.items():
+            yield f"value = {value}"
+            yield "rounded = value + energy_magic"
+            for channel, bits in ((name, "rounded"), (name + REST, "value - (rounded - energy_magic) + rest_magic")):
+                yield f"q = to_bits({bits})"
+                yield f"f{channel}{m} += q"
+                yield f"g{channel} += q"
 
     def _add_sum(self, m: str) -> Iterator[str]:
         for side, sums in (("i", f"f{{}}{m}"), ("j", "g{}")):
@@ -467,7 +511,7 @@ class _Writer:
         for way in "ij" if term.both_ways else "i":
             other = mine if way == "i" else f"o{index}_"
             yield from self._read(index, m, way, other)
-            for line in code.body_both if self.energy or self.sums else code.body_force:
+            for line in code.body_force if self.name == "force" else code.body_both:
                 yield _rename(line, other, shared, mine)
             found[way] = _rename(code.energy if self.sums else code.force, other, shared, mine)
         yield f"near = (s < {mine}cutoff_squared) & (k > {member.number}){self._not_excluded(term)}"
@@ -477,7 +521,7 @@ class _Writer:
                 text = _rename(formula.replace("{i}", "\0").replace("{j}", "\1"), mine)
                 text = text.replace("\0", found["i"]).replace("\1", found.get("j", ""))
                 yield f"{name}{index} = {weight}({text}) if near else 0.0"
-        if self.energy:
+        if self.energy or self.portions:
             yield f"energy{index} = {weight}{_rename(code.energy, mine)} if near else 0.0"
 
     def _not_excluded(self, term: Term) -> str:

@@ -26,9 +26,11 @@ from motes.exact.arithmetic import number_of
 from motes.exact.noise import PAIRS, draw_keys
 from motes.exact.quanta import FORCES, looked_at
 from motes.exact.sums import whole
+from motes.forces.cluster_kernel import FORCES as OF_FORCES
 from motes.forces.cluster_kernel import OPTIONAL, ORDINARY, Layout, Term, cluster_key, cluster_source
 from motes.forces.law import BEFORE, IN_SLOTS, Stage, Sums
 from motes.forces.moment import Moment, Parameters
+from motes.forces.portions import PORTIONS
 from motes.forces.slots import SlotForces, gather_slots
 from motes.formulas.bind import Names
 from motes.formulas.kernel import Kernel
@@ -51,6 +53,7 @@ class ClusterPlan:
         seeds: of the noise of each.
         special: whether bonded pairs are not like all others.
         live: attributes that change with every step.
+        purpose: what its functions are for.
     """
 
     kernel: Kernel
@@ -60,23 +63,25 @@ class ClusterPlan:
     seeds: tuple[int, ...]
     special: bool
     live: frozenset[str] = frozenset()
+    purpose: str = OF_FORCES
 
     def stages(self, slots: SlotForces, team: Team) -> Sequence[Stage]:
         """One."""
-        return (ClusterForces(self, slots, team),)
+        kind = ClusterPortions if self.purpose == PORTIONS else ClusterForces
+        return (kind(self, slots, team),)
 
 
-def plan_clusters(terms: Sequence[Term], names: Names, sums: bool = False) -> ClusterPlan:
+def plan_clusters(terms: Sequence[Term], names: Names, purpose: str = OF_FORCES) -> ClusterPlan:
     """Generate (or find in the cache) the kernel for these terms."""
     types = max(1, len(names.type_names))
-    key = cluster_key(terms, types, names.dimensions, sums)
+    key = cluster_key(terms, types, names.dimensions, purpose)
     rows = Layout.of(terms)
     numbers = np.array(list(rows.numbers.values()) or [0.0], float)
     tables = np.array(list(rows.tables.values()), float).reshape(len(rows.tables), types, types)
     return ClusterPlan(
         kernel=Kernel.made(
             key,
-            lambda: cluster_source(terms, types, names.dimensions, sums),
+            lambda: cluster_source(terms, types, names.dimensions, purpose),
             (numbers, tables),
             rows.attributes,
             rows.followed,
@@ -86,6 +91,7 @@ def plan_clusters(terms: Sequence[Term], names: Names, sums: bool = False) -> Cl
         reads=frozenset().union(*(term.reads for term in terms)),
         seeds=tuple(term.seed for term in terms),
         special=any(term.special != ORDINARY for term in terms),
+        purpose=purpose,
     )
 
 
@@ -288,6 +294,25 @@ class ClusterSums(ClusterStage):
         if not largest < math.inf:  # the pair that adds it is to blame, not whoever feels what comes of it
             return Sums.none(energy is not None)._replace(most_force=math.inf)
         return Sums.none(energy is not None)._replace(largest_sum=largest)
+
+
+class ClusterPortions(ClusterStage):
+    """What each particle has of energy and virial of all terms of a kind."""
+
+    @property
+    def _kernels(self) -> Sequence[Any]:
+        return (self._module.portions,)
+
+    def compute(self, state: State, pairs: PairList, energy: float | None) -> Sums:
+        """Add them to those of particles and ghosts."""
+        self._bring(state, pairs)
+        magic, rows = (1.0, ROUND * (energy or 1.0)), state.column(PORTIONS)
+
+        def work(chunk: Chunk, sums: Integers) -> Work:
+            return self._module.portions, self._arguments(chunk, pairs, magic, sums)
+
+        self._slots.add_aside(pairs, work, rows)
+        return Sums.none(energy is not None)
 
 
 def within_cutoff(pairs: PairList, cluster: int, cutoff: float) -> list[tuple[int, int, int]]:

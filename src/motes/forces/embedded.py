@@ -33,12 +33,13 @@ from motes.core.threads import Team
 from motes.core.words import did_you_mean, known_keywords
 from motes.exact.arithmetic import number_of
 from motes.exact.sums import SUM_LIMB, whole
-from motes.forces.cluster_kernel import Term
-from motes.forces.clusters import ClusterForces, ClusterPlan, ClusterSums, plan_clusters
+from motes.forces.cluster_kernel import FORCES, SUMS, Term
+from motes.forces.clusters import ClusterPlan, ClusterSums, plan_clusters
 from motes.forces.law import BEFORE, BoundInteraction, Interaction, Plan, Stage, Sums, Surroundings
 from motes.forces.moment import Parameters
 from motes.forces.oracle import embedded_force
 from motes.forces.pair_function import PairFormula, PairFunction, checked_cutoff, kept_cutoff
+from motes.forces.portions import PORTIONS, give_particle
 from motes.forces.slots import SlotForces
 from motes.forces.verify import require_right_pair
 from motes.formulas import verify
@@ -144,6 +145,12 @@ class BoundEmbedded(BoundInteraction):
         """Kernels for each."""
         return EmbeddedPlan(tuple(_planned(one, number, names) for number, one in enumerate(bound)))
 
+    @classmethod
+    def portions(cls, bound: Sequence[BoundEmbedded], names: Names, only: int | None) -> EmbeddedPlan:
+        """The energy of a particle is its own; of the virial of two each has half."""
+        plans = [_planned(one, number, names, PORTIONS) for number, one in enumerate(bound) if only in (None, number)]
+        return EmbeddedPlan(tuple(plans), PORTIONS)
+
 
 @dataclass(frozen=True)
 class EmbeddingPlan:
@@ -153,13 +160,16 @@ class EmbeddingPlan:
     density: ClusterPlan
     embedding: Kernel
     force: ClusterPlan
+    number: int
+    """By which its columns are called."""
 
 
 @dataclass(frozen=True)
 class EmbeddedPlan(Plan):
-    """All of a run."""
+    """All of a run, for forces or for portions."""
 
     embedded: tuple[EmbeddingPlan, ...]
+    purpose: str = FORCES
 
     @property
     def cutoff(self) -> float:
@@ -167,54 +177,63 @@ class EmbeddedPlan(Plan):
         return max(one.density.cutoff for one in self.embedded)
 
     def stages(self, slots: SlotForces, team: Team) -> Sequence[Stage]:
-        """Three for each."""
+        """Three for each; of portions two, which find densities and slopes as the others left them."""
         stages: list[Stage] = []
-        for number, one in enumerate(self.embedded):
-            stages += [
-                ClusterSums(one.density, DENSITY.format(number), number, slots, team),
-                Embedding(one, number, team),
-                ClusterForces(one.force, slots, team),
-            ]
+        for one in self.embedded:
+            if self.purpose == PORTIONS:
+                stages.append(EmbeddingPortions(one, team))
+            else:
+                column = DENSITY.format(one.number)
+                stages += [ClusterSums(one.density, column, one.number, slots, team), Embedding(one, team)]
+            stages += one.force.stages(slots, team)
         return stages
 
 
-def _planned(one: BoundEmbedded, number: int, names: Names) -> EmbeddingPlan:
-    force = plan_clusters([one.forces(number)], names)
+def _planned(one: BoundEmbedded, number: int, names: Names, purpose: str = FORCES) -> EmbeddingPlan:
+    force = plan_clusters([one.forces(number)], names, purpose)
     energy, key = one.energy, f"{one.energy.key}\nembedding"
     cancels = one.cancels
-    key += f" {cancels}"
+    key += f" {cancels} {purpose}"
     embedding = Kernel.made(
-        key, lambda: embedding_source(energy, cancels), energy.rows, energy.attributes, energy.followed
+        key,
+        lambda: embedding_source(energy, cancels, purpose == PORTIONS),
+        energy.rows,
+        energy.attributes,
+        energy.followed,
     )
-    density = plan_clusters([one.sums()], names, sums=True)
-    return EmbeddingPlan(one.name, density, embedding, replace(force, live=frozenset({SLOPE.format(number)})))
+    density = plan_clusters([one.sums()], names, SUMS)
+    return EmbeddingPlan(one.name, density, embedding, replace(force, live=frozenset({SLOPE.format(number)})), number)
 
 
-def embedding_source(energy: Bound, cancels: bool) -> str:
-    """Source of a module with the function embed: the energy of each particle, and its slope, from its density."""
+EMBED = "begin, end, density, unit, numbers, tables, types, attributes, energy_magic"
+
+
+def embedding_source(energy: Bound, cancels: bool, portions: bool = False) -> str:
+    """Source of a module with the function embed: the energy of each particle from its density, and the slope of it,
+    or its portions."""
     none_here = "False" if cancels else f"{PREFIX}{RHO} == 0.0 and not abs(slope) < inf"
     code = derive_field(energy.formulas[0], [PREFIX + RHO])
     points = verify.points({*energy.formulas[0].symbols, PREFIX + RHO}, energy.known)
     points = [{**point, PREFIX + RHO: abs(point[PREFIX + RHO])} for point in points]
     verify.require_forces(energy.name, energy.formulas[0], [PREFIX + RHO], code, points)
+    slope = [f"slope = -({code.results[1]})", f"own_slopes[i] = 0.0 if {none_here} else slope"]
     lines = [
         header(code.functions, code.lines),
         "",
         f'@njit(cache=True, nogil=True, error_model="numpy", returns={ENERGY!r}, apart=True)',
-        "def embed(begin, end, density, unit, numbers, tables, types, attributes, energy_magic, slopes):",
+        f"def embed({EMBED}, {'portions' if portions else 'slopes'}):",
         *indent(1, ENERGY_UNITS),
         "    biggest_energy = energy_high = energy_low = energy_rest = 0",
         "    high, middle, low = density[0, begin:end], density[1, begin:end], density[2, begin:end]",
         f"    middle_unit, low_unit = unit * {SUM_LIMB!r}, unit * {SUM_LIMB**2!r}",
-        "    own_slopes = slopes[begin:end]",
+        *indent(1, [] if portions else ["own_slopes = slopes[begin:end]"]),
         *indent(1, [*energy.uniform_lines, *energy.part_lines]),
         "    for i in range(end - begin):",
         *indent(2, SUM_OF_LIMBS),
         *indent(2, energy.own_lines("i")),
         *indent(2, code.lines),
         f"        u = {code.results[0]}",
-        f"        slope = -({code.results[1]})",
-        f"        own_slopes[i] = 0.0 if {none_here} else slope",
+        *indent(2, give_particle("u", "begin + i") if portions else slope),
         "        bits = to_bits(u) & 0x7FFFFFFFFFFFFFFF",
         "        biggest_energy = bits if bits > biggest_energy else biggest_energy",
         *indent(2, add_energy("u", "energy")),
@@ -240,32 +259,37 @@ class Embedding(Stage):
     when = BEFORE
     marches = True
 
-    def __init__(self, plan: EmbeddingPlan, number: int, team: Team) -> None:
+    def __init__(self, plan: EmbeddingPlan, team: Team) -> None:
         self.team = team
-        self.columns = {SLOPE.format(number): np.zeros(0)}
-        self.refresh = (SLOPE.format(number),)
+        self.columns = {SLOPE.format(plan.number): np.zeros(0)}
+        self.refresh = (SLOPE.format(plan.number),)
         self._plan = plan
-        self._number = number
         self._module = plan.embedding.load()
         self._parameters = Parameters(plan.embedding, team)
 
     def compute(self, state: State, pairs: PairList, energy: float | None) -> Sums:
         """Write the slopes; the virial is that of the pairs."""
         self._parameters.come(state)
-        results = self.team.split(self._module.embed, state.owned, *self._arguments(state, energy or 1.0))
+        results = self._embed(state, energy or 1.0)
         largest = max((number_of(row[0]) for row in results), default=0.0)
         if energy is None:
             # Nobody has asked for an energy, but one that is no number says that the slope is none as well.
             return Sums(None, None, largest_energy=0.0 if np.isfinite(largest) else largest)
         return Sums(sum(whole(*limbs) for _, *limbs in results), 0, largest_energy=largest)
 
+    def _embed(self, state: State, energy_quantum: float) -> list[Any]:
+        return self.team.split(self._module.embed, state.owned, *self._arguments(state, energy_quantum))
+
     def _arguments(self, state: State, energy_quantum: float) -> tuple[Any, ...]:
         parameters = self._parameters
         attributes = tuple(map(state.column, self._plan.embedding.attributes)) or (state.mass,)
-        density, slopes = state.column(DENSITY.format(self._number)), state.column(SLOPE.format(self._number))
-        unit = state.quanta.sums[self._number]
+        density, unit = state.column(DENSITY.format(self._plan.number)), state.quanta.sums[self._plan.number]
         numbers = parameters.numbers, parameters.tables, state.types, attributes
-        return density, unit, *numbers, ROUND * energy_quantum, slopes
+        return density, unit, *numbers, ROUND * energy_quantum, state.column(self._written)
+
+    @property
+    def _written(self) -> str:
+        return SLOPE.format(self._plan.number)
 
     def blame(self, state: State, pairs: PairList, sums: Sums) -> ParticleError:
         """The particle of the lowest id among those without a finite energy."""
@@ -277,6 +301,20 @@ class Embedding(Stage):
         ]
         index = int(np.flatnonzero(state.ids[: state.owned] == min(found))[0])
         return ParticleError(f"has a density at which the energy {self._plan.name} is not finite", index, size=np.inf)
+
+
+class EmbeddingPortions(Embedding):
+    """The same energy, which is all the particle's."""
+
+    def compute(self, state: State, pairs: PairList, energy: float | None) -> Sums:
+        """Add it to the portions."""
+        self._parameters.come(state)
+        self._embed(state, energy or 1.0)
+        return Sums.none(energy is not None)
+
+    @property
+    def _written(self) -> str:
+        return PORTIONS
 
 
 class Embedded(Interaction):

@@ -24,6 +24,7 @@ from motes.forces.field_kernel import field_key, field_source
 from motes.forces.law import BoundInteraction, Interaction, Plan, Stage, Sums, Surroundings
 from motes.forces.moment import Moment, Parameters
 from motes.forces.oracle import field_energy, field_force
+from motes.forces.portions import PORTIONS, chosen
 from motes.formulas.bind import COORDINATES, MASS, Bound, Names, bind, check_given
 from motes.formulas.kernel import Kernel
 from motes.formulas.written import Written
@@ -92,13 +93,14 @@ class Field(Interaction):
 
 @dataclass(frozen=True)
 class FieldsPlan(Plan):
-    """All fields of a run: their names and kernels, and whether the time is in them."""
+    """All fields of a run: their names and kernels, whether the time is in them, and the rows to which they add."""
 
     fields: tuple[tuple[str, Kernel, bool], ...]
+    rows: str = "forces"
 
     def stages(self, slots: Any, team: Team) -> Sequence[Stage]:
         """One for each."""
-        return [FieldForces(*field, team) for field in self.fields]
+        return [FieldForces(*field, self.rows, team) for field in self.fields]
 
 
 @dataclass(frozen=True)
@@ -160,20 +162,31 @@ class BoundField(BoundInteraction):
         """A kernel for each."""
         return FieldsPlan(tuple((one.name, _kernel(one.bound, names), "t" in one.bound.symbols) for one in bound))
 
+    @classmethod
+    def portions(cls, bound: Sequence[BoundField], names: Names, only: int | None) -> FieldsPlan:
+        """All of its energy is the particle's; there is no virial."""
+        fields = tuple(
+            (one.name, _kernel(one.bound, names, True), "t" in one.bound.symbols) for one in chosen(bound, only)
+        )
+        return FieldsPlan(fields, PORTIONS)
 
-def _kernel(bound: Bound, names: Names) -> Kernel:
-    key = field_key(bound, names.boundary)
-    return Kernel.made(key, lambda: field_source(bound, names.boundary), bound.rows, bound.attributes, bound.followed)
+
+def _kernel(bound: Bound, names: Names, portions: bool = False) -> Kernel:
+    key = field_key(bound, names.boundary) + (f"\n{PORTIONS}" if portions else "")
+    return Kernel.made(
+        key, lambda: field_source(bound, names.boundary, portions), bound.rows, bound.attributes, bound.followed
+    )
 
 
 class FieldForces(Stage):
-    """A field, on the owned particles."""
+    """A field, on the owned particles: their forces, or portions of the energy."""
 
     outside = True
     marches = True
 
-    def __init__(self, name: str, kernel: Kernel, timed: bool, team: Team) -> None:
+    def __init__(self, name: str, kernel: Kernel, timed: bool, rows: str, team: Team) -> None:
         self.team = team
+        self._rows = rows
         self.stepped = timed
         self._moment, self._parameters = Moment(team), Parameters(kernel, team)
         self._name = name
@@ -199,10 +212,10 @@ class FieldForces(Stage):
         self, state: State, quantum: float, energy_quantum: float, only: tuple[int, int] | None = None
     ) -> list[Any]:
         apply, parameters = self._module.apply, self._parameters
-        columns = tuple(map(state.column, self._kernel.attributes))
+        columns, rows = tuple(map(state.column, self._kernel.attributes)), state.column(self._rows)
         what = (
             state.positions, state.box.origin, state.box.lengths, parameters.numbers, parameters.tables, state.types,
-            columns or (state.mass,), self._moment.clock, ROUND * quantum, ROUND * energy_quantum, state.forces,
+            columns or (state.mass,), self._moment.clock, ROUND * quantum, ROUND * energy_quantum, rows,
         )  # fmt: skip
         return [apply(*only, *what)] if only else self.team.split(apply, state.owned, *what)
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from motes.core.box import Boundary
 from motes.core.compiled import PUSH
 from motes.exact.arithmetic import bits_of
+from motes.forces.portions import give_particle
 from motes.formulas import verify
 from motes.formulas.bind import COORDINATES, PREFIX, Bound
 from motes.formulas.derive import Code, derive_field
@@ -22,9 +23,7 @@ AXES = COORDINATES[:3]
 INFINITE = bits_of(math.inf)
 """So that an energy that is not finite is seen by the first number alone; the bits of a NaN are more."""
 
-ARGUMENTS = (
-    "begin, end, positions, origin, lengths, numbers, tables, types, attributes, clock, magic, energy_magic, forces"
-)
+ARGUMENTS = "begin, end, positions, origin, lengths, numbers, tables, types, attributes, clock, magic, energy_magic"
 
 
 def field_key(bound: Bound, boundary: Sequence[Boundary]) -> str:
@@ -32,8 +31,8 @@ def field_key(bound: Bound, boundary: Sequence[Boundary]) -> str:
     return f"{bound.key}\nfield boundary={tuple(boundary)}"
 
 
-def field_source(bound: Bound, boundary: Sequence[Boundary]) -> str:
-    """Source of a module with the function apply."""
+def field_source(bound: Bound, boundary: Sequence[Boundary], portions: bool = False) -> str:
+    """Source of a module with the function apply, which adds forces, or portions of the energy."""
     axes = AXES[: len(boundary)]
     code = derive_field(bound.formulas[0], [PREFIX + axis for axis in axes])
     require_right_field(bound, code, axes)
@@ -50,11 +49,13 @@ def field_source(bound: Bound, boundary: Sequence[Boundary]) -> str:
         "",
         "",
         f'@njit(cache=True, nogil=True, error_model="numpy", returns={PUSH!r}, apart=True)',
-        f"def apply({ARGUMENTS}):",
+        f"def apply({ARGUMENTS}, {'portions' if portions else 'forces'}):",
         "    wide_vectors()",
         *indent(1, _before(bound, axes)),
+        *indent(1, [] if portions else [f"f{axis}s = forces[{a}, begin:end]" for a, axis in enumerate(axes)]),
         "    for i in range(end - begin):",
         *indent(2, _one(bound, axes, boundary, ", ".join([*axes, "t", *own]))),
+        *indent(2, give_particle("u", "begin + i") if portions else _add_force(axes)),
         f"    biggest = biggest_energy if biggest_energy >= {INFINITE} else biggest",
         "    return biggest, biggest_energy, energy_high, energy_low, energy_rest",
     ]
@@ -75,7 +76,7 @@ def _before(bound: Bound, axes: Sequence[str]) -> Iterator[str]:
     yield "biggest = biggest_energy = energy_high = energy_low = energy_rest = 0"
     yield from bound.uniform_lines
     for a, axis in enumerate(axes):
-        yield f"{axis}s, f{axis}s = positions[{a}, begin:end], forces[{a}, begin:end]"
+        yield f"{axis}s = positions[{a}, begin:end]"
         yield f"edge_{axis}, origin_{axis} = lengths[{a}], origin[{a}]"
     yield from bound.part_lines
 
@@ -89,6 +90,9 @@ def _one(bound: Bound, axes: Sequence[str], boundary: Sequence[Boundary], call: 
         yield f"{axis} = {axis} + origin_{axis}"
     yield from bound.own_lines("i")
     yield f"u, {', '.join(f'f{axis}' for axis in axes)} = energy_and_force({call})"
+
+
+def _add_force(axes: Sequence[str]) -> Iterator[str]:
     # One chain of maxima over i alone is what LLVM recognises as a reduction.
     yield "big = 0"
     for axis in axes:

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, Self
 import numpy as np
 
 from motes.core.box import AXES, Box
-from motes.core.errors import ParticleError
+from motes.core.errors import InputError, ParticleError
 from motes.core.frozen import Frozen
 from motes.core.state import Array, Floats, Integers, PairList, State, TupleList
 from motes.core.threads import Team
@@ -224,6 +224,12 @@ class BoundInteraction(ABC):
     @abstractmethod
     def plan(cls, bound: Sequence[Self], names: Names) -> Plan:
         """All of this kind together, compiled."""
+
+    @classmethod
+    def portions(cls, bound: Sequence[Self], names: Names, only: int | None) -> Plan:  # noqa: ARG003  # as its kinds have it
+        """Likewise of all, or of one by its number, with stages that say what each particle has of energy and virial,
+        instead of forces (portions.py); InputError for a kind that does not know."""
+        raise InputError(f"{bound[0].name}: {cls.__name__} does not say what each particle has of its energy")
 
 
 class Interaction(Frozen):

@@ -17,6 +17,7 @@ from motes.forces.cluster_kernel import Term
 from motes.forces.clusters import ClusterPlan, plan_clusters
 from motes.forces.law import BoundInteraction, Surroundings
 from motes.forces.pair_function import PairFormula, Rows
+from motes.forces.portions import PORTIONS, chosen
 from motes.formulas.bind import Names
 
 AT_REST = {"t": 0.0, "dt": 1.0, "v": 0.0, "noise": 0.0}
@@ -77,3 +78,8 @@ class BoundOfPairs(BoundInteraction):
     def plan(cls, bound: Sequence[Self], names: Names) -> ClusterPlan:
         """One kernel for all of them."""
         return plan_clusters([one.term for one in bound], names)
+
+    @classmethod
+    def portions(cls, bound: Sequence[Self], names: Names, only: int | None) -> ClusterPlan:
+        """Half of what is between two for each of them."""
+        return plan_clusters([one.term for one in chosen(bound, only)], names, PORTIONS)

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from motes.core.box import AXES
 from motes.core.compiled import PUSH
 from motes.exact.arithmetic import bits_of
+from motes.forces.portions import components, give_members, row_count
 from motes.formulas.bind import Bound
 from motes.formulas.lines import ENERGY_UNITS, add_energy, header, indent
 
@@ -54,14 +55,16 @@ class Body:
         return len(self.members) + 1
 
 
-def tuple_source(bound: Bound, body: Body, periodic: Sequence[bool]) -> str:
-    """Source of a module with the functions apply, over tuples, and gather, over particles."""
+def tuple_source(bound: Bound, body: Body, periodic: Sequence[bool], portions: bool = False) -> str:
+    """Source of a module with the functions apply, over tuples, and gather, over particles: of forces, or of portions
+    of energy and virial."""
     axes = AXES[: len(periodic)]
+    rows = row_count(len(axes)) if portions else len(axes)
     lines = [
         header(body.functions, body.lines),
         "",
         f'@njit(cache=True, nogil=True, error_model="numpy", returns={PUSH!r})',
-        "def apply(begin, end, positions, indices, kinds, numbers, tables, lengths, magic, energy_magic, forces):",
+        "def apply(begin, end, positions, indices, kinds, numbers, tables, lengths, magic, energy_magic, parts):",
         "    magic_bits = to_bits(magic)",
         *indent(1, ENERGY_UNITS),
         "    biggest = biggest_energy = 0",
@@ -73,8 +76,7 @@ def tuple_source(bound: Bound, body: Body, periodic: Sequence[bool]) -> str:
         *indent(2, _displacements(axes, periodic, body.width)),
         *indent(2, bound.own_lines("t")),
         *indent(2, body.lines),
-        *indent(2, _forces(axes, body)),
-        *indent(2, _sums()),
+        *indent(2, _portions(axes, body) if portions else [*_forces(axes, body), *_sums()]),
         "    limbs = energy_high, energy_low, energy_rest, virial_high, virial_low, virial_rest",
         f"    biggest = biggest_energy if biggest_energy >= {INFINITE} else biggest",
         f"    biggest = biggest if longest <= {LONGEST} else {INFINITE}",
@@ -82,11 +84,11 @@ def tuple_source(bound: Bound, body: Body, periodic: Sequence[bool]) -> str:
         "",
         "",
         "@njit(cache=True, nogil=True)",
-        "def gather(begin, end, starts, uses, count, parts, forces):",
+        "def gather(begin, end, starts, uses, count, parts, sums):",
         "    for i in range(begin, end):",
         "        for k in range(starts[i], starts[i + 1]):",
         "            m, t = uses[k] // count, uses[k] % count",
-        *(f"            forces[{a}, i] += parts[m, {a}, t]" for a, _ in enumerate(axes)),
+        *(f"            sums[{row}, i] += parts[m, {row}, t]" for row in range(rows)),
     ]
     return "\n".join(lines) + "\n"
 
@@ -115,11 +117,23 @@ def _forces(axes: str, body: Body) -> list[str]:
                 f"bits = to_bits(f{m}{axis}) & 0x7FFFFFFFFFFFFFFF",
                 "big = bits if bits > big else big",
                 f"whole = to_bits(f{m}{axis} + magic) - magic_bits",
-                f"forces[{m}, {a}, t] = whole",
+                f"parts[{m}, {a}, t] = whole",
                 "rest -= whole",
             ]
-        lines.append(f"forces[{body.rest}, {a}, t] = rest")
+        lines.append(f"parts[{body.rest}, {a}, t] = rest")
     return [*lines, "biggest = big if big > biggest else biggest"]
+
+
+def _portions(axes: str, body: Body) -> list[str]:
+    """The virial is the sum of r f over the members, with r from the one that gets what is missing to zero."""
+
+    def way(member: int, axis: str) -> str:
+        first, last = sorted((member, body.rest))
+        sign = "-" if member < body.rest else "+"
+        return "".join(f" {sign} d{m}{axis}" for m in range(first, last))
+
+    virial = [" + ".join(f"f{m}{ab[0]} * ({way(m, ab[1])})" for m in body.members) for ab in components(axes)]
+    return give_members(["u", *virial], body.width)
 
 
 def _sums() -> list[str]:

@@ -26,6 +26,7 @@ from motes.exact.sums import whole
 from motes.forces.law import BoundInteraction, Interaction, Plan, Stage, Sums, Surroundings
 from motes.forces.moment import Parameters
 from motes.forces.oracle import tuple_force
+from motes.forces.portions import PORTIONS, chosen
 from motes.forces.tuple_kernel import LONGEST, TOO_LONG, Body, tuple_source
 from motes.formulas.bind import Bound, Names, bind
 from motes.formulas.kernel import Kernel
@@ -46,22 +47,24 @@ class TuplePlan:
 
 @dataclass(frozen=True, eq=False)
 class TuplesPlan(Plan):
-    """All of one kind."""
+    """All of one kind, and the rows to which they add."""
 
     plans: tuple[TuplePlan, ...]
+    rows: str = "forces"
 
     def stages(self, slots: Any, team: Team) -> Sequence[Stage]:
         """One for each."""
-        return [TupleForces(plan, team) for plan in self.plans]
+        return [TupleForces(plan, self.rows, team) for plan in self.plans]
 
 
 class TupleForces(Stage):
-    """The forces within the tuples of a region."""
+    """The forces within the tuples of a region, or what each member has of energy and virial."""
 
     marches = True
 
-    def __init__(self, plan: TuplePlan, team: Team) -> None:
+    def __init__(self, plan: TuplePlan, rows: str, team: Team) -> None:
         self.team = team
+        self._rows = rows
         self.members = plan.members
         self._plan = plan
         self._module = plan.kernel.load()
@@ -73,16 +76,15 @@ class TupleForces(Stage):
         tuples = self.tuples
         assert tuples is not None  # they come with the list  # noqa: S101
         count = len(tuples.numbers)
-        shape = len(tuples.indices), state.dimensions, count
+        sums = state.column(self._rows)
+        shape = len(tuples.indices), len(sums), count
         if self._parts.shape != shape:
             self._parts = np.empty(shape, np.int64)
         self._parameters.come(state)
         rows = self._apply(state, energy, 0, count)
         if max(row[-1] for row in rows) > LONGEST:
             raise self._first(state, lambda row: bool(row[-1] > LONGEST), TOO_LONG)
-        self.team.split(
-            self._module.gather, state.total, tuples.starts, tuples.uses, max(1, count), self._parts, state.forces
-        )
+        self.team.split(self._module.gather, state.total, tuples.starts, tuples.uses, max(1, count), self._parts, sums)
         table = list(zip(*rows, strict=True))
         force, height = (number_of(max(column)) for column in table[:2])
         if energy is None:  # which is worked out all the same: of a bond that is torn, the force may be finite
@@ -209,12 +211,17 @@ class BoundTuples(BoundInteraction):
         """A kernel for each."""
         return TuplesPlan(tuple(_planned(one, names) for one in bound))
 
+    @classmethod
+    def portions(cls, bound: Sequence[BoundTuples], names: Names, only: int | None) -> TuplesPlan:
+        """Equal parts for all members."""
+        return TuplesPlan(tuple(_planned(one, names, True) for one in chosen(bound, only)), PORTIONS)
 
-def _planned(one: BoundTuples, names: Names) -> TuplePlan:
+
+def _planned(one: BoundTuples, names: Names, portions: bool = False) -> TuplePlan:
     periodic = [word == "periodic" for word in names.boundary]
-    key = f"{one.energy.key}\n{one.one} {periodic}"
+    key = f"{one.energy.key}\n{one.one} {periodic}" + (f"\n{PORTIONS}" if portions else "")
     kernel = Kernel.made(
-        key, lambda: tuple_source(one.energy, one.body(names.dimensions), periodic), one.energy.rows,
+        key, lambda: tuple_source(one.energy, one.body(names.dimensions), periodic, portions), one.energy.rows,
         followed=one.energy.followed,
     )  # fmt: skip
     return TuplePlan(one.one, one.name, kernel, one.tuples.members, one.tuples.types)

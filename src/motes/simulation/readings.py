@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Concatenate, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from motes.core.checks import number, whole_number
 from motes.core.compiled import njit
 from motes.core.errors import InputError, RunError
 from motes.core.frozen import read_only
+from motes.core.progress import compiling
 from motes.core.state import Array, Floats, Integers
 from motes.core.tuples import Topology
 from motes.core.words import did_you_mean
@@ -22,10 +23,11 @@ from motes.engine.clock import PHASES
 from motes.engine.failing import StoppedError
 from motes.engine.starts import Summary
 from motes.engine.step import Engine
-from motes.forces import Interaction
+from motes.forces import Interaction, Plan, portions_of
+from motes.forces.portions import tensor, values_of
 from motes.formulas.elementwise import record_named
 from motes.integrators import Integrator
-from motes.ranks.conductor import Answer, EngineOfAll, ranks_of
+from motes.ranks.conductor import Answer, EngineOfAll, Given, ranks_of
 from motes.simulation.course import Course
 from motes.simulation.noise_trail import leave_mark, noise_of
 from motes.simulation.parts import Parts
@@ -276,10 +278,12 @@ class Readings:
         _ = self._course.quanta  # of particles that overlap there are none
         return self._call(commands.energies)
 
-    def _call(self, function: Callable[[Engine], Answer]) -> Answer:
+    def _call(
+        self, function: Callable[Concatenate[Engine, Given], Answer], *arguments: Given.args, **named: Given.kwargs
+    ) -> Answer:
         """Call a function of all engines that may find a particle which it cannot work with."""
         try:
-            return self._engine.call(function)
+            return self._engine.call(function, *arguments, **named)
         except StoppedError as stopped:
             raise RunError(self._parts.reporter.report(stopped.failure)) from None
 
@@ -305,6 +309,61 @@ class Readings:
     def virial(self) -> float:
         """Sum over pairs, bonds and many-body energies of distance times force along it; fields have no part in it."""
         return self._energies()[1]
+
+    @property
+    def energies(self) -> Floats:
+        """What each particle has of the potential energy, (N,): half of a pair's or a bond's, a third of an angle's,
+        all of a field's and of its embedding. `math.fsum` of them is exactly the potential energy."""
+        energies = self._portions()[0]
+        total = self.potential_energy
+        for index in np.argsort(-np.abs(energies), kind="stable"):  # of equals that of the lowest id
+            if math.fsum(energies) == total:
+                break
+            energies[index] += math.fsum([total, *(-energies)])  # what rounding to float64 has left
+        return read_only(energies)
+
+    @property
+    def stress(self) -> Floats:
+        """The stress of each particle times its volume, (N, d, d): -m v v, and minus half of r f of each pair or bond,
+        a third of an angle's (Thompson, Plimpton and Mattson, J. Chem. Phys. 131, 154107 (2009)). Divided by the volume
+        of the box, their sum is minus `pressure_tensor`. Particles without velocities have no kinetic part."""
+        found = -tensor(self._portions()[1:], self.box.dimensions)
+        if self.has_velocities:
+            velocities = self._sorted("velocities")
+            found -= self._sorted("mass")[:, None, None] * velocities[:, :, None] * velocities[:, None, :]
+        return read_only(found)
+
+    @property
+    def pressure_tensor(self) -> Floats:
+        """The sum of m v v, and of r f over pairs, bonds and angles, over the volume of the box, (d, d); its trace over
+        d is the pressure. Under Brownian motion the kinetic part is the mean in the bath."""
+        virial = tensor(self._call(commands.whole_portions, self._portion_plans())[1:], self.box.dimensions)
+        if self.has_velocities:
+            kinetic = self._engine.ask(queries.kinetic_tensor)
+        else:
+            kinetic = np.eye(self.box.dimensions) * (2 * self.kinetic_energy / self.box.dimensions)
+        return read_only((virial + kinetic) / self.box.volume)
+
+    @property
+    def potential_energies(self) -> tuple[float, ...]:
+        """The potential energy of each interaction, in their order."""
+        _ = self._course.quanta
+        return tuple(
+            float(self._call(commands.whole_portions, self._portion_plans(number))[0])
+            for number in range(len(self.interactions))
+        )
+
+    def _portions(self) -> Floats:
+        """Energy and components of the virial of each particle, (k, N) by rising ids."""
+        with self._engine.turn():  # the values and their order are of one step
+            _ = self._course.quanta
+            rows, unit = self._call(commands.portions, self._portion_plans())
+            return values_of(rows[:, self._ranking()], unit)
+
+    def _portion_plans(self, only: int | None = None) -> tuple[Plan, ...]:
+        with compiling(self.integrator, self.interactions):
+            laws = self._parts.laws
+            return portions_of(laws.interactions, laws.names(self._summary, self.step), only)
 
     @property
     def kinetic_energy(self) -> float:
