@@ -21,7 +21,7 @@ from motes.core.schedules import Following, moved, nowhere
 from motes.core.words import did_you_mean
 from motes.forces.cluster_kernel import Term
 from motes.forces.parameters import RESERVED, SOME_MASSES, Mix, by_types
-from motes.forces.sides import in_order
+from motes.forces.sides import in_order, require_symmetric
 from motes.formulas.bind import MASS, Names, numbers_as_exponents
 from motes.formulas.closure import free_name
 from motes.formulas.derive import PairCode, derive_pair
@@ -173,7 +173,8 @@ class PairFunction:
         formula = numbers_as_exponents(formula, still)
         if sides and self.symmetric:
             of = sorted(set(sides.values()))
-            formula = in_order(self.name, formula, of, attributes, values, float(np.max(cutoff)))
+            require_symmetric(self.name, formula, of, attributes, values, float(np.max(cutoff)))
+            formula = in_order(formula, of)
         used = formula.symbols
         return PairFormula(
             formula=formula,
