@@ -38,7 +38,7 @@ from motes.forces.clusters import ClusterForces, ClusterPlan, ClusterSums, plan_
 from motes.forces.law import BEFORE, BoundInteraction, Interaction, Plan, Stage, Sums, Surroundings
 from motes.forces.moment import Parameters
 from motes.forces.oracle import embedded_force
-from motes.forces.pair_function import PairFormula, PairFunction, checked_cutoff, kept_cutoff
+from motes.forces.pair_function import PairFormula, PairFunction, kept_cutoff
 from motes.forces.slots import SlotForces
 from motes.forces.verify import require_right_pair
 from motes.formulas import verify
@@ -340,8 +340,7 @@ class Embedded(Interaction):
 
     def bind(self, names: Names) -> BoundEmbedded:
         """The energy of particles of these types with these attributes."""
-        cutoff = checked_cutoff(self.name, self.cutoff, names)
         needed = self._energy.needed
         given = {word: value for word, value in self.parameters.items() if word in needed}
         bound = bind(self.name, {RHO: True, **needed}, self._energy.formulas, given, names, coordinates=(RHO,))
-        return BoundEmbedded(self.name, self._density.bind(names, cutoff), bound)
+        return BoundEmbedded(self.name, self._density.bind(names, self.cutoff), bound)
