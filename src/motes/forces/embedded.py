@@ -200,7 +200,7 @@ def embedding_source(energy: Bound, cancels: bool) -> str:
     lines = [
         header(code.functions, code.lines),
         "",
-        f'@njit(cache=True, nogil=True, error_model="numpy", returns={ENERGY!r}, apart=True)',
+        f'@njit(cache=True, nogil=True, error_model="numpy", returns={ENERGY!r}, per_particle=True)',
         "def embed(begin, end, density, unit, numbers, tables, types, attributes, energy_magic, slopes):",
         *indent(1, ENERGY_UNITS),
         "    biggest_energy = energy_high = energy_low = energy_rest = 0",

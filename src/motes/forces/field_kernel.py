@@ -49,7 +49,7 @@ def field_source(bound: Bound, boundary: Sequence[Boundary]) -> str:
         f"    return {', '.join(code.results)}",
         "",
         "",
-        f'@njit(cache=True, nogil=True, error_model="numpy", returns={PUSH!r}, apart=True)',
+        f'@njit(cache=True, nogil=True, error_model="numpy", returns={PUSH!r}, per_particle=True)',
         f"def apply({ARGUMENTS}):",
         "    wide_vectors()",
         *indent(1, _before(bound, axes)),

@@ -165,8 +165,8 @@ def _farthest(begin: int, end: int, positions: Floats, reference: Floats) -> flo
 
 
 # Twice, since who plays it without Python goes by what a loop says that it returns.
-farthest_move = njit(cache=True, nogil=True, returns=MOVE, apart=True)(_farthest)
-farthest_stray = njit(cache=True, nogil=True, returns=STRAY, apart=True)(_farthest)
+farthest_move = njit(cache=True, nogil=True, returns=MOVE, per_particle=True)(_farthest)
+farthest_stray = njit(cache=True, nogil=True, returns=STRAY, per_particle=True)(_farthest)
 
 KEEP, PRUNE, BUILD = range(3)
 """What is to be done with the lists: nothing; the inner one is to be pruned anew; both are to be built anew."""
