@@ -166,8 +166,8 @@ def test_what_is_the_same_is_taken_from_the_block_before() -> None:
     assert same.pieces[0] is first.pieces[0]
     assert same.pieces[1] == (4,)
     assert other.pieces == block_of(add, (more, 3)).pieces
-    assert other.known is first.known
-    assert flat.known is not first.known  # it does not lie in one row
+    assert other.compiled is first.compiled
+    assert flat.compiled is not first.compiled  # it does not lie in one row
     assert block_of(scale, (np.ones((2, 3)), 0.5), first).loop is scale
 
 
@@ -175,8 +175,8 @@ def test_what_is_the_same_is_taken_from_the_block_before() -> None:
 def test_the_square_of_a_number_counts_where_it_is_larger(value: float, right: float) -> None:
     tape = Tape(1)
     number = tape.result()
-    tape.call(0, tape.block(said, (5.0,)), 0, 0, number)
-    tape.call(0, tape.block(said, (value,)), 0, 0, number, LARGER_SQUARE)
+    tape.call(0, tape.block(bits, (5.0,)), 0, 0, number)
+    tape.call(0, tape.block(bits, (value,)), 0, 0, number, LARGER_SQUARE)
     played = Played(tape)
     played(1)
     assert number_of(played.results[0]) == right
@@ -184,21 +184,21 @@ def test_the_square_of_a_number_counts_where_it_is_larger(value: float, right: f
 
 def test_the_square_of_a_small_number_is_not_nothing() -> None:
     tape = Tape(1)
-    tape.call(0, tape.block(said, (1e-200,)), 0, 0, tape.result(), LARGER_SQUARE)
+    tape.call(0, tape.block(bits, (1e-200,)), 0, 0, tape.result(), LARGER_SQUARE)
     played = Played(tape)
     played(1)
     assert 0.0 < number_of(played.results[0]) < 1e-300
 
 
 @njit(cache=True, nogil=True)
-def said(begin: int, end: int, value: float) -> int:
+def bits(begin: int, end: int, value: float) -> int:
     return to_bits(value) + begin + end
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize(("low", "high", "rounds"), [(0, 50, 6), (14, 900, 0), (0, 900, 20)])
 def test_processes_end_where_one_of_them_says_so(threads: int, low: int, high: int, rounds: int) -> None:
-    """Each adds a number of its own to what it says; the other says nothing, or little."""
+    """Each adds a number of its own to what it publishes; the other publishes nothing, or little."""
     board = np.zeros(board_words(RANKS), np.int64)
     counts = [np.zeros(1, np.int64) for _ in range(RANKS)]
     players = []
@@ -207,12 +207,12 @@ def test_processes_end_where_one_of_them_says_so(threads: int, low: int, high: i
         number = tape.result()
         tape.call(threads - 1, tape.block(grow, (counts[rank], amount)), 0, 0, number)
         tape.barrier()
-        tape.say(number, 3, more=False)
-        tape.say(-1, 4, more=False)
+        tape.publish(number, 3, more=False)
+        tape.publish(-1, 4, more=False)
         tape.meet()
-        tape.hear(3, low, high, 7)
-        tape.hear(4, 0, 0, 8)
-        tape.meet()  # else a fast one would say its next number before a slow one has heard this
+        tape.guard_published(3, low, high, 7)
+        tape.guard_published(4, 0, 0, 8)
+        tape.meet()  # else a fast one would publish its next number before a slow one has seen this
         players.append(Played(tape, rank=rank, board=board))
     with ThreadPoolExecutor(RANKS) as pool:
         found = list(pool.map(lambda player: player(20), players))

@@ -17,7 +17,7 @@ import pytest
 
 import motes
 import town
-from motes.core.board import LINE, SAYINGS
+from motes.core.board import LINE, ROW
 from motes.core.state import Floats, State
 from motes.core.threads import Team
 from motes.engine import commands
@@ -257,10 +257,10 @@ def test_what_is_sent_is_counted(make: Any, marched: list[int]) -> None:
     assert sent[0] == sent[1] > 240
 
 
-def test_there_is_room_for_all_that_ranks_say() -> None:
+def test_there_is_room_for_all_that_ranks_publish() -> None:
     """And beyond it for what their particles come to."""
     noted = Noted(1, ranks=2)
-    assert max(noted._saying(DONE, meaning) for meaning in MEANINGS) + 1 < SAYINGS - LINE
+    assert max(noted._column(DONE, meaning) for meaning in MEANINGS) + 1 < ROW - LINE
 
 
 @pytest.mark.filterwarnings("ignore::motes.MotesWarning")

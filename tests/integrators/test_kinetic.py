@@ -105,20 +105,20 @@ def test_one_particle_that_conserves_momentum_has_no_temperature():
     assert simulation.kinetic_energy == 12.5
 
 
-def test_what_all_ranks_say_adds_up_as_whole_numbers_do():
+def test_what_all_ranks_publish_adds_up_as_whole_numbers_do():
     generator = np.random.default_rng(3)
     for largest in (1.0, 0.7, 3e-300, 1e300, 2.0**-1074):
-        said = np.zeros((5, 8), np.int64)
-        said[:, LARGEST] = np.array([0.0, largest, 0.3 * largest, 0.0, 0.5 * largest]).view(np.int64)
-        said[:, HIGH] = generator.integers(0, 2**50, 5)
-        said[:, LOW] = generator.integers(-(2**60), 2**60, 5)
-        whole = sum((high << 32) + low for high, low in said[:, [HIGH, LOW]].tolist())
+        rows = np.zeros((5, 8), np.int64)
+        rows[:, LARGEST] = np.array([0.0, largest, 0.3 * largest, 0.0, 0.5 * largest]).view(np.int64)
+        rows[:, HIGH] = generator.integers(0, 2**50, 5)
+        rows[:, LOW] = generator.integers(-(2**60), 2**60, 5)
+        whole = sum((high << 32) + low for high, low in rows[:, [HIGH, LOW]].tolist())
         power = 2.0 ** math.ceil(math.log2(largest))
-        assert kinetic_of(said) == float(whole) * max(power * 2.0**-62, 2.0**-1000)
+        assert kinetic_of(rows) == float(whole) * max(power * 2.0**-62, 2.0**-1000)
 
 
 @pytest.mark.parametrize("lost", [math.inf, math.nan])
 def test_a_kinetic_energy_that_is_not_finite_is_no_number(lost):
-    said = np.zeros((2, 8), np.int64)
-    said[1, LARGEST] = np.array(lost).view(np.int64)
-    assert not math.isfinite(kinetic_of(said))
+    rows = np.zeros((2, 8), np.int64)
+    rows[1, LARGEST] = np.array(lost).view(np.int64)
+    assert not math.isfinite(kinetic_of(rows))

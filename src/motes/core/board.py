@@ -1,8 +1,8 @@
 """Memory that all ranks of one machine see, through which they take steps together (core/tape.py).
 
-It begins with what all write to: how many have come to where they meet, how often all were there, and what each says.
-Then each rank has a piece for what it sends. Nothing is imported here that takes long: a program that is stopped while
-it starts must still say goodbye to the others.
+It begins with what all write to: how many have come to where they meet, how often all were there, and a row of each
+rank for the numbers that it publishes. Then each rank has a piece for what it sends. Nothing is imported here that
+takes long: a program that is stopped while it starts must still say goodbye to the others.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 LINE = 8
 """Words of a cache line, so that what threads write lies on lines of their own."""
 
-SAYINGS = 80
-"""Numbers that a rank can say to the others; the last LINE of them are what its particles come to."""
+ROW = 80
+"""Numbers that a rank can publish; the last LINE of them are what its particles come to."""
 
 
 def board_words(ranks: int) -> int:
-    """Words of the board on which so many ranks meet: how many are there, how often all were, and what each says."""
-    return 2 * LINE + ranks * SAYINGS
+    """Words of the board on which so many ranks meet: how many are there, how often all were, and their rows."""
+    return 2 * LINE + ranks * ROW
 
 
 class Board:
@@ -40,9 +40,9 @@ class Board:
         self._messages = [piece[head:] for piece in pieces]
 
     @property
-    def said(self) -> NDArray[np.int64]:
+    def particles(self) -> NDArray[np.int64]:
         """What the particles of each rank come to, (ranks, LINE)."""
-        return self.common[2 * LINE :].reshape(-1, SAYINGS)[:, -LINE:]
+        return self.common[2 * LINE :].reshape(-1, ROW)[:, -LINE:]
 
     @property
     def words(self) -> int:

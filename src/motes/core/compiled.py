@@ -53,7 +53,7 @@ neighbour adds to a sum; the largest energy of a particle."""
 
 
 def njit(
-    *, cache: bool = False, returns: str | None = None, apart: bool = False, **options: Any
+    *, cache: bool = False, returns: str | None = None, per_particle: bool = False, **options: Any
 ) -> Callable[[Any], Any]:
     """As Numba's, but with cache=True compiled code is kept in the code cache of Motes (motes.core.cache).
 
@@ -61,13 +61,13 @@ def njit(
         cache: whether it is kept.
         returns: what a loop's result means to those who play it without Python (engine/march.py); one that returns a
             number of which they do not know the meaning is left to the ordinary step.
-        apart: whether a loop works on one particle after the other, and reads and writes nothing of others.
+        per_particle: whether a loop works on one particle after the other, and reads and writes nothing of others.
         **options: Numba's.
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
         dispatcher: Any = numba.njit(**options)(function)
-        dispatcher.returns, dispatcher.apart = returns, apart
+        dispatcher.returns, dispatcher.per_particle = returns, per_particle
         if cache:
             dispatcher._cache = LoopCache(dispatcher)  # as its own enable_caching() does
         return dispatcher

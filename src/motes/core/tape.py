@@ -4,12 +4,13 @@ Algorithm: a call of a compiled loop is kept as an address and a block of words 
 takes them. A small function for each signature, compiled once for all loops that have it, reads a block and calls an
 address. A tape is a table of such calls, of barriers at which threads wait for each other, of guards that end the
 playing when a loop has returned a number out of bounds, of rows that are left out unless one has, and of laps for the
-clock; one compiled loop plays it round after round. Processes play their tapes together if they share memory: each says
-its numbers there, all meet, and then each hears what all have said.
+clock; one compiled loop plays it round after round. Processes play their tapes together if they share memory: each
+publishes its numbers there, all meet, and then each reduces the numbers of all.
 
 Invariant: a barrier stands between a loop and the guard that looks at its results, and all threads look at the results
-of all, so they stop at the same guard. So do processes, if their tapes say, meet and hear in the same order, and meet
-once more before something is said anew: else a slow one would hear what a fast one says in the next round.
+of all, so they stop at the same guard. So do processes, if their tapes publish, meet and reduce in the same order, and
+meet once more before something is published anew: else a slow one would read what a fast one publishes in the next
+round.
 
 Disadvantage: loops get what they got when they were put on the tape. Only whole numbers may advance from round to
 round, always by the same amount.
@@ -31,11 +32,14 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from motes.core.board import LINE, SAYINGS
+from motes.core.board import LINE, ROW
 from motes.core.compiled import njit
 from motes.core.state import Integers
 
-CALL, BARRIER, GUARD, LAP, SAY, MEET, HEAR, UNLESS, UNLESS_HEARD = range(9)
+CALL, BARRIER, GUARD, LAP, PUBLISH, MEET, GUARD_PUBLISHED, UNLESS, UNLESS_PUBLISHED = range(9)
+"""Kinds of rows: a loop is called; threads wait for each other; the playing may end, by a result; a lap ends; a result
+is written on the board; ranks wait for each other; the playing may end, by what all ranks have published; rows may be
+left out, by a result, or by what all have published."""
 
 SET, LARGER, SET_SQUARE, LARGER_SQUARE = range(4)
 """What becomes of a number that a loop returns: it is the result, or that is the larger of it and what was there; or
@@ -200,43 +204,64 @@ def barrier(sync: Any, threads: int) -> None:
 
 
 @njit(inline="always")
-def keep(results: Any, at: int, found: int, how: int) -> None:
-    """Make a number that a loop has returned a result."""
-    if how >= SET_SQUARE:
-        found = square(found)
-    results[at] = max(results[at], found) if how & 1 else found
-
-
-@njit(inline="always")
-def most_of(results: Any, threads: int, number: int) -> int:
-    """The largest of what the loops of all threads returned."""
-    most: int = 0
-    for thread in range(threads):
-        most = max(most, results[LINE * (threads * number + thread)])
-    return most
-
-
-@njit(inline="always")
-def most_said(board: Any, ranks: int, saying: int) -> int:
-    """The largest of what all ranks say."""
-    most: int = 0
-    for rank in range(ranks):
-        most = max(most, board[2 * LINE + SAYINGS * rank + saying])
-    return most
+def wait(thread: int, threads: int, sync: Any, waits: Any) -> None:
+    """Wait until all threads are here, and count for how long."""
+    begun = cycle()
+    barrier(sync, threads)
+    waits[LINE * thread] += cycle() - begun
 
 
 @njit(inline="always")
 def meet(thread: int, threads: int, sync: Any, ranks: int, board: Any, waits: Any) -> int:
     """Wait until all threads of all ranks are here; return for how long it was for other ranks."""
-    begun = cycle()
-    barrier(sync, threads)
+    wait(thread, threads, sync, waits)
     here = cycle()
-    waits[LINE * thread] += here - begun
     if thread == 0:
         barrier(board, ranks)
     away: int = cycle() - here
     barrier(sync, threads)
+    waits[LINE * thread + 1] += away
     return away
+
+
+@njit(inline="always")
+def call_row(tape: Any, row: int, thread: int, threads: int, results: Any) -> None:
+    """Call a loop, and make what it returns a result, if that has a number."""
+    caller, loop, block, begin, end = tape[row, 1], tape[row, 2], tape[row, 3], tape[row, 4], tape[row, 5]
+    result, how = tape[row, 6], tape[row, 7]
+    found = call_caller(caller, loop, begin, end, block)
+    if result >= 0:
+        if how >= SET_SQUARE:
+            found = square(found)
+        at = LINE * (threads * result + thread)
+        results[at] = max(results[at], found) if how & 1 else found
+
+
+@njit(inline="always")
+def most_of(results: Any, threads: int, result: int) -> int:
+    """The largest of what the loops of all threads returned."""
+    most: int = 0
+    for thread in range(threads):
+        most = max(most, results[LINE * (threads * result + thread)])
+    return most
+
+
+@njit(inline="always")
+def most_published(board: Any, ranks: int, column: int) -> int:
+    """The largest of what all ranks have published."""
+    most: int = 0
+    for rank in range(ranks):
+        most = max(most, board[2 * LINE + ROW * rank + column])
+    return most
+
+
+@njit(inline="always")
+def publish(tape: Any, row: int, results: Any, threads: int, board: Any, rank: int) -> None:
+    """Write the largest of a result on the board, or, if there is more than one, the largest of them; 0 of none."""
+    result, column, more = tape[row, 1], tape[row, 2], tape[row, 3]
+    most = most_of(results, threads, result) if result >= 0 else 0
+    at = 2 * LINE + ROW * rank + column
+    board[at] = max(board[at], most) if more else most
 
 
 @njit(cache=True, nogil=True)
@@ -252,39 +277,31 @@ def play(
     """
     last = cycle()
     for number in range(rounds):
-        entry = (first if number == 0 else 0) - 1
-        while entry + 1 < len(tape):
-            entry += 1
-            kind = tape[entry, 0]
+        row = first if number == 0 else 0
+        while row < len(tape):
+            kind = tape[row, 0]
             if kind == CALL:
-                found = call_caller(tape[entry, 1], tape[entry, 2], tape[entry, 4], tape[entry, 5], tape[entry, 3])
-                if tape[entry, 6] >= 0:
-                    keep(results, LINE * (threads * tape[entry, 6] + thread), found, tape[entry, 7])
+                call_row(tape, row, thread, threads, results)
             elif kind == BARRIER:
-                begun = cycle()
-                barrier(sync, threads)
-                waits[LINE * thread] += cycle() - begun
-            elif kind == SAY:
+                wait(thread, threads, sync, waits)
+            elif kind == PUBLISH:
                 if thread == 0:
-                    most = most_of(results, threads, tape[entry, 1]) if tape[entry, 1] >= 0 else 0
-                    at = 2 * LINE + SAYINGS * rank + tape[entry, 2]
-                    board[at] = max(board[at], most) if tape[entry, 3] else most
+                    publish(tape, row, results, threads, board, rank)
             elif kind == MEET:
-                away = meet(thread, threads, sync, ranks, board, waits)
-                waits[LINE * thread + 1] += away
-                last += away
-            elif kind in (GUARD, HEAR, UNLESS, UNLESS_HEARD):
-                heard = kind in (HEAR, UNLESS_HEARD)
-                most = most_said(board, ranks, tape[entry, 1]) if heard else most_of(results, threads, tape[entry, 1])
-                if kind in (UNLESS, UNLESS_HEARD):
-                    if most <= tape[entry, 3]:
-                        entry += tape[entry, 2]
-                elif most > tape[entry, 3] or 0 < most < tape[entry, 2]:
-                    return number, tape[entry, 4]
-            elif thread == 0:
-                now = cycle()
-                cycles[tape[entry, 1]] += now - last
-                last = now
+                last += meet(thread, threads, sync, ranks, board, waits)
+            elif kind == LAP:
+                if thread == 0:
+                    now = cycle()
+                    cycles[tape[row, 1]] += now - last
+                    last = now
+            else:
+                alone = kind in (GUARD, UNLESS)
+                most = most_of(results, threads, tape[row, 1]) if alone else most_published(board, ranks, tape[row, 1])
+                if kind in (UNLESS, UNLESS_PUBLISHED):
+                    row += tape[row, 2] if most <= tape[row, 3] else 0
+                elif most > tape[row, 3] or 0 < most < tape[row, 2]:
+                    return number, tape[row, 4]
+            row += 1
         for k in range(len(advance)):
             words[advance[k, 0]] += advance[k, 1]
     return rounds, 0
@@ -294,7 +311,7 @@ _NUMBER, _BITS = Struct("d"), Struct("q")
 
 
 @dataclass(frozen=True)
-class Known:
+class CompiledLoop:
     """A loop for arguments of some types: where it is and who calls it, and what it returns of nothing."""
 
     caller: int
@@ -302,13 +319,13 @@ class Known:
     nothing: Any
 
 
-_known: dict[Any, Known] = {}
+_compiled: dict[Any, CompiledLoop] = {}
 
 
-def known(loop: Any, arguments: Sequence[Any]) -> Known:
+def compiled_for(loop: Any, arguments: Sequence[Any]) -> CompiledLoop:
     """The loop, compiled for a range and these arguments."""
     key = (loop, *map(_code, arguments))
-    if key not in _known:
+    if key not in _compiled:
         others = [typeof(one) if isinstance(one, np.ndarray | tuple) else _KINDS[_code(one)] for one in arguments]
         kinds = (types.int64, types.int64, *others)
         if kinds not in loop.overloads:
@@ -316,10 +333,9 @@ def known(loop: Any, arguments: Sequence[Any]) -> Known:
         returned = loop.overloads[kinds].signature.return_type
         caller = caller_of(returned, kinds)
         zeros = (0,) * len(returned) if isinstance(returned, types.BaseTuple) else 0.0
-        _known[key] = Known(
-            address_of(caller, (types.int64,) * 4), address_of(loop, kinds), None if returned == types.none else zeros
-        )
-    return _known[key]
+        nothing = None if returned == types.none else zeros
+        _compiled[key] = CompiledLoop(address_of(caller, (types.int64,) * 4), address_of(loop, kinds), nothing)
+    return _compiled[key]
 
 
 _KINDS = {"float": types.float64, "int": types.int64}
@@ -342,26 +358,26 @@ class Block:
     Attributes:
         loop: a compiled function (begin, end, ...).
         arguments: the others.
-        known: where the loop is, for arguments of these types.
+        compiled: where the loop is, for arguments of these types.
         pieces: the words of each argument.
     """
 
     loop: Any
     arguments: Sequence[Any]
-    known: Known
+    compiled: CompiledLoop
     pieces: list[tuple[int, ...]]
 
 
 def block_of(loop: Any, arguments: Sequence[Any], before: Block | None = None) -> Block:
     """The block of a call; what is the same as in the one before, as most is from list to list, is taken from it."""
     if before is None or before.loop is not loop:
-        return Block(loop, arguments, known(loop, arguments), list(map(_words_of, arguments)))
+        return Block(loop, arguments, compiled_for(loop, arguments), list(map(_words_of, arguments)))
     pieces, same = before.pieces.copy(), True
     for k, (value, old) in enumerate(zip(arguments, before.arguments, strict=True)):
         if value is not old:
             pieces[k] = _words_of(value)
             same = same and _alike(value, old)
-    return Block(loop, arguments, before.known if same else known(loop, arguments), pieces)
+    return Block(loop, arguments, before.compiled if same else compiled_for(loop, arguments), pieces)
 
 
 def _alike(value: Any, old: Any) -> bool:
@@ -416,7 +432,7 @@ class Tape:
         words = self._words[thread]
         self._calls[thread].append(len(self._rows[thread]))
         self._rows[thread].append(
-            [CALL, block.known.caller, block.known.address, len(words), int(begin), int(end), result, how]
+            [CALL, block.compiled.caller, block.compiled.address, len(words), int(begin), int(end), result, how]
         )
         for piece in block.pieces:
             if len(piece) == 1:
@@ -442,26 +458,26 @@ class Tape:
         """End the playing with this code where the largest result is above highest, or below lowest but not 0."""
         self.all(GUARD, result, lowest, highest, code)
 
-    def say(self, result: int, saying: int, more: bool) -> None:
+    def publish(self, result: int, column: int, more: bool) -> None:
         """Write the largest of a result on the board, or, if there is more than one, the largest of them; -1: none."""
-        self.all(SAY, result, saying, int(more))
+        self.all(PUBLISH, result, column, int(more))
 
     def meet(self) -> None:
         """Let all threads of all ranks wait for each other."""
         self.all(MEET)
 
-    def hear(self, saying: int, lowest: int, highest: int, code: int) -> None:
-        """As guard, of what all ranks say. They must meet once more before it is said anew."""
-        self.all(HEAR, saying, lowest, highest, code)
+    def guard_published(self, column: int, lowest: int, highest: int, code: int) -> None:
+        """As guard, of what all ranks have published. They must meet once more before it is published anew."""
+        self.all(GUARD_PUBLISHED, column, lowest, highest, code)
 
     def unless(self, result: int, highest: int) -> list[int]:
         """Leave out the rows from here to where it lands if the largest result is no larger than that; all threads have
         waited for each other since it was written. Return what says where it lands."""
         return self._leave_out(UNLESS, result, highest)
 
-    def unless_heard(self, saying: int, highest: int) -> list[int]:
-        """The same, of what all ranks say, as in hear."""
-        return self._leave_out(UNLESS_HEARD, saying, highest)
+    def unless_published(self, column: int, highest: int) -> list[int]:
+        """The same, of what all ranks have published, as in guard_published."""
+        return self._leave_out(UNLESS_PUBLISHED, column, highest)
 
     def _leave_out(self, kind: int, number: int, highest: int) -> list[int]:
         self.all(kind, number, 0, highest)

@@ -179,12 +179,12 @@ class Team:
             finalize(self, self._helpers.dismiss)
         return self._helpers
 
-    def each(self, lists: Sequence[Sequence[Work]], apart: bool = True) -> list[Any]:
-        """Let a thread do all of a list, for each list, or this one all of them if it is not worth it; return what the
-        loops return, if it is anything."""
+    def each(self, lists: Sequence[Sequence[Work]], at_once: bool = True) -> list[Any]:
+        """Let a thread do all of a list, for each list at once, or this one all of them one after the other; return
+        what the loops return, if it is anything."""
         if self.recorder is not None:
             return self.recorder.each(lists)
-        results = self.call(_do_all, [(one,) for one in lists]) if apart else list(map(_do_all, lists))
+        results = self.call(_do_all, [(one,) for one in lists]) if at_once else list(map(_do_all, lists))
         return [result for some in results for result in some if result is not None]
 
     def useful(self, count: int) -> int:

@@ -60,7 +60,7 @@ class Link(Protocol):
         """
 
     def most(self, number: int) -> int:
-        """The largest of what the ranks say."""
+        """The largest of the numbers of all ranks."""
 
     def sum(self, values: Integers) -> Integers:
         """The sum over all ranks, modulo 2**64."""

@@ -29,7 +29,7 @@ def find_below(positions: Floats, axis: int, first: int, last: int, limit: float
     return found
 
 
-@njit(cache=True, nogil=True, returns=BEYOND, apart=True)
+@njit(cache=True, nogil=True, returns=BEYOND, per_particle=True)
 def count_beyond(begin: int, end: int, positions: Floats, axis: int, lower: float, upper: float) -> int:
     """How many coordinates along axis do not lie between lower and upper."""
     x, beyond = positions[axis, begin:end], 0

@@ -140,7 +140,7 @@ class MpiLink:
         return int(arriving[0])
 
     def most(self, number: int) -> int:
-        """The largest of what the ranks say."""
+        """The largest of the numbers of all ranks."""
         return int(self._reduce(np.array([number], np.int64), self._mpi.MAX)[0])
 
     def sum(self, values: Integers) -> Integers:

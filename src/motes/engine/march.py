@@ -9,8 +9,8 @@ the middle of the step.
 Ranks of one machine march together: what leaves a region is written into memory that all of them see
 (core/board.py), and they meet where the ordinary step has messages, and before each guard.
 
-Invariant: the tape has the loops of the ordinary step, in its order, on the same arrays. So it has its bits. What all
-ranks have said decides whether a march begins and where it ends, so all of them take the same steps.
+Invariant: the tape has the loops of the ordinary step, in its order, on the same arrays. So it has its bits. What is
+reduced over all ranks decides whether a march begins and where it ends, so all of them take the same steps.
 
 Disadvantage: only steps whose loops get the same from step to step, but for its number, can be put on a tape, and only
 on one machine.
@@ -142,7 +142,7 @@ class March:
 
     def __init__(self, engine: Marching) -> None:
         self._engine = engine
-        self._known: Any = None  # of what the tape is
+        self._taped_for: Any = None  # the lists, quanta and so on that its loops get
         self._tape = Tape(1)
         self._seen: dict[int, list[int]] = {}
         self._summed: dict[int, int] = {}
@@ -183,8 +183,8 @@ class March:
         neither forces with these sums nor densities ask for another quantum, and there are tapes and threads."""
         engine = self._engine
         link, room = engine.link, engine.domain.longest_message * MOST_ROWS
-        said = [float(failed), sums.least_force, sums.most_force, float(room), *engine.largest_sums]
-        failures, least, most, largest, *added = link.maximum(np.array(said)).tolist()
+        own = [float(failed), sums.least_force, sums.most_force, float(room), *engine.largest_sums]
+        failures, least, most, largest, *added = link.maximum(np.array(own)).tolist()
         if 8 * largest * engine.domain.messages * link.size > MOST_SHARED:
             return False
         if failures or not (half_done or self._decided(least, most, added)):
@@ -206,14 +206,14 @@ class March:
         """What keeps this rank from a march with its lists, if no message is longer than room; 0 for nothing."""
         engine, link = self._engine, self._engine.link
         board = link.board(room * engine.domain.messages) if link.size > 1 else None
-        known = engine.neighbors.pairs.builds, engine.state.quanta, engine.integrator, board, room
-        if known != self._known:
+        circumstances = engine.neighbors.pairs.builds, engine.state.quanta, engine.integrator, board, room
+        if circumstances != self._taped_for:
             try:
                 self._put_on_tape(step, board, room)
             except UnmarchableError:
-                self._known = None
+                self._taped_for = None
                 return UNMARCHABLE
-            self._known = known
+            self._taped_for = circumstances
             engine.clock.lap("neighbors")  # as all that comes with new lists
         helpers = len(self._players) - 1
         return WITHOUT_THREADS if engine.team.muster(helpers) < helpers else 0  # a system may have a limit
@@ -290,8 +290,8 @@ class March:
             return [np.zeros((0, 2), np.int64)] * tape.threads
         later = self._note(step + 1, board, room).tape
         advances = []
-        for now, then, known in zip(tape.words(), later.words(), tape.numbers, strict=True):
-            numbers = np.array(known, np.int64)
+        for now, then, given in zip(tape.words(), later.words(), tape.numbers, strict=True):
+            numbers = np.array(given, np.int64)
             change = then[numbers] - now[numbers]
             advances.append(np.column_stack([numbers[change != 0], change[change != 0]]))
         return advances
@@ -343,7 +343,7 @@ class March:
             engine.integrator.second_half(state, team)
             if engine.integrator.coupled:
                 meet = (lambda: None) if board is None else noted.meet
-                with engine.world.met_by(meet, None if board is None else board.said):
+                with engine.world.met_by(meet, None if board is None else board.particles):
                     engine.couple()
             self._sent = sent[:middle], sent[middle:forced], sent[forced:]
             noted.guard(DONE, {SPEED: self._speeds()})

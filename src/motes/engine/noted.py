@@ -1,14 +1,15 @@
 """Noting a step down: the team is asked to do each loop of it, and what it is asked goes on a tape instead.
 
 Algorithm: a range is shared among the threads, a list of works goes to its thread; threads wait for each other where
-one reads what another has written, and that is between any two loops except those that work on each particle apart.
+one reads what another has written, and that is between any two loops except those that work on each particle by itself.
 What loops return is numbered by what it means (core/compiled.py), and a guard looks at all that was returned since the
 last one.
 
-Invariant: between a loop and another that reads what it wrote stands a barrier, or both are apart and go over the same
-particles in the same parts.
+Invariant: between a loop and another that reads what it wrote stands a barrier, or both work on each particle by itself
+and go over the same particles in the same parts.
 
-Disadvantage: a loop must say what it returns and whether it is apart; of one that says nothing the worst is assumed.
+Disadvantage: a loop must say what it returns and whether it is per particle; of one that says nothing the worst
+is assumed.
 """
 
 from __future__ import annotations
@@ -70,14 +71,14 @@ class Noted:
         number, how = self._result(kernel, block)
         if how == SET_SQUARE:  # the first of the forces that the engine sees together: each thread begins its own
             threads = self.tape.threads
-        apart = getattr(kernel, "apart", False)  # one that is not Motes' own says nothing
-        if not apart or self._before != count:  # else each thread goes on with its own particles
+        per_particle = getattr(kernel, "per_particle", False)  # one that is not Motes' own says nothing
+        if not per_particle or self._before != count:  # else each thread goes on with its own particles
             self._meet(threads)
-        self._before = count if apart else 0
+        self._before = count if per_particle else 0
         edges = [count * part // threads for part in range(threads + 1)]
         for thread, (begin, end) in enumerate(pairwise(edges)):
             self.tape.call(thread, blocks[min(thread, len(blocks) - 1)], begin, end, number, how)
-        return [] if block.known.nothing is None else [block.known.nothing]
+        return [] if block.compiled.nothing is None else [block.compiled.nothing]
 
     def each(self, lists: Sequence[Sequence[Work]]) -> list[Any]:
         """A list for each thread; of the loops in it, no more than one returns anything."""
@@ -88,9 +89,9 @@ class Noted:
             for loop, (begin, end, *arguments) in works:
                 block = self.tape.block(loop, arguments)
                 kept = NOTHING
-                if block.known.nothing is not None:
+                if block.compiled.nothing is not None:
                     number, how = self._result(loop, block) if number == NOTHING else (number, how)
-                    nothing.append(block.known.nothing)
+                    nothing.append(block.compiled.nothing)
                     kept = number
                 self.tape.call(thread, block, begin, end, kept, how)
         return nothing
@@ -116,7 +117,7 @@ class Noted:
 
         Of forces of all kinds the largest counts: none of them needs to be large by itself.
         """
-        if block.known.nothing is None:
+        if block.compiled.nothing is None:
             return NOTHING, SET
         meaning = getattr(loop, "returns", None)
         if meaning is None:
@@ -150,7 +151,7 @@ class Noted:
     def where(self, meaning: str, code: int, above: int) -> Iterator[None]:
         """What follows is done only where the last result with a meaning is larger, as the guard with a code saw it."""
         if self._ranks > 1:
-            marks = self.tape.unless_heard(self._saying(code, meaning), above)
+            marks = self.tape.unless_published(self._column(code, meaning), above)
         else:
             marks = self.tape.unless(self._guarded[meaning], above)
         yield
@@ -161,16 +162,16 @@ class Noted:
         """All ranks leave the step where one does; what a rank has no loop for is nothing."""
         for meaning in bounds:
             *earlier, last = self._seen.get(meaning, [NOTHING])
-            at = self._saying(code, meaning)
-            self.tape.say(last, at, more=False)
+            column = self._column(code, meaning)
+            self.tape.publish(last, column, more=False)
             for index, number in enumerate(earlier or [NOTHING]):
-                self.tape.say(number, at + 1, more=index > 0)
+                self.tape.publish(number, column + 1, more=index > 0)
         self.meet()
         for meaning, (lowest, highest) in bounds.items():
-            at = self._saying(code, meaning)
-            self.tape.hear(at, lowest, highest, code)
-            self.tape.hear(at + 1, 0, highest, code)
+            column = self._column(code, meaning)
+            self.tape.guard_published(column, lowest, highest, code)
+            self.tape.guard_published(column + 1, 0, highest, code)
 
-    def _saying(self, code: int, meaning: str) -> int:
-        """The number of what is said of the last result with a meaning; the next is of those before it."""
+    def _column(self, code: int, meaning: str) -> int:
+        """In which column the last result with a meaning is published; the next one is of those before it."""
         return 2 * ((code - 1) * len(MEANINGS) + MEANINGS.index(meaning))

@@ -236,6 +236,26 @@ class _Writer:
         """Whether anything depends on types."""
         return bool(self.layout.tables)
 
+    @property
+    def float_columns(self) -> dict[str, str]:
+        """What is read of a particle: by its name, where it is for the one in slot {}."""
+        rows = {axis: "xyz".index(axis) for axis in self.axes}
+        columns = {axis: f"positions[{row}, {{}}]" for axis, row in rows.items()}
+        if "v" in self.reads:
+            columns |= {f"v{axis}": f"velocities[{row}, {{}}]" for axis, row in rows.items()}
+        return columns | {f"a{row}": f"attributes[{row}, {{}}]" for row, _ in enumerate(self.layout.attributes)}
+
+    @property
+    def whole_columns(self) -> dict[str, str]:
+        """What of that is whole numbers."""
+        columns = {"type": "types[{}]"} if self.typed else {}
+        return columns | ({"id": "ids[{}]"} if "noise" in self.reads else {})
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """All that is read of a particle."""
+        return self.float_columns | self.whole_columns
+
     def function(self, returns: str | None) -> Iterator[str]:
         """The whole of it; returns: what its first number means to a march."""
         yield f'@njit(cache=True, nogil=True, error_model="numpy", returns={returns!r})'
@@ -250,13 +270,10 @@ class _Writer:
         yield from _indent(1, iter(ENERGY_UNITS))
         yield from _indent(1, self._prologue())
         # The first entries are for the cluster's own particles; q and c are views of the entries of the others.
-        packed = [*self.axes, *(f"a{row}" for row, _ in enumerate(self.layout.attributes))]
-        packed += [f"v{axis}" for axis in self.axes] if "v" in self.reads else []
-        yield from (f"    p{column} = np.empty(room)" for column in packed)
-        whole = [*(["type"] if self.typed else []), *(["id"] if "noise" in self.reads else [])]
-        whole += ["class"] if self.special else []
+        whole = [*self.whole_columns, *(["class"] if self.special else [])]
+        yield from (f"    p{column} = np.empty(room)" for column in self.float_columns)
         yield from (f"    p{column} = np.empty(room, np.int64)" for column in whole)
-        yield from (f"    q{column} = p{column}[{CLUSTER}:]" for column in [*packed, *whole])
+        yield from (f"    q{column} = p{column}[{CLUSTER}:]" for column in [*self.float_columns, *whole])
         for axis in self.channels:
             yield f"    b{axis} = np.empty(room, np.int64)"
             yield f"    c{axis} = b{axis}[{CLUSTER}:]"
@@ -313,17 +330,8 @@ class _Writer:
                 yield f"{name}_rest += rest_of_{name} - n * {CLUSTER} * rest_bits"
 
     def _pack(self, to: str) -> Iterator[str]:
-        for axis in self.axes:
-            yield f"{to}{axis}[k] = positions[{'xyz'.index(axis)}, j]"
-        if "v" in self.reads:
-            for axis in self.axes:
-                yield f"{to}v{axis}[k] = velocities[{'xyz'.index(axis)}, j]"
-        if self.typed:
-            yield f"{to}type[k] = types[j]"
-        if "noise" in self.reads:
-            yield f"{to}id[k] = ids[j]"
-        for row, _ in enumerate(self.layout.attributes):
-            yield f"{to}a{row}[k] = attributes[{row}, j]"
+        for name, source in self.columns.items():
+            yield f"{to}{name}[k] = {source.format('j')}"
 
     def _unpack(self, source: str) -> Iterator[str]:
         sign = "-" if self.sums or self.portions else "+"
@@ -353,49 +361,33 @@ class _Writer:
         yield from _indent(1, self._store(member))
 
     def _load(self, member: _Member) -> Iterator[str]:
-        m, slot = member.suffix, member.slot
-        for axis in self.axes:
-            yield f"{axis}{m} = positions[{'xyz'.index(axis)}, {slot}]"
-            if "v" in self.reads:
-                yield f"v{axis}{m} = velocities[{'xyz'.index(axis)}, {slot}]"
+        m = member.suffix
+        for name, source in self.columns.items():
+            yield f"{name}_{m} = {source.format(member.slot)}"
         for axis in self.channels:
             yield f"f{axis}{m} = 0"
-        if "noise" in self.reads:
-            yield f"id{m} = ids[{slot}]"
-        if self.typed:
-            yield f"type{m} = types[{slot}]"
-            if self.types <= SELECTED_TYPES:
-                yield from self._selected(m)
-        for row, _ in enumerate(self.layout.attributes):
-            yield f"a{row}_{m} = attributes[{row}, {slot}]"
+        if self.typed and self.types <= SELECTED_TYPES:
+            yield from self._selected(m)
 
     def _selected(self, m: str) -> Iterator[str]:
         """The row of each table that a member selects from, and its column where tables are not symmetric."""
         for row, name in enumerate(self.layout.tables):
             for other in range(self.types):
-                yield f"t{row}_{m}_{other} = tables[{row}, type{m}, {other}]"
+                yield f"t{row}_{m}_{other} = tables[{row}, type_{m}, {other}]"
                 if self.terms[_index(name)].both_ways:
-                    yield f"u{row}_{m}_{other} = tables[{row}, {other}, type{m}]"
+                    yield f"u{row}_{m}_{other} = tables[{row}, {other}, type_{m}]"
 
     def _store(self, member: _Member) -> Iterator[str]:
         for name, row in self.channels.items():
             yield f"forces[{row}, {member.slot}] += f{name}{member.suffix} - n * {self._bits(name)}"
 
     def _partner(self, members: Sequence[_Member], adding: bool = False) -> Iterator[str]:
-        for axis in self.axes:
-            yield f"{axis} = p{axis}[k]"
-            if "v" in self.reads:
-                yield f"v{axis} = pv{axis}[k]"
-        for axis in self.channels:
-            yield f"g{axis} = {f'b{axis}[k]' if adding else '0'}"
-        if self.typed:
-            yield "partner_type = ptype[k]"
-        if "noise" in self.reads:
-            yield "partner_id = pid[k]"
+        for name in self.columns:
+            yield f"partner_{name} = p{name}[k]"
         if self.special:
             yield "partner_class = pclass[k]"
-        for row, _ in enumerate(self.layout.attributes):
-            yield f"partner_a{row} = pa{row}[k]"
+        for axis in self.channels:
+            yield f"g{axis} = {f'b{axis}[k]' if adding else '0'}"
         # One chain of maxima over k alone is what LLVM recognises as a reduction.
         yield "squares = 0.0" if self._bounded else "big = 0"
         yield "big_energy = 0"
@@ -423,7 +415,7 @@ class _Writer:
     def _pair(self, member: _Member) -> Iterator[str]:
         m = member.suffix
         for axis in self.axes:
-            yield f"d{axis} = {axis}{m} - {axis}"
+            yield f"d{axis} = {axis}_{m} - partner_{axis}"
         if self.dimensions == 3:
             yield "s = fma(dz, dz, fma(dy, dy, dx * dx))"
         else:
@@ -432,7 +424,7 @@ class _Writer:
             yield "r = sqrt(s)"
         if "v" in self.reads:
             for axis in self.axes:
-                yield f"e{axis} = v{axis}{m} - v{axis}"
+                yield f"e{axis} = v{axis}_{m} - partner_v{axis}"
             across = "fma(dy, ey, dx * ex)" if self.dimensions == 3 else "dx * ex"
             yield f"v = fma(dz, ez, {across}) / r"
         if self.special:
@@ -506,7 +498,7 @@ class _Writer:
         term, code, m = self.terms[index], self.codes[index], member.suffix
         mine, shared = f"p{index}_", self._shared(index)
         if "noise" in term.reads:
-            yield f"noise = normal_of_pair(keys[{2 * index}], keys[{2 * index + 1}], id{m}, partner_id)"
+            yield f"noise = normal_of_pair(keys[{2 * index}], keys[{2 * index + 1}], id_{m}, partner_id)"
         found = {}
         for way in "ij" if term.both_ways else "i":
             other = mine if way == "i" else f"o{index}_"
@@ -555,7 +547,7 @@ class _Writer:
 
     def _table_value(self, row: int, m: str, way: str) -> str:
         if self.types > SELECTED_TYPES:
-            types = f"type{m}, partner_type" if way == "i" else f"partner_type, type{m}"
+            types = f"type_{m}, partner_type" if way == "i" else f"partner_type, type_{m}"
             return f"tables[{row}, {types}]"
         letter = "t" if way == "i" else "u"
         value = f"{letter}{row}_{m}_0"

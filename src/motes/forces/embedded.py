@@ -38,7 +38,7 @@ from motes.forces.clusters import ClusterPlan, ClusterSums, plan_clusters
 from motes.forces.law import BEFORE, BoundInteraction, Interaction, Plan, Stage, Sums, Surroundings
 from motes.forces.moment import Parameters
 from motes.forces.oracle import embedded_force
-from motes.forces.pair_function import PairFormula, PairFunction, checked_cutoff, kept_cutoff
+from motes.forces.pair_function import PairFormula, PairFunction, kept_cutoff
 from motes.forces.portions import PORTIONS, give_particle
 from motes.forces.slots import SlotForces
 from motes.forces.verify import require_right_pair
@@ -220,7 +220,7 @@ def embedding_source(energy: Bound, cancels: bool, portions: bool = False) -> st
     lines = [
         header(code.functions, code.lines),
         "",
-        f'@njit(cache=True, nogil=True, error_model="numpy", returns={ENERGY!r}, apart=True)',
+        f'@njit(cache=True, nogil=True, error_model="numpy", returns={ENERGY!r}, per_particle=True)',
         f"def embed({EMBED}, {'portions' if portions else 'slopes'}):",
         *indent(1, ENERGY_UNITS),
         "    biggest_energy = energy_high = energy_low = energy_rest = 0",
@@ -378,8 +378,7 @@ class Embedded(Interaction):
 
     def bind(self, names: Names) -> BoundEmbedded:
         """The energy of particles of these types with these attributes."""
-        cutoff = checked_cutoff(self.name, self.cutoff, names)
         needed = self._energy.needed
         given = {word: value for word, value in self.parameters.items() if word in needed}
         bound = bind(self.name, {RHO: True, **needed}, self._energy.formulas, given, names, coordinates=(RHO,))
-        return BoundEmbedded(self.name, self._density.bind(names, cutoff), bound)
+        return BoundEmbedded(self.name, self._density.bind(names, self.cutoff), bound)

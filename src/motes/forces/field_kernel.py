@@ -48,7 +48,7 @@ def field_source(bound: Bound, boundary: Sequence[Boundary], portions: bool = Fa
         f"    return {', '.join(code.results)}",
         "",
         "",
-        f'@njit(cache=True, nogil=True, error_model="numpy", returns={PUSH!r}, apart=True)',
+        f'@njit(cache=True, nogil=True, error_model="numpy", returns={PUSH!r}, per_particle=True)',
         f"def apply({ARGUMENTS}, {'portions' if portions else 'forces'}):",
         "    wide_vectors()",
         *indent(1, _before(bound, axes)),

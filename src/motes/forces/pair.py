@@ -26,7 +26,7 @@ from motes.forces import oracle
 from motes.forces.cluster_kernel import ORDINARY, Term
 from motes.forces.law import Interaction
 from motes.forces.of_pairs import BoundOfPairs
-from motes.forces.pair_function import PairFunction, Rows, checked_cutoff, kept_cutoff
+from motes.forces.pair_function import PairFunction, Rows, kept_cutoff
 from motes.forces.verify import require_right_pair
 from motes.formulas.bind import Names
 from motes.formulas.derive import PairCode
@@ -167,12 +167,9 @@ class Pair(Interaction):
 
     def bind(self, names: Names) -> BoundPair:
         """The interaction between particles of these types with these attributes."""
-        cutoff = checked_cutoff(self.name, self.cutoff, names)
-        if np.max(cutoff) > self._last:
-            raise InputError(
-                f"{self.name}: cutoff {np.max(cutoff):g} lies beyond the table's last point, {self._last:g}"
-            )
-        found = self._function.bind(names, cutoff)
+        found = self._function.bind(names, self.cutoff)
+        if found.reach > self._last:
+            raise InputError(f"{self.name}: cutoff {found.reach:g} lies beyond the table's last point, {self._last:g}")
         bonds = names.topology["bonds"].members if "bonds" in names.topology else None
         special = ORDINARY if bonds is None or len(bonds) == 0 else self.special_bonds
         return BoundPair(self.name, found, self.shift, special, bonds)

@@ -29,7 +29,7 @@ from motes.forces import oracle
 from motes.forces.cluster_kernel import Term
 from motes.forces.law import Interaction, Surroundings
 from motes.forces.of_pairs import BoundOfPairs
-from motes.forces.pair_function import PairFunction, Rows, checked_cutoff, kept_cutoff
+from motes.forces.pair_function import PairFunction, Rows, kept_cutoff
 from motes.forces.parameters import OF_THE_PAIR
 from motes.formulas.bind import Names
 from motes.formulas.derive import PairCode, derive_values
@@ -173,5 +173,4 @@ class PairForce(Interaction):
 
     def bind(self, names: Names) -> BoundPairForce:
         """The force between particles of these types with these attributes."""
-        cutoff = checked_cutoff(self.name, self.cutoff, names)
-        return BoundPairForce(self.name, self._function.bind(names, cutoff), self.mutual, self.seed or 0)
+        return BoundPairForce(self.name, self._function.bind(names, self.cutoff), self.mutual, self.seed or 0)

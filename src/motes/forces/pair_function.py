@@ -21,7 +21,7 @@ from motes.core.schedules import Following, moved, nowhere
 from motes.core.words import did_you_mean
 from motes.forces.cluster_kernel import Term
 from motes.forces.parameters import RESERVED, SOME_MASSES, Mix, by_types
-from motes.forces.sides import in_order
+from motes.forces.sides import in_order, require_symmetric
 from motes.formulas.bind import MASS, Names, numbers_as_exponents
 from motes.formulas.closure import free_name
 from motes.formulas.derive import PairCode, derive_pair
@@ -145,8 +145,9 @@ class PairFunction:
                 hint = did_you_mean(name, self.needed)
                 raise InputError(f"{self.name}: the parameter {name!r} is not used; {hint}")
 
-    def bind(self, names: Names, cutoff: float | Array) -> PairFormula:
-        """The formula between particles of these types with these attributes."""
+    def bind(self, names: Names, given_cutoff: Any) -> PairFormula:
+        """The formula between particles of these types with these attributes, and its cutoff: a number, or a table."""
+        cutoff = _cutoff(self.name, given_cutoff, names)
         attributes = {MASS: SOME_MASSES, **names.attributes}
         sides = self._sides(attributes)
         self._require_all([name for name in self._missing if name not in sides], attributes)
@@ -173,7 +174,8 @@ class PairFunction:
         formula = numbers_as_exponents(formula, still)
         if sides and self.symmetric:
             of = sorted(set(sides.values()))
-            formula = in_order(self.name, formula, of, attributes, values, float(np.max(cutoff)))
+            require_symmetric(self.name, formula, of, attributes, values, float(np.max(cutoff)))
+            formula = in_order(formula, of)
         used = formula.symbols
         return PairFormula(
             formula=formula,
@@ -216,7 +218,7 @@ def kept_cutoff(name: str, cutoff: Any) -> Any:
     return kept(cutoff)
 
 
-def checked_cutoff(name: str, cutoff: Any, names: Names) -> float | Array:
+def _cutoff(name: str, cutoff: Any, names: Names) -> float | Array:
     """A cutoff above 0, or one for each two types."""
     found = by_types(f"{name}: cutoff", cutoff, names.type_names)
     if np.min(found) <= 0:

@@ -24,32 +24,23 @@ OTHERS = {"v": 0.6173, "noise": -0.8337, "t": 1.3119, "dt": 0.2761}
 """Some values of what a force may depend on."""
 
 
-def in_order(
-    name: str,
-    energy: Expression,
-    names: Sequence[str],
-    attributes: Mapping[str, Array],
-    values: Mapping[str, float | Array],
-    cutoff: float,
-) -> Expression:
-    """An energy in a_i and a_j of these attributes, such that its bits do not depend on which particle is i.
-
-    Raises an InputError if the energy is another one where the two are exchanged.
-    """
-    _require_symmetric(name, energy, names, attributes, values, cutoff)
-    changed: Expression | None = None
-    for attribute in reversed(names):
-        i, j = symbol(f"{attribute}_i"), symbol(f"{attribute}_j")
-        changed = (j < i) if changed is None else (j < i) | ((j == i) & changed)
+def in_order(energy: Expression, names: Sequence[str]) -> Expression:
+    """An energy in a_i and a_j of these attributes, at least one, such that its bits do not depend on which particle
+    is i; it must be the same where the two are exchanged."""
+    sides = {attribute: (symbol(f"{attribute}_i"), symbol(f"{attribute}_j")) for attribute in names}
+    # The two are exchanged where j has less of the first attribute in which they differ.
+    *earlier, (i, j) = sides.values()
+    changed = j < i
+    for i, j in reversed(earlier):
+        changed = (j < i) | ((j == i) & changed)
     replacements = {}
-    for attribute in names:
-        i, j = symbol(f"{attribute}_i"), symbol(f"{attribute}_j")
-        replacements[f"{attribute}_i"] = apply(HOLD, apply("where", changed, j, i))  # type: ignore[arg-type]  # of one name at least
-        replacements[f"{attribute}_j"] = apply(HOLD, apply("where", changed, i, j))  # type: ignore[arg-type]  # of one name at least
+    for attribute, (i, j) in sides.items():
+        replacements[f"{attribute}_i"] = apply(HOLD, apply("where", changed, j, i))
+        replacements[f"{attribute}_j"] = apply(HOLD, apply("where", changed, i, j))
     return energy.substitute(replacements)
 
 
-def _require_symmetric(
+def require_symmetric(
     name: str,
     energy: Expression,
     names: Sequence[str],
@@ -57,6 +48,16 @@ def _require_symmetric(
     values: Mapping[str, float | Array],
     cutoff: float,
 ) -> None:
+    """Raise an InputError if an energy in a_i and a_j of these attributes is another one where the two are exchanged.
+
+    Args:
+        name: of the energy, for messages.
+        energy: in r, cutoff, what a force may depend on, and the names that follow.
+        names: of the attributes.
+        attributes: what particles have of them.
+        values: the parameters: numbers, and tables by type.
+        cutoff: the largest.
+    """
     few = {attribute: np.unique(attributes[attribute]) for attribute in names}
     few = {attribute: found[:: 1 + len(found) // MOST_VALUES] for attribute, found in few.items()}
     count = max(map(len, few.values()))

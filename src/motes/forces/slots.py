@@ -143,8 +143,8 @@ class SlotForces(Stage):
         """Do work(chunk, buffer) for the list, each thread with its own chunk and buffer; return the results."""
         if self._built != pairs.builds:
             raise RuntimeError("forces are asked for by a list that was not followed: this is a fault of Motes")
-        apart = self.team.useful(WORK_PER_PARTNER * pairs.pairs) > 1
-        return self.team.each([self._works(t, pairs, work) for t in range(len(self._shares.parts))], apart)
+        at_once = self.team.useful(WORK_PER_PARTNER * pairs.pairs) > 1
+        return self.team.each([self._works(t, pairs, work) for t in range(len(self._shares.parts))], at_once)
 
     def try_out(self, work: Callable[[Chunk, Integers], Work]) -> list[Any]:
         """The same without a trace in the slots, after run; this takes memory for all of them once more."""

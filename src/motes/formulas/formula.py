@@ -129,9 +129,9 @@ class Expression:
 
     def __array_function__(self, function: Any, kinds: Any, inputs: Any, options: Any) -> Expression:
         name = function.__name__
-        if name in _OF_LISTS:
+        if name in OF_LISTS:
             try:
-                return _OF_LISTS[name](*inputs, **options)
+                return OF_LISTS[name](*inputs, **options)
             except TypeError as error:
                 raise InputError(f"{location.here()}np.{name} of a traced value: {error}.") from None
         if options and name != "clip":
@@ -316,16 +316,8 @@ def _floor_divide(a: Expression, b: Expression) -> Expression:
     return apply("where", apply("less", apply("absolute", quotient), constant(2.0**52)), whole, quotient)
 
 
-def _interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Expression:
-    from motes.formulas.lookup import interpolate  # which is made of expressions
-
-    if period is not None or any(isinstance(value, Expression) for value in (xp, fp, left, right)):
-        raise InputError(f"{location.here()}np.interp of a traced value takes points that are numbers, and no period.")
-    return interpolate(operand(x), xp, fp, left, right)
-
-
-# NumPy functions of lists: choices between branches, and points.
-_OF_LISTS: dict[str, Callable[..., Expression]] = {"select": _select, "piecewise": _piecewise, "interp": _interp}
+OF_LISTS: dict[str, Callable[..., Expression]] = {"select": _select, "piecewise": _piecewise}
+"""NumPy functions of lists: choices between branches; lookup.py adds what goes through points."""
 
 # NumPy functions that are other ones by another name, with the same bits.
 _REWRITTEN: dict[str, Callable[..., Any]] = {

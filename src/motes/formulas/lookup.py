@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from motes.core.errors import InputError
-from motes.formulas.formula import COLUMNS, Expression, apply, call, constant
+from motes.formulas import location
+from motes.formulas.formula import COLUMNS, OF_LISTS, Expression, apply, call, constant, operand
 
 Array = NDArray[np.float64]
 
@@ -123,11 +125,14 @@ def _piece(x: Expression, knots: Array) -> tuple[Expression, Expression]:
     return piece, apply("lookup", column(knots), piece)
 
 
-def interpolate(
-    x: Expression, xp: object, fp: object, left: float | None = None, right: float | None = None
-) -> Expression:
+def interpolate(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Expression:
     """np.interp: straight lines between points, and beyond them the last values, or left and right."""
+    if period is not None or any(isinstance(value, Expression) for value in (xp, fp, left, right)):
+        raise InputError(f"{location.here()}np.interp of a traced value takes points that are numbers, and no period.")
     knots, values = require_points("np.interp", xp, fp, 2)
     ends = [values[0] if left is None else float(left), values[-1] if right is None else float(right)]
     slopes = np.append(np.diff(values) / np.diff(knots), [0.0, 0.0])
-    return piecewise_polynomial(x, knots, np.stack([[*values[:-1], *ends], slopes], axis=1))
+    return piecewise_polynomial(operand(x), knots, np.stack([[*values[:-1], *ends], slopes], axis=1))
+
+
+OF_LISTS["interp"] = interpolate

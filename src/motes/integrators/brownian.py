@@ -25,7 +25,7 @@ from motes.integrators.bath import HeatBath
 from motes.integrators.motion import too_fast
 
 
-@njit(cache=True, nogil=True, error_model="numpy", returns=LEAP, apart=True)
+@njit(cache=True, nogil=True, error_model="numpy", returns=LEAP, per_particle=True)
 def wander(
     begin: int, end: int, positions: Floats, forces: Integers, mass: Floats, ids: Integers, seed: int, step: int,
     friction: Floats, bath: Floats, dt: float, quantum: float, magic: Floats,

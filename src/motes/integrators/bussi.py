@@ -36,7 +36,7 @@ HEAT = "heat"
 """What the bath has given to the particles since the integrator took over, in their memory."""
 
 
-@njit(cache=True, nogil=True, returns=SPEED, apart=True)
+@njit(cache=True, nogil=True, returns=SPEED, per_particle=True)
 def rescale(begin: int, end: int, velocities: Floats, factor: Floats, magic: float) -> float:
     """v = factor v on the velocity grid; return the largest speed along an axis."""
     fastest = 0  # as bits: the maximum of integers vectorises
@@ -63,12 +63,12 @@ def scale_factor(kinetic: float, temperature: float, freedom: int, rate: float, 
 
 @njit(cache=True, nogil=True)
 def draw_factor(
-    begin: int, end: int, said: Integers, temperature: Floats, tau: Floats, dt: float, freedom: int, seed: int,
+    begin: int, end: int, rows: Integers, temperature: Floats, tau: Floats, dt: float, freedom: int, seed: int,
     step: int, factor: Floats, heat: Floats,
 ) -> None:  # fmt: skip
-    """The factor for what all ranks have said of their particles, and the heat that it brings."""
+    """The factor for what the particles of all ranks come to, and the heat that it brings."""
     for k in range(begin, end):
-        factor[k], kinetic = 1.0, kinetic_of(said)
+        factor[k], kinetic = 1.0, kinetic_of(rows)
         if freedom > 0 and 0.0 < kinetic < math.inf:  # what is at rest cannot be scaled
             factor[k] = scale_factor(kinetic, temperature[k], freedom, dt / tau[k], seed, step)
             heat[k] += (factor[k] * factor[k] - 1.0) * kinetic
@@ -121,6 +121,6 @@ class Bussi(VelocityVerlet):
         state, team = world.state, world.team
         heat, factor = state.memory.setdefault(HEAT, np.zeros(1)), np.ones(1)
         bath = self.number(state, "temperature"), self.number(state, "tau"), self.dt
-        team.split(draw_factor, 1, world.said, *bath, world.freedom, self.seed, state.step, factor, heat)
+        team.split(draw_factor, 1, world.rows, *bath, world.freedom, self.seed, state.step, factor, heat)
         speeds = team.split(rescale, state.owned, state.velocities, factor, ROUND * state.quanta.velocity)
         self.check_speed(state, max(speeds))

@@ -20,7 +20,7 @@ from motes.exact.noise import DRAWN, LANGEVIN, draw_normals
 from motes.integrators.bath import HeatBath
 
 
-@njit(cache=True, nogil=True, error_model="numpy", returns=SPEED, apart=True)
+@njit(cache=True, nogil=True, error_model="numpy", returns=SPEED, per_particle=True)
 def exchange_heat(
     begin: int, end: int, velocities: Floats, mass: Floats, ids: Integers, seed: int, step: int, kept_of: Floats,
     bath: Floats, magic: float,

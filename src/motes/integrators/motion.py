@@ -31,7 +31,7 @@ from motes.formulas.bind import Names
 from motes.integrators.world import World
 
 
-@njit(cache=True, nogil=True, error_model="numpy", returns=SPEED, apart=True)
+@njit(cache=True, nogil=True, error_model="numpy", returns=SPEED, per_particle=True)
 def kick(begin: int, end: int, velocities: Floats, forces: Integers, mass: Floats, scale: float, magic: float) -> float:
     """v += f * scale / m on the velocity grid; return the largest speed along an axis."""
     fastest = 0  # as bits: the maximum of integers vectorises
@@ -45,7 +45,7 @@ def kick(begin: int, end: int, velocities: Floats, forces: Integers, mass: Float
     return from_bits(fastest)
 
 
-@njit(cache=True, nogil=True, apart=True)
+@njit(cache=True, nogil=True, per_particle=True)
 def drift(begin: int, end: int, positions: Floats, velocities: Floats, dt: float, magic: Floats) -> None:
     """x += v * dt on the position grid."""
     for a in range(positions.shape[0]):
@@ -54,7 +54,7 @@ def drift(begin: int, end: int, positions: Floats, velocities: Floats, dt: float
             x[i] += fma(v[i], dt, m) - m
 
 
-@njit(cache=True, nogil=True, apart=True)
+@njit(cache=True, nogil=True, per_particle=True)
 def reflect(
     begin: int, end: int, positions: Floats, velocities: Floats, axis: int, lower: float, upper: float
 ) -> None:  # fmt: skip

@@ -1,8 +1,9 @@
 """What an integrator sees beyond its region: all particles of all ranks.
 
-Algorithm: each thread writes what its own particles come to into a row of its own, these become what the rank says, and
-all ranks hear each other: first the largest energy of a particle, then the sums of all energies in a quantum chosen for
-that largest one, so they fit any mix of masses. All of it is done by loops, so that it can be put on a tape.
+Algorithm: each thread writes what its own particles come to into a row of its own, a rank reduces these to one row
+and publishes it, and all ranks reduce over all rows: first the largest energy of a particle, then the sums of all
+energies in a quantum chosen for that largest one, so they fit any mix of masses. All of it is done by loops, so that it
+can be put on a tape.
 
 Invariant: sums are whole numbers of quanta, so they are the same on any threads and ranks. Every rank measures at the
 same time, before the stage that needs the numbers: so no stage has to wait for others, and one that fails leaves
@@ -31,7 +32,7 @@ SPLIT = 2.0**32
 SPLIT_BITS = 32
 
 LARGEST, HIGH, LOW = range(3)
-"""Of a row of what is said: the bits of the largest energy of a particle, and the limbs of the sum of all energies."""
+"""Of a row: the bits of the largest energy of a particle, and the limbs of the sum of all energies."""
 
 FINEST = 2.0**-1000
 """The smallest quantum."""
@@ -75,40 +76,40 @@ def quantum_for(largest: int) -> float:
     return max(2.0 * power if largest & FRACTION else power, FINEST)
 
 
-@njit(cache=True, nogil=True, apart=True)
+@njit(cache=True, nogil=True, per_particle=True)
 def note_largest(begin: int, end: int, own: Integers, velocities: Floats, mass: Floats) -> None:
     """What a thread finds first."""
     own[LARGEST] = to_bits(find_largest(begin, end, velocities, mass))
 
 
-@njit(cache=True, nogil=True, apart=True)
-def note_sums(begin: int, end: int, own: Integers, said: Integers, velocities: Floats, mass: Floats) -> None:
-    """What it finds then, when all have said what is largest."""
+@njit(cache=True, nogil=True, per_particle=True)
+def note_sums(begin: int, end: int, own: Integers, rows: Integers, velocities: Floats, mass: Floats) -> None:
+    """What it finds then, when all have published what is largest."""
     largest = 0
-    for rank in range(len(said)):
-        largest = max(largest, said[rank, LARGEST])
+    for rank in range(len(rows)):
+        largest = max(largest, rows[rank, LARGEST])
     own[HIGH], own[LOW] = add_kinetic(begin, end, velocities, mass, quantum_for(largest))
 
 
 @njit(cache=True, nogil=True)
-def say(begin: int, end: int, parts: Integers, said: Integers) -> None:
-    """What the threads of a rank have found becomes what it says in its row; that is the only one."""
-    for row in range(begin, end):
-        said[row, LARGEST] = said[row, HIGH] = said[row, LOW] = 0
+def reduce_parts(begin: int, end: int, parts: Integers, rows: Integers) -> None:
+    """What the threads of a rank have found becomes its row, the only one of these."""
+    for rank in range(begin, end):
+        rows[rank, LARGEST] = rows[rank, HIGH] = rows[rank, LOW] = 0
         for part in range(len(parts)):
-            said[row, LARGEST] = max(said[row, LARGEST], parts[part, LARGEST])
-            said[row, HIGH] += parts[part, HIGH]
-            said[row, LOW] += parts[part, LOW]
+            rows[rank, LARGEST] = max(rows[rank, LARGEST], parts[part, LARGEST])
+            rows[rank, HIGH] += parts[part, HIGH]
+            rows[rank, LOW] += parts[part, LOW]
 
 
 @njit(cache=True, nogil=True)
-def kinetic_of(said: Integers) -> float:
-    """The kinetic energy of all particles, of what all ranks say; not finite if that of one is not."""
+def kinetic_of(rows: Integers) -> float:
+    """The kinetic energy of all particles, of the rows of all ranks; not finite if that of one is not."""
     largest, high, low = 0, 0, 0
-    for rank in range(len(said)):
-        largest = max(largest, said[rank, LARGEST])
-        high += said[rank, HIGH]
-        low += said[rank, LOW]
+    for rank in range(len(rows)):
+        largest = max(largest, rows[rank, LARGEST])
+        high += rows[rank, HIGH]
+        low += rows[rank, LOW]
     if not from_bits(largest) < math.inf:
         return from_bits(largest)
     high, low = high + (low >> SPLIT_BITS), low & ((1 << SPLIT_BITS) - 1)
@@ -117,7 +118,7 @@ def kinetic_of(said: Integers) -> float:
 
 
 class Link(Protocol):
-    """How a rank hears the others."""
+    """How a rank reaches the others."""
 
     rank: int
     size: int
@@ -140,45 +141,45 @@ class World:
         self.state = state
         self.team = team
         self.freedom = freedom
-        self.said: Integers = np.zeros((link.size, LINE), np.int64)
-        """What each rank said last, (ranks, LINE): see `kinetic_of`."""
+        self.rows: Integers = np.zeros((link.size, LINE), np.int64)
+        """What each rank published last, (ranks, LINE): see `kinetic_of`."""
         self._link = link
-        self._meet: Callable[[], None] = self._hear
+        self._meet: Callable[[], None] = self._gather
 
     def measure(self) -> None:
-        """Hear what all particles come to at this moment; all ranks must call this at the same time."""
+        """Find what all particles come to at this moment; all ranks must call this at the same time."""
         state, team = self.state, self.team
         parts = np.zeros((team.threads, LINE), np.int64)
         columns = state.velocities, state.mass
         team.split(note_largest, state.owned, *columns, parts=parts)
-        self._say(parts)
-        team.split(note_sums, state.owned, self.said, *columns, parts=parts)
-        self._say(parts)
+        self._publish(parts)
+        team.split(note_sums, state.owned, self.rows, *columns, parts=parts)
+        self._publish(parts)
 
     def kinetic(self) -> float:
         """The kinetic energy of this moment; all ranks must call this at the same time."""
         self.measure()
-        found: float = kinetic_of(self.said)
+        found: float = kinetic_of(self.rows)
         return found
 
-    def _say(self, parts: Integers) -> None:
+    def _publish(self, parts: Integers) -> None:
         rank = self._link.rank
-        self.team.split(say, 1, parts, self.said[rank : rank + 1])
+        self.team.split(reduce_parts, 1, parts, self.rows[rank : rank + 1])
         self._meet()
 
-    def _hear(self) -> None:
-        """By a message to all."""
+    def _gather(self) -> None:
+        """The rows of all ranks, by a message to all."""
         if self._link.size > 1:
-            own = np.zeros_like(self.said)
-            own[self._link.rank] = self.said[self._link.rank]
-            self.said[:] = self._link.sum(own.ravel()).reshape(own.shape)
+            own = np.zeros_like(self.rows)
+            own[self._link.rank] = self.rows[self._link.rank]
+            self.rows[:] = self._link.sum(own.ravel()).reshape(own.shape)
 
     @contextmanager
-    def met_by(self, meet: Callable[[], Any], said: Integers | None) -> Iterator[None]:
+    def met_by(self, meet: Callable[[], Any], rows: Integers | None) -> Iterator[None]:
         """Within the block ranks meet otherwise, and write into memory that all see, if there are others."""
-        before = self.said
-        self.said, self._meet = np.zeros_like(before) if said is None else said, meet
+        before = self.rows
+        self.rows, self._meet = np.zeros_like(before) if rows is None else rows, meet
         try:
             yield
         finally:
-            self.said, self._meet = before, self._hear
+            self.rows, self._meet = before, self._gather

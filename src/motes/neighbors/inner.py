@@ -122,7 +122,7 @@ def prune(
             found += 1
 
 
-@njit(cache=True, nogil=True, apart=True)
+@njit(cache=True, nogil=True, per_particle=True)
 def note_positions(begin: int, end: int, positions: Floats, reference: Floats) -> None:
     """Note where particles are."""
     for a in range(len(reference)):

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
+from typing import Any
 
 import numpy as np
 
@@ -68,6 +69,48 @@ def gap_squared(column: Floats, cluster: Floats) -> float:
     return dx * dx + dy * dy
 
 
+@njit(inline="always")
+def rows_reached(
+    cluster: Floats, radius: float, lower: Floats, upper: Floats, width: Floats, inner: Integers, outer: Integers
+) -> tuple[int, int, int]:
+    """The last row of columns that a cluster (x, y, z, x, y, z) reaches, and in each row the first column and the
+    last."""
+    last_row: int = bin_of(cluster[3] + radius, lower[0], upper[0], width[0], inner[0], outer[0])
+    low: int = bin_of(cluster[1] - radius, lower[1], upper[1], width[1], inner[1], outer[1])
+    high: int = bin_of(cluster[4] + radius, lower[1], upper[1], width[1], inner[1], outer[1])
+    return last_row, low, high
+
+
+@njit(inline="always")
+def stretch_reached(bounds: Floats, c: int, begin: int, end: int, after: int, stretch: float) -> tuple[int, int]:
+    """Of the clusters begin .. end - 1 of a column, the first after another one that a cluster c reaches along it, and
+    the one behind the last."""
+    a = max(first_above(bounds, begin, end, bounds[c, 2] - stretch), after + 1)
+    b = a
+    while b < end and bounds[b, 2] <= bounds[c, 5] + stretch:
+        b += 1
+    return a, b
+
+
+@njit(inline="always")
+def list_near(
+    members: Any, positions: Floats, begin: int, end: int, reach: float, near: Floats, partners: Array, found: int
+) -> int:  # fmt: skip
+    """Write the slots of the clusters begin .. end - 1 that are within the square of a reach of any member behind those
+    that were found; return how many there are with them."""
+    # Unsigned indices cannot count from the end, and only such a loop becomes vector code.
+    begin_slot, end_slot = np.uint64(CLUSTER * begin), np.uint64(CLUSTER * end)
+    for k in range(begin_slot, end_slot):
+        near[k - begin_slot] = nearest(members, positions[0, k], positions[1, k], positions[2, k])
+    # Without a branch: each is written, and the next one over it unless it was near.
+    chosen = partners[found:]  # not an argument: references to it would be counted, a sixth of the search
+    n = 0
+    for k in range(begin_slot, end_slot):
+        chosen[n] = np.int32(k)
+        n += near[k - begin_slot] <= reach
+    return found + n
+
+
 @njit(cache=True, nogil=True)
 def search(
     first_cluster: int, last_cluster: int, positions: Floats, bounds: Floats, axes: Array, column_of: Integers,
@@ -88,13 +131,10 @@ def search(
     found = room
     for c in range(first_cluster, last_cluster):
         begin[c] = found
-        m = CLUSTER * c
-        members = members_of(positions, m)
+        members = members_of(positions, CLUSTER * c)
         own = column_of[c]
+        last_row, low, high = rows_reached(bounds[c], radius, lower, upper, width, inner, outer)
         # Rows of columns from its own on, since pairs with earlier ones are those ones' to list.
-        last_row = bin_of(bounds[c, 3] + radius, lower[0], upper[0], width[0], inner[0], outer[0])
-        low = bin_of(bounds[c, 1] - radius, lower[1], upper[1], width[1], inner[1], outer[1])
-        high = bin_of(bounds[c, 4] + radius, lower[1], upper[1], width[1], inner[1], outer[1])
         for row in range(own // across, last_row + 1):
             for column in range(max(row * across + low, own), row * across + high + 1):
                 left = reach - gap_squared(column_box[column], bounds[c])
@@ -111,24 +151,10 @@ def search(
                         holder[part] = own
                         at[part] = first[part]
                     at[part] = first_above(bounds, at[part], last, bounds[c, 2] - radius)
-                    a = first_above(bounds, at[part], last, bounds[c, 2] - stretch)
-                    a = max(a, c + 1) if column == own else a
-                    b = a
-                    while b < last and bounds[b, 2] <= bounds[c, 5] + stretch:
-                        b += 1
+                    a, b = stretch_reached(bounds, c, at[part], last, c if column == own else -1, stretch)
                     if found + CLUSTER * (b - a + 1) > end:
                         return -1
-                    # Unsigned indices cannot count from the end, and only such a loop becomes vector code.
-                    begin_slot, end_slot = np.uint64(CLUSTER * a), np.uint64(CLUSTER * b)
-                    for k in range(begin_slot, end_slot):
-                        near[k - begin_slot] = nearest(members, positions[0, k], positions[1, k], positions[2, k])
-                    # Without a branch: each is written, and the next one over it unless it was near.
-                    chosen = partners[found:]
-                    n = 0
-                    for k in range(begin_slot, end_slot):
-                        chosen[n] = np.int32(k)
-                        n += near[k - begin_slot] <= reach
-                    found += n
+                    found = list_near(members, positions, a, b, reach, near, partners, found)
         count[c] = found - begin[c]
         while (found - room) % CLUSTER != 0:
             partners[found] = filler
@@ -165,8 +191,8 @@ def _farthest(begin: int, end: int, positions: Floats, reference: Floats) -> flo
 
 
 # Twice, since who plays it without Python goes by what a loop says that it returns.
-farthest_move = njit(cache=True, nogil=True, returns=MOVE, apart=True)(_farthest)
-farthest_stray = njit(cache=True, nogil=True, returns=STRAY, apart=True)(_farthest)
+farthest_move = njit(cache=True, nogil=True, returns=MOVE, per_particle=True)(_farthest)
+farthest_stray = njit(cache=True, nogil=True, returns=STRAY, per_particle=True)(_farthest)
 
 KEEP, PRUNE, BUILD = range(3)
 """What is to be done with the lists: nothing; the inner one is to be pruned anew; both are to be built anew."""
