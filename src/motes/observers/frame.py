@@ -14,6 +14,7 @@ from motes.core.errors import RunError
 from motes.core.frozen import check_assignable
 from motes.core.state import Floats, Integers
 from motes.core.tuples import Topology
+from motes.particles.particles import Particles
 
 T = TypeVar("T")
 
@@ -114,6 +115,11 @@ class Frame:
         """How many pairs there are in bins of their distance, (bins,); see Simulation.count_pairs."""
         counts: Integers = self._ask("count_pairs", bins, bounds, types)
         return counts
+
+    def sample(self, number: int) -> Particles:
+        """So many particles, picked by their ids, without gathering all; see Simulation.sample."""
+        particles: Particles = self._ask("sample", number)
+        return particles
 
     def _ask(self, name: str, *arguments: Any) -> Any:
         """What its simulation answers at its step."""

@@ -28,10 +28,12 @@ from motes.engine.step import Engine
 from motes.forces import Interaction
 from motes.formulas.elementwise import record_named
 from motes.integrators import Integrator
+from motes.particles.particles import Particles
 from motes.ranks.conductor import Answer, EngineOfAll
 from motes.simulation.admission import BoundLaws
 from motes.simulation.forensics import Reporter
 from motes.simulation.noise_trail import Noise, leave_mark, noise_of
+from motes.simulation.sample import sample
 
 
 def degrees_of_freedom(
@@ -299,6 +301,12 @@ class Readings:
             wanted[:] = 0
             wanted[a, b] = wanted[b, a] = 1
         return read_only(self._engine.ask(queries.count_pairs, wanted, (first, last), bins))
+
+    def sample(self, number: int) -> Particles:
+        """So many particles, or all, to look at a part of a large system: picked by their ids alone, so the same at any
+        step and on any ranks, and those of a smaller sample are among them. Only they are gathered. Bonds and angles
+        are left out."""
+        return sample(self._engine, self._summary, whole_number("sample: number", number, minimum=1))
 
     def _within_box(self, name: str, distance: float) -> float:
         edges = self._summary.box.lengths[self._summary.box.periodic]
