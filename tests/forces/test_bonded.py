@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -270,6 +271,17 @@ def test_what_cannot_be_is_refused() -> None:
         )
     with pytest.warns(motes.MotesWarning, match="2 bonds, and no interaction is about them"):
         motes.Simulation(particles, VERLET, [motes.Field(lambda x: 0 * x)])
+
+
+def test_bonds_without_any_interaction_are_told_of_unless_there_can_be_none() -> None:
+    particles = motes.Particles([[1.0, 1.0], [2.4, 1.0]], motes.Box([9.0, 9.0]), bonds=[(0, 1)])
+    with pytest.warns(motes.MotesWarning, match="1 bonds, and no interaction is about them"):
+        simulation = motes.Simulation(particles, VERLET)
+    with pytest.warns(motes.MotesWarning, match="1 bonds, and no interaction is about them"):
+        simulation.interactions = []
+    with warnings.catch_warnings(action="error"):
+        simulation.interactions = [motes.Bond(lambda r: r**2)]
+        motes.Simulation(particles, motes.Flow(lambda x, y: (y, x), dt=0.01))
 
 
 def test_a_failure_names_the_bond() -> None:

@@ -136,7 +136,7 @@ class Simulation(Readings):
         integrator = integrator.since(step)
         timeline, start, ranks = Timeline(integrator.dt, step, begun), start_of(particles), ranks_of(communicator)
         self._communicator = communicator
-        warn_of_unused_topology(particles.topology, interactions)
+        warn_of_unused_topology(particles.topology, interactions, integrator)
         with compiling(integrator, interactions):
             self._set_up(
                 Summary.of(particles), integrator, interactions, threads, skin, start, step, timeline, {}, ranks
@@ -592,7 +592,7 @@ class Simulation(Readings):
     def interactions(self, interactions: Sequence[Interaction]) -> None:
         self._between_steps()
         check_types(self._integrator, interactions)
-        warn_of_unused_topology(self._summary.topology, interactions)
+        warn_of_unused_topology(self._summary.topology, interactions, self._integrator)
         self._change(self._summary, tuple(interactions), self._whole_state())
         warn_of_twins(interactions, self._reporter.interactions)
         warn_of_jumps(self._reporter.interactions, self.box, self._summary.attributes)
