@@ -451,6 +451,7 @@ class Simulation(Readings):
         """Write a checkpoint of this moment into a folder, as path/step-N, and return where it is.
 
         Raises:
+            InputError: for a path where there can be none.
             RunError: if the disk refuses; then there is no part of it, and those before it are as they were.
         """
         folder = file_path("path", path).absolute()
