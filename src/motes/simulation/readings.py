@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Never
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from motes.core.box import AXES, Box
 from motes.core.checks import number, whole_number
 from motes.core.compiled import njit
 from motes.core.errors import InputError, RunError
-from motes.core.frozen import read_only
+from motes.core.frozen import absence, read_only
 from motes.core.schedules import Follower
 from motes.core.state import Array, Floats, Integers, Quanta
 from motes.core.tuples import Topology
@@ -28,6 +28,7 @@ from motes.engine.step import Engine
 from motes.forces import Interaction
 from motes.formulas.elementwise import record_named
 from motes.integrators import Integrator
+from motes.observers.frame import elsewhere
 from motes.particles.particles import Particles
 from motes.ranks.conductor import Answer, EngineOfAll
 from motes.simulation.admission import BoundLaws
@@ -124,6 +125,11 @@ class Readings:
         self._refusal: str | None = None  # why there are no forces and energies
         self._order: tuple[int, Integers] | None = None  # with the layout of which it is
         self._noises |= noise_of(parts.integrator, *parts.interactions)
+
+    if not TYPE_CHECKING:  # which would take any name for an attribute
+
+        def __getattr__(self, name: str) -> Never:
+            raise absence(self, name, elsewhere(self._summary.attributes if "_summary" in vars(self) else ()))
 
     # The state, in the order of particle ids
 
