@@ -284,6 +284,19 @@ def test_bonds_without_any_interaction_are_told_of_unless_there_can_be_none() ->
         motes.Simulation(particles, motes.Flow(lambda x, y: (y, x), dt=0.01))
 
 
+@pytest.mark.parametrize("degrees", [109.5, -120, np.float64(180), {"a": 1.9, "b": 109.5}], ids=str)
+@pytest.mark.parametrize("name", ["theta0", "theta_0"])
+def test_angles_that_look_like_degrees_are_told_of(name: str, degrees: Any) -> None:
+    text = f"k*(theta - {name})**2"
+    with pytest.warns(motes.MotesWarning, match=rf"{name} is .*, and angles are in radians: numpy\.deg2rad\(") as found:
+        motes.Angle.from_expression(text, k=1.0, **{name: degrees})
+    assert found[0].filename == __file__
+    with warnings.catch_warnings(action="error"):
+        motes.Angle.from_expression(text, k=500.0, **{name: 2 * np.pi})
+        motes.Angle.from_expression(text, k=500.0, **{name: motes.Ramp(0.0, 3.0, 100)})
+        motes.Angle(lambda theta, degrees: (theta - np.deg2rad(degrees)) ** 2, degrees=109.5)
+
+
 def test_a_failure_names_the_bond() -> None:
     particles = motes.Particles([[1.0, 1.0], [2.4, 1.0]], motes.Box([9.0, 9.0]), [[-9.0, 0], [9.0, 0]], bonds=[(0, 1)])
     sim = motes.Simulation(particles, motes.VelocityVerlet(0.01), [motes.Bond(fene, k=30.0, longest=1.5)])
