@@ -64,6 +64,12 @@ def test_any_kind_of_real_numbers(kind: str) -> None:
     assert motes.elementwise(lambda x, y: x / 3 + y, x, 0.5) == pytest.approx(x.astype(float) / 3 + 0.5, rel=1e-15)
 
 
+def test_whole_numbers_that_float64_has():
+    x = np.array([2**53, -(2**53)])
+    assert motes.elementwise(lambda x: x - 1, x).tolist() == [2.0**53 - 1, -(2.0**53) - 1]
+    assert motes.elementwise(lambda x: x, np.zeros((0, 3), int)).shape == (0, 3)
+
+
 def test_arrays_are_read_and_not_changed():
     x = LONG.copy()
     x.flags.writeable = False
@@ -162,6 +168,9 @@ WRONG: list[tuple[Any, tuple[Any, ...], str]] = [
     (norm, (1.0, [True]), "y: expected real numbers"),
     (norm, (1.0, [1j]), "y: expected real numbers"),
     (norm, ([[1, 2], [3]], 1.0), "x: rows of different lengths"),
+    (norm, ([1, 2**53 + 1], 1.0), r"x: expected whole numbers up to 2\*\*53, .* got 9007199254740993"),
+    (norm, (1.0, -(2**60)), r"y: expected whole numbers up to 2\*\*53, .* got -1152921504606846976"),
+    (norm, (np.array([2**64 - 1], np.uint64), 1.0), r"x: expected whole numbers up to 2\*\*53"),
     (lambda *x: x[0], (1.0,), "must name its parameters"),
     (3.0, (1.0,), "must be a function"),
 ]

@@ -401,3 +401,17 @@ def test_a_number_that_is_whole_but_for_its_point_is_told_how_to_be_written():
         sim.run(1e6)
     with pytest.raises(motes.InputError, match=r"got 2.5$"):
         sim.run(2.5)
+
+
+@pytest.mark.parametrize("name", ["n" * 300, "é" * 200, "n" * 300 + "/within"])
+@pytest.mark.parametrize(
+    "use",
+    [
+        motes.Checkpoint, motes.Trajectory, motes.Thermo, lambda name: motes.Msd(path=name), motes.resume, motes.read,
+        lambda name: motes.Simulation(ONE, VERLET, threads=1).save(name),
+    ],
+    ids=["checkpoint", "trajectory", "thermo", "msd", "resume", "read", "save"],
+)  # fmt: skip
+def test_names_too_long_for_any_disk_are_refused(use, name):
+    with pytest.raises(motes.InputError, match=r"a name of more than 255 bytes can be no file or folder, got '[né]"):
+        use(name)

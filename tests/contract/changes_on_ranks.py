@@ -139,6 +139,8 @@ def population(threads: int) -> list[Any]:
     for one in (simulation, resumed):
         one.run(20)
         ends.append([one.fingerprint, one.step, one.temperature.hex(), one.unwrapped.sum().hex(), len(one)])
+    few = simulation.sample(20)
+    sampled = [few.ids.tolist(), few.positions.tolist(), few.velocities.tolist(), few.images.tolist(), repr(few)]
     near = simulation.neighbors(1.3)
     pairs = [near.i.tolist(), near.j.tolist(), near.vector.sum().hex(), near.r.sum().hex()]
     results = [rdf.counts.tolist(), rdf.g.tolist(), msd.msd.tolist(), msd.pairs.tolist()]
@@ -148,7 +150,7 @@ def population(threads: int) -> list[Any]:
     assert [rdf.columns["counts"].tolist(), msd.columns["msd"].tolist()] == [
         again[0]["counts"].tolist(), again[1]["msd"].tolist()
     ]  # fmt: skip
-    return [*ends, simulation.ids.tolist(), simulation.bonds.tolist(), *pairs, *results]
+    return [*ends, simulation.ids.tolist(), simulation.bonds.tolist(), *sampled, *pairs, *results]
 
 
 def boxes(threads: int) -> list[Any]:

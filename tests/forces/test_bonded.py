@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -270,6 +271,30 @@ def test_what_cannot_be_is_refused() -> None:
         )
     with pytest.warns(motes.MotesWarning, match="2 bonds, and no interaction is about them"):
         motes.Simulation(particles, VERLET, [motes.Field(lambda x: 0 * x)])
+
+
+def test_bonds_without_any_interaction_are_told_of_unless_there_can_be_none() -> None:
+    particles = motes.Particles([[1.0, 1.0], [2.4, 1.0]], motes.Box([9.0, 9.0]), bonds=[(0, 1)])
+    with pytest.warns(motes.MotesWarning, match="1 bonds, and no interaction is about them"):
+        simulation = motes.Simulation(particles, VERLET)
+    with pytest.warns(motes.MotesWarning, match="1 bonds, and no interaction is about them"):
+        simulation.interactions = []
+    with warnings.catch_warnings(action="error"):
+        simulation.interactions = [motes.Bond(lambda r: r**2)]
+        motes.Simulation(particles, motes.Flow(lambda x, y: (y, x), dt=0.01))
+
+
+@pytest.mark.parametrize("degrees", [109.5, -120, np.float64(180), {"a": 1.9, "b": 109.5}], ids=str)
+@pytest.mark.parametrize("name", ["theta0", "theta_0"])
+def test_angles_that_look_like_degrees_are_told_of(name: str, degrees: Any) -> None:
+    text = f"k*(theta - {name})**2"
+    with pytest.warns(motes.MotesWarning, match=rf"{name} is .*, and angles are in radians: numpy\.deg2rad\(") as found:
+        motes.Angle.from_expression(text, k=1.0, **{name: degrees})
+    assert found[0].filename == __file__
+    with warnings.catch_warnings(action="error"):
+        motes.Angle.from_expression(text, k=500.0, **{name: 2 * np.pi})
+        motes.Angle.from_expression(text, k=500.0, **{name: motes.Ramp(0.0, 3.0, 100)})
+        motes.Angle(lambda theta, degrees: (theta - np.deg2rad(degrees)) ** 2, degrees=109.5)
 
 
 def test_a_failure_names_the_bond() -> None:

@@ -86,7 +86,13 @@ REFUSED: list[tuple[Any, Any, str]] = [
     ([1, 2, 3, 4], [1, 2, 3], "two arrays of the same"),
     ([1, 2, 2, 4], [1, 2, 3, 4], "must rise, but 2 does not"),
     ([1, 2, 3, np.inf], [1, 2, 3, 4], "finite"),
-    (["a", 2, 3, 4], [1, 2, 3, 4], "two arrays of numbers"),
+    (["a", 2, 3, 4], [1, 2, 3, 4], "Table: the points: expected real numbers"),
+    (["1", "2", "3", "4"], [1, 2, 3, 4], "Table: the points: expected real numbers, got"),
+    ([1, 2, 3, 4], ["1.5"] * 4, "Table: the points: expected real numbers, got"),
+    ([1, 2, 3, 4], [1, 2, True, 4], "Table: the points: expected real numbers, got"),
+    ([1, 2, 3, 4], [1, 2, 3j, 4], "Table: the points: expected real numbers, got"),
+    ([[1, 2], 3, 4], [1, 2, 3, 4], "Table: the points: rows of different lengths"),
+    (None, [1, 2, 3, 4], "Table: the points: expected real numbers, got None"),
     ([0, 1e-9, 1, 2], [1, 2, 3, 4], "too unevenly spaced"),
 ]
 
@@ -95,6 +101,17 @@ REFUSED: list[tuple[Any, Any, str]] = [
 def test_points_that_are_none_are_refused(r: Any, u: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         motes.Table(r, u)
+
+
+@pytest.mark.parametrize("r", ["1.2", True, [1.2, "1.3"], 1j])
+def test_what_is_no_number_has_no_value_in_a_table(r: Any) -> None:
+    with pytest.raises(InputError, match="Table: expected real numbers"):
+        motes.Table(EVEN, energy(EVEN))(r)
+
+
+def test_points_of_interp_are_numbers() -> None:
+    with pytest.raises(InputError, match=r"np\.interp: the points: expected real numbers"):
+        Pair(lambda r: np.interp(r, ["0", "1"], [1.0, 2.0]), 1.0).bind(named())
 
 
 def test_a_cutoff_beyond_the_table_is_refused() -> None:

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+import motes
 from motes.core.errors import InputError, RunError
 from motes.observers import Frame, Thermo, Trajectory
 from motes.observers.output import Hold, hold, hold_again, hold_folder
@@ -216,3 +217,41 @@ def test_missing_and_shorter(file):
     with pytest.raises(InputError, match="out is missing"):
         hold_again(file, 8)
     assert not file.exists()
+
+
+# Removed while a run goes on
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (motes.Thermo, "a.csv"), (motes.Trajectory, "a.gsd"), (lambda path: motes.Rdf(path=path), "g.csv"),
+        (lambda path: motes.Msd(path=path), "m.csv"),
+    ],
+    ids=["thermo", "trajectory", "rdf", "msd"],
+)  # fmt: skip
+@pytest.mark.parametrize("folder", [False, True], ids=["the file", "its folder"])
+def test_a_file_that_is_removed_ends_the_run(tmp_path, make, name, folder):
+    simulation = motes.Simulation(motes.fcc(3, 0.7, temperature=1.0, seed=1), motes.VelocityVerlet(0.002), threads=1)
+    path = tmp_path / "out" / name
+    path.parent.mkdir()
+
+    def remove(frame):
+        if frame.step == 20:
+            path.unlink()
+            if folder:
+                path.parent.rmdir()
+
+    simulation.every(10, make(path), remove)
+    with pytest.raises(motes.RunError, match=rf"^cannot write .*{name} at step [23]0: it has been removed meanwhile$"):
+        simulation.run(1000)
+    assert simulation.step == 30
+    assert not path.exists()
+
+
+def test_a_file_may_be_renamed_while_it_is_written(tmp_path):
+    simulation = motes.Simulation(motes.fcc(3, 0.7, temperature=1.0, seed=1), motes.VelocityVerlet(0.002), threads=1)
+    thermo = motes.Thermo(tmp_path / "a.csv")
+    simulation.every(10, thermo, lambda frame: frame.step == 20 and thermo.path.rename(tmp_path / "b.csv"))
+    simulation.run(50)
+    assert len((tmp_path / "b.csv").read_text().splitlines()) == 7

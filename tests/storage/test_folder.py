@@ -337,6 +337,37 @@ def test_a_first_checkpoint_that_the_disk_refuses(tmp_path, damage, monkeypatch)
     assert names(tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    ("where", "words"),
+    [
+        (lambda _: Path("/proc/foo"), "No such file or directory"),
+        (lambda _: Path("/proc"), "No such file or directory"),
+        (lambda folder: folder / "file", "File exists"),
+        (lambda folder: folder / "file" / "deeper", "Not a directory"),
+    ],
+    ids=["proc", "in proc", "a file", "in a file"],
+)
+def test_where_no_checkpoint_can_ever_be_is_bad_input(tmp_path, where, words):
+    (tmp_path / "file").write_text("mine")
+    particles = motes.fcc(2, 0.5)
+    simulation = motes.Simulation(particles, motes.VelocityVerlet(0.01), threads=1)
+    folder = where(tmp_path)
+    with pytest.raises(motes.InputError) as caught:
+        simulation.save(folder)
+    assert str(caught.value) == f"cannot write the checkpoint {folder}/step-0: {words}; choose another path"
+    assert names(tmp_path) == ["file"]
+
+
+def test_a_place_where_nothing_can_be_written_any_more_is_no_bad_input(folder, damage, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))  # as when a disk has had errors
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", refuse)
+        with pytest.raises(motes.RunError, match=r"Read-only file system; the last good one is .*step-200"):
+            damage.write_checkpoint(folder, 300)
+
+
 FULL = """
 import resource, signal, sys
 from pathlib import Path

@@ -122,6 +122,21 @@ class Box(Frozen):
         """Which axes are periodic, shape (d,)."""
         return np.array([word == "periodic" for word in self.boundary])
 
+    @property
+    def Lx(self) -> float:  # noqa: N802  # as freud and HOOMD-blue call it
+        """The edge along x: with Lx, Ly and Lz a box is one for freud, which takes it for periodic along all axes."""
+        return float(self.lengths[0])
+
+    @property
+    def Ly(self) -> float:  # noqa: N802
+        """The edge along y."""
+        return float(self.lengths[1])
+
+    @property
+    def Lz(self) -> float:  # noqa: N802
+        """The edge along z; 0 in two dimensions."""
+        return float(self.lengths[2]) if self.dimensions == 3 else 0.0
+
     def spacing_for(self, farthest: NDArray[np.float64]) -> NDArray[np.float64]:
         """The grid, (d,), for particles whose coordinates from the origin have up to these sizes, (d,).
 

@@ -35,6 +35,9 @@ ByParticle = Annotated[Any, "a number, numbers by type, or the name of an attrib
 BYTES_OF_A_PARTICLE = 500
 """What a particle takes in a run, at the least: its state, and its rows in lists."""
 
+LONGEST_NAME = 255
+"""Bytes in the name of a file on all file systems in use; of more, the system says so wherever it is asked first."""
+
 # Where launchers of MPI say how many ranks there are, each of which may have a machine to itself.
 _RANKS = ("MOTES_RANKS", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE", "PALS_SIZE", "SLURM_NTASKS")
 
@@ -110,6 +113,10 @@ def file_path(name: str, value: Any) -> Path:
         raise InputError(f"{name}: expected the name of a file or folder, got {_brief(value)}")
     if "\0" in text:
         raise InputError(f"{name}: the name of a file cannot hold a character of code 0, got {_brief(value)}")
+    if any(len(part) > LONGEST_NAME for part in text.encode(errors="replace").split(b"/")):
+        raise InputError(
+            f"{name}: a name of more than {LONGEST_NAME} bytes can be no file or folder, got {_brief(value)}"
+        )
     return Path(os.path.expanduser(text))  # noqa: PTH111  # Path's own raises where there is no such user
 
 

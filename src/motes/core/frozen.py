@@ -14,7 +14,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 from motes.core.errors import InputError
-from motes.core.words import did_you_mean
+from motes.core.words import did_you_mean, nearest
 
 T = TypeVar("T")
 
@@ -104,6 +104,17 @@ def refusal(owner: object, name: str, instead: str) -> InputError:
     properties = [one for one in dir(owner) if not callable(inspect.getattr_static(owner, one))]
     names = [one for one in [*vars(owner), *properties, *parameters] if not one.startswith("_")]
     return InputError(f"{kind} has no {name!r} ({did_you_mean(name, names)}): {instead}")
+
+
+def absence(owner: object, name: str, elsewhere: Mapping[str, str]) -> AttributeError:
+    """The error that says of an attribute which is not there what was probably meant; elsewhere: what is by names."""
+    names = [one for one in dir(type(owner)) if not one.startswith("_")]
+    if name in names:
+        object.__getattribute__(owner, name)  # it is there, and something within is not: that is to be said
+    meant = None if name.startswith("_") else nearest(name, names)
+    hint = elsewhere.get(name) or (f"did you mean {meant!r}?" if meant else "dir() lists what it has")
+    # With a name, but no object, Python adds no guess of its own.
+    return AttributeError(f"{type(owner).__name__} has no {name!r}: {hint}", name=name)
 
 
 def shown(owner: object, *first: str, **more: Any) -> str:

@@ -145,9 +145,24 @@ def faint(engine: Engine, most: int) -> Integers:
     if at random, on any number of ranks."""
     state = engine.state
     forces = np.abs(state.forces[:, : state.owned]).max(axis=0)
-    ids = state.ids[: state.owned][forces < FAINT]
-    ids = np.concatenate(engine.link.gather(ids[np.argsort(_scrambled(ids))[:most]][None, :]) or [ids[None, :]], axis=1)
-    return np.sort(ids[0][np.argsort(_scrambled(ids[0]))[:most]])
+    return _picked(engine, state.ids[: state.owned][forces < FAINT], most)
+
+
+def some(engine: Engine, most: int) -> Integers:
+    """The ids of up to so many particles, for rank 0: the same, picked as if at random, on any number of ranks; those
+    picked of more particles have those of fewer among them."""
+    return _picked(engine, engine.state.ids[: engine.state.owned], most)
+
+
+def _picked(engine: Engine, ids: Integers, most: int) -> Integers:
+    """Up to so many of the ids of all ranks, rising, for rank 0."""
+    found = _collect(engine, _first(ids, most)[None, :])[0]
+    return np.sort(_first(found, most))
+
+
+def _first(ids: Integers, most: int) -> Integers:
+    """Those whose scrambled numbers come first."""
+    return ids if len(ids) <= most else ids[np.argpartition(_scrambled(ids), most - 1)[:most]]
 
 
 def _scrambled(ids: Integers) -> Integers:

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+from numbers import Real
+from typing import Any
+
 import numpy as np
 
 from motes.core.box import AXES
 from motes.core.state import Floats
+from motes.core.words import caution
 from motes.forces.tuple_kernel import Body
 from motes.forces.tuples import BoundTuples, TupleInteraction
 from motes.formulas import verify
 from motes.formulas.bind import PREFIX
 from motes.formulas.derive import derive_field
+from motes.formulas.written import Written
 
 THETA = PREFIX + "theta"
+
+AT_REST = ("theta0", "theta_0")
+"""What the angle of the least energy is usually called; other programs take it in degrees."""
 
 
 class BoundAngle(BoundTuples):
@@ -67,7 +77,8 @@ class Angle(TupleInteraction):
         function: energy(theta, ...), of the angle, from 0 to pi in radians and pi where the three are in line, and of
             parameters that are matched by name; the energy of the whole angle. NumPy functions work inside. It is
             differentiated and compiled, so it must be a formula.
-        **parameters: numbers, or one number for each angle type, {"a": 30.0, "b": 20.0}.
+        **parameters: numbers, or one number for each angle type, {"a": 30.0, "b": 20.0}; angles among them are in
+            radians, numpy.deg2rad(109.5), too.
 
     Raises:
         InputError: for a parameter that is missing, unused or not finite.
@@ -80,6 +91,14 @@ class Angle(TupleInteraction):
     tuples = "angles"
     coordinate = "theta"
     bound = BoundAngle
+
+    def _set(self, written: Written, given: Mapping[str, Any]) -> None:
+        super()._set(written, given)
+        for name in AT_REST:
+            value = given.get(name)
+            for one in value.values() if isinstance(value, Mapping) else (value,):
+                if isinstance(one, Real) and abs(float(one)) > 2 * math.pi:
+                    caution(f"{self.name}: {name} is {one}, and angles are in radians: numpy.deg2rad({one})?")
 
 
 def _dot(one: str, other: str, axes: str) -> str:

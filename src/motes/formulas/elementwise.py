@@ -48,6 +48,8 @@ PIECE = 2**14
 SEVERAL = "one number, or several in a tuple"
 DIRECT = {np.dtype(kind) for kind in ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f4", "f8")}
 """Kinds of numbers that the loop reads as they are; others are converted first."""
+MOST_WHOLE = 2**53
+"""Up to this size float64 has all whole numbers."""
 
 
 @known_keywords
@@ -73,7 +75,8 @@ def elementwise(function: Callable[..., Any], *arrays: ArrayLike, threads: int |
           NumPy's is not.
 
     Raises:
-        InputError: for arrays that do not broadcast or hold no real numbers, and for a function that cannot be traced.
+        InputError: for arrays that do not broadcast or hold no real numbers, or whole ones beyond 2**53, which float64
+            would round; and for a function that cannot be traced.
 
     >>> elementwise(lambda x, y: np.sqrt(x * x + y * y), [3.0, 5.0], [4.0, 12.0])
     array([ 5., 13.])
@@ -168,6 +171,13 @@ def _numbers(name: str, values: ArrayLike) -> Array:
     array = rectangular(name, values)
     if array.dtype.kind not in "iuf":
         raise InputError(f"{name}: expected real numbers, got an array of {array.dtype}")
+    if array.dtype.kind in "iu" and array.dtype.itemsize == 8:
+        for extreme in (array.min(initial=0), array.max(initial=0)):
+            if abs(int(extreme)) > MOST_WHOLE:
+                raise InputError(
+                    f"{name}: expected whole numbers up to 2**53, beyond which float64 does not have all, got "
+                    f"{extreme}; if they may be rounded, give {name}.astype(float)"
+                )
     return array if array.dtype in DIRECT else array.astype(np.float64)
 
 

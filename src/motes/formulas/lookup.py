@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from motes.core.checks import numbers
 from motes.core.errors import InputError
 from motes.formulas import location
 from motes.formulas.formula import COLUMNS, OF_LISTS, Expression, apply, call, constant, operand
@@ -50,17 +51,14 @@ def definitions(lines: Iterable[str]) -> str:
     """Source that defines the columns."""
     parts = []
     for name, values in columns_in(lines).items():
-        numbers = ", ".join(map(repr, values.tolist()))
-        parts.append(f"{name} = np.array([{numbers}])\n")
+        listed = ", ".join(map(repr, values.tolist()))
+        parts.append(f"{name} = np.array([{listed}])\n")
     return "".join(parts)
 
 
 def require_points(name: str, x: object, y: object, fewest: int) -> tuple[Array, Array]:
     """Two arrays of equal length, the first of them rising."""
-    try:
-        xs, ys = np.asarray(x, float), np.asarray(y, float)
-    except (TypeError, ValueError, OverflowError):
-        raise InputError(f"{name}: the points must be two arrays of numbers") from None
+    xs, ys = (numbers(f"{name}: the points", values) for values in (x, y))
     if xs.ndim != 1 or xs.shape != ys.shape or len(xs) < fewest:
         raise InputError(
             f"{name}: expected two arrays of the same {fewest} or more numbers, got {xs.shape}, {ys.shape}"

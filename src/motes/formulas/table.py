@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from motes.core.checks import numbers
 from motes.core.frozen import Frozen
 from motes.formulas.derive import evaluate
 from motes.formulas.formula import Expression, symbol
@@ -35,7 +36,7 @@ class Table(Frozen):
     pieces, and the last two, are one cubic each (C. de Boor, A Practical Guide to Splines, 1978, chapter IV).
 
     Raises:
-        InputError: for points that are too few, not finite or not rising, or too unevenly spaced.
+        InputError: for points that are no numbers, too few, not finite or not rising, or too unevenly spaced.
     """
 
     _instead: ClassVar[str] = "a table does not change: make another one"
@@ -52,7 +53,7 @@ class Table(Frozen):
         if isinstance(r, Expression):
             return piecewise_polynomial(r, self._knots, self._rows)
         formula = piecewise_polynomial(symbol("r"), self._knots, self._rows)
-        return evaluate(formula, {"r": np.asarray(r, float)})[()]
+        return evaluate(formula, {"r": numbers("Table", r)})[()]
 
     def __repr__(self) -> str:
         return f"Table({len(self._knots)} points from {self.first:g} to {self.last:g})"

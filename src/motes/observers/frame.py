@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Generic, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Never, Self, TypeVar, overload
 
 import numpy as np
 
 from motes.core.box import Box
 from motes.core.errors import RunError
-from motes.core.frozen import check_assignable
+from motes.core.frozen import absence, check_assignable
 from motes.core.state import Floats, Integers
 from motes.core.tuples import Topology
+from motes.particles.particles import Particles
 
 T = TypeVar("T")
+
+TOTAL_ENERGY = ("energy", "total_energy")
+"""Names under which it is looked for."""
 
 
 class Reading(Generic[T]):
@@ -54,6 +58,11 @@ class Frame:
     def __setattr__(self, name: str, value: Any) -> None:
         check_assignable(self, name, "a frame only shows a simulation; assign to that")
         super().__setattr__(name, value)
+
+    if not TYPE_CHECKING:  # which would take any name for an attribute
+
+        def __getattr__(self, name: str) -> Never:
+            raise absence(self, name, elsewhere(getattr(vars(self).get("_simulation"), "attributes", ())))
 
     def __len__(self) -> int:
         """The number of particles."""
@@ -119,6 +128,11 @@ class Frame:
         counts: Integers = self._ask("count_pairs", bins, bounds, types)
         return counts
 
+    def sample(self, number: int) -> Particles:
+        """So many particles, picked by their ids, without gathering all; see Simulation.sample."""
+        particles: Particles = self._ask("sample", number)
+        return particles
+
     def _ask(self, name: str, *arguments: Any) -> Any:
         """What its simulation answers at its step."""
         now = self._simulation.step
@@ -132,6 +146,12 @@ class Frame:
         """Write a checkpoint of this moment into a folder; see Simulation.save."""
         checkpoint: Path = self._simulation.save(path)
         return checkpoint
+
+
+def elsewhere(attributes: Iterable[str]) -> dict[str, str]:
+    """Where those find it who look for one of these names in a simulation or a frame."""
+    total = "the total energy is kinetic_energy + potential_energy"
+    return dict.fromkeys(TOTAL_ENERGY, total) | {name: f"it is attributes[{name!r}]" for name in attributes}
 
 
 def _frozen(value: Any) -> Any:

@@ -148,6 +148,11 @@ class Hold:
         """Whether it is a file on a disk, not a device or a pipe: only such can be cut and measured."""
         return stat.S_ISREG(os.fstat(self.descriptor).st_mode)
 
+    def check_there(self) -> None:
+        """Raise an OSError if the file has no name any more: all that is written to it would be lost."""
+        if os.fstat(self.descriptor).st_nlink == 0:
+            raise OSError(errno.ENOENT, "it has been removed meanwhile")
+
     def read(self, start: int, count: int) -> bytes:
         """Up to `count` bytes from `start`; fewer only where the file ends."""
         parts = []

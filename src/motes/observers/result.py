@@ -65,10 +65,11 @@ class Result(Observer):
             self._begun = True
 
     def _go_on(self) -> None:
-        """Have the file again, which was let go at the end of an earlier run."""
-        if self.path is not None and self._begun and self._held is None:
+        """Have the file again, which was let go at the end of an earlier run, and see that it is there."""
+        if self.path is not None and self._begun:
             with writing(self.path, self._step):
-                self._held = hold(self.path)
+                self._held = self._held or hold(self.path)
+                self._held.check_there()
 
     def finish(self) -> None:
         """Write the table, and let go of the file."""
@@ -76,6 +77,7 @@ class Result(Observer):
         if held is not None and self.path is not None:
             try:
                 with writing(self.path, self._step):
+                    held.check_there()
                     held.cut(0)
                     held.write(0, _table(self.columns))
             finally:

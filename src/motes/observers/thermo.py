@@ -117,6 +117,7 @@ class Thermo(Observer):
             with writing(self.path, row.step):
                 self._held = self._held or hold(self.path, APPENDING)  # let go at the end of an earlier run
                 self._append(self._held, _line(row))
+                self._held.check_there()
         self.first = self.first or row
         self.last = row
 

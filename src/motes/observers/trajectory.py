@@ -114,6 +114,7 @@ class Trajectory(Observer):
             self._file = None  # a file that refused a snapshot is not written to again
             self._append(file, chunks(frame, PRECISIONS[self.precision]))
             file.flush()
+            self._held.check_there()
         self._file = file
 
     def finish(self) -> None:

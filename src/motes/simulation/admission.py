@@ -141,11 +141,13 @@ def check_special(box: Box, cutoff: float) -> None:
         )
 
 
-def warn_of_unused_topology(topology: Topology, interactions: Sequence[Interaction]) -> None:
-    """A line about bonds and angles that no interaction is about."""
+def warn_of_unused_topology(
+    topology: Topology, interactions: Sequence[Interaction], integrator: Integrator
+) -> None:  # fmt: skip
+    """A line about bonds and angles that no interaction is about, unless there can be none."""
     used = {kind for one in interactions for kind in one.topology}
     kinds = [f"{len(tuples)} {kind}" for kind, tuples in topology.items() if len(tuples) and kind not in used]
-    if kinds and interactions:
+    if kinds and not integrator.independent:
         caution(f"the particles have {' and '.join(kinds)}, and no interaction is about them")
 
 

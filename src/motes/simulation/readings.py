@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable
-from typing import Any, Concatenate, NamedTuple
+from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, Never
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from motes.core.box import Box
 from motes.core.checks import number, whole_number
 from motes.core.compiled import njit
 from motes.core.errors import InputError, RunError
-from motes.core.frozen import read_only
+from motes.core.frozen import absence, read_only
 from motes.core.progress import compiling
 from motes.core.state import Array, Floats, Integers
 from motes.core.tuples import Topology
@@ -27,10 +27,13 @@ from motes.forces import Interaction, Plan, portions_of
 from motes.forces.portions import tensor, values_of
 from motes.formulas.elementwise import record_named
 from motes.integrators import Integrator
+from motes.observers.frame import elsewhere
+from motes.particles.particles import Particles
 from motes.ranks.conductor import Answer, EngineOfAll, Given, ranks_of
 from motes.simulation.course import Course
 from motes.simulation.noise_trail import leave_mark, noise_of
 from motes.simulation.parts import Parts
+from motes.simulation.sample import sample
 
 
 @njit(cache=True, nogil=True)
@@ -86,6 +89,11 @@ class Readings:
     @property
     def _engine(self) -> EngineOfAll:
         return self._parts.engine
+
+    if not TYPE_CHECKING:  # which would take any name for an attribute
+
+        def __getattr__(self, name: str) -> Never:
+            raise absence(self, name, elsewhere(self._summary.attributes if "_course" in vars(self) else ()))
 
     # The state, in the order of particle ids
 
@@ -263,6 +271,12 @@ class Readings:
             wanted[:] = 0
             wanted[a, b] = wanted[b, a] = 1
         return read_only(self._engine.ask(queries.count_pairs, wanted, (first, last), bins))
+
+    def sample(self, number: int) -> Particles:
+        """So many particles, or all, to look at a part of a large system: picked by their ids alone, so the same at any
+        step and on any ranks, and those of a smaller sample are among them. Only they are gathered. Bonds and angles
+        are left out."""
+        return sample(self._engine, self._summary, whole_number("sample: number", number, minimum=1))
 
     def _within_box(self, name: str, distance: float) -> float:
         edges = self._summary.box.lengths[self._summary.box.periodic]

@@ -99,7 +99,7 @@ class Simulation(Readings):
         else:
             step = whole_number("first_step", first_step, minimum=0, maximum=MOST_STEPS)
             begun = step * integrator.dt
-        warn_of_unused_topology(particles.topology, interactions)
+        warn_of_unused_topology(particles.topology, interactions, integrator)
         start = start_of(particles, step, Timeline(integrator.dt, step, begun))
         summary, settings = Summary.of(particles), Settings(threads, skin, communicator)
         with compiling(integrator, interactions):
@@ -193,6 +193,7 @@ class Simulation(Readings):
         """Write a checkpoint of this moment into a folder, as path/step-N, and return where it is.
 
         Raises:
+            InputError: for a path where there can be none.
             RunError: if the disk refuses; then there is no part of it, and those before it are as they were.
         """
         return save(path, self._course)
@@ -283,7 +284,7 @@ class Simulation(Readings):
     def interactions(self, interactions: Sequence[Interaction]) -> None:
         self._course.between_steps()
         check_types(self.integrator, interactions)
-        warn_of_unused_topology(self._summary.topology, interactions)
+        warn_of_unused_topology(self._summary.topology, interactions, self.integrator)
         self._change(self._summary, tuple(interactions), self._whole_state())
         self._warn_of_interactions()
 

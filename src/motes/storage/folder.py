@@ -7,6 +7,7 @@ is the price.
 
 from __future__ import annotations
 
+import errno
 import re
 import shutil
 from collections.abc import Iterator
@@ -19,6 +20,11 @@ from motes.storage.columns import verify
 from motes.storage.manifest import NAME, Manifest, read_manifest
 
 STEP = re.compile(r"step-(0|[1-9]\d{0,17})")
+NO_PLACE = {
+    errno.EACCES, errno.EEXIST, errno.EINVAL, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR, errno.EPERM,
+    errno.EROFS,
+}  # fmt: skip
+"""What is said of a path where nothing can be made, however much room a disk has."""
 
 
 def steps_in(folder: Path) -> list[int]:
@@ -39,6 +45,7 @@ def new_checkpoint(folder: Path, step: int) -> Iterator[Path]:
     """A folder to write into, which becomes the checkpoint of this step if the block ends well.
 
     Raises:
+        InputError: if there was never one, and the path is such that there can be none.
         RunError: if the disk refuses; no part of a checkpoint is left, and those before it are as they were.
     """
     path = checkpoint_path(folder, step)
@@ -51,7 +58,10 @@ def new_checkpoint(folder: Path, step: int) -> Iterator[Path]:
         sync_folder(unfinished)
         _rename(unfinished, path)
     except OSError as error:
-        raise RunError(f"cannot write the checkpoint {path}: {error.strerror or error}{_last_good(folder)}") from error
+        complaint = f"cannot write the checkpoint {path}: {error.strerror or error}"
+        if error.errno in NO_PLACE and not steps_in(folder):
+            raise InputError(f"{complaint}; choose another path") from error
+        raise RunError(f"{complaint}{_last_good(folder)}") from error
     finally:
         _remove(unfinished)
 
