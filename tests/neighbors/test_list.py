@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -14,110 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import motes
-from motes.core.state import CLUSTER, Quanta, State
+from listed import Listed, expected_pairs
+from motes.core.state import CLUSTER
 from motes.core.threads import Team
-from motes.decomposition.domain import Domain
-from motes.decomposition.grid import Regions
-from motes.decomposition.single import SingleLink
-from motes.neighbors.brute import brute_pairs
-from motes.neighbors.inner import inner_skin
-from motes.neighbors.list import BUILD, PRUNE, NeighborList, search
+from motes.neighbors.list import search
 
 pytestmark = pytest.mark.usefixtures("small_parts")
-
-Key = tuple[int, int, tuple[float, ...]]
-TEAMS = {threads: Team(threads) for threads in (1, 2, 3)}
-
-
-def state_of(box: motes.Box, positions: Any) -> State:
-    count, dimensions = len(positions), box.dimensions
-    return State(
-        box=box,
-        quanta=Quanta((box.spacing,) * box.dimensions, 1.0, 1.0),
-        step=0,
-        owned=count,
-        ids=np.arange(count),
-        types=np.zeros(count, np.int64),
-        mass=np.ones(count),
-        positions=np.ascontiguousarray(box.snap(positions).T),
-        images=np.zeros((dimensions, count), np.int64),
-        velocities=np.zeros((dimensions, count)),
-        forces=np.zeros((dimensions, count), np.int64),
-        ghost_axes=np.zeros(count, np.int8),
-        attributes={},
-        force_velocities=np.zeros((0, count)),
-    )
-
-
-class Listed:
-    """A state, its halo and its list, as an engine holds them."""
-
-    def __init__(self, box: motes.Box, positions: Any, cutoff: float, skin: float, threads: int = 1) -> None:
-        self.state = state_of(box, positions)
-        halo = cutoff + skin
-        self.domain = Domain(Regions.even(box, 1, halo), halo, SingleLink(), TEAMS[threads])
-        self.neighbors = NeighborList(cutoff, skin, TEAMS[threads])
-        self.build()
-
-    def build(self) -> None:
-        self.neighbors.restore_order(self.state)
-        self.domain.migrate(self.state)
-        self.domain.build_halo(self.state)
-        self.neighbors.build(self.state, self.domain.region())
-
-    def move(self, displacements: Any) -> None:
-        """Move the particles, in the order of their ids, and let ghosts and slots follow."""
-        state = self.state
-        steps = np.rint(displacements / state.box.spacing) * state.box.spacing
-        state.positions[:, : state.owned] += steps.T[:, state.ids[: state.owned]]
-        self.domain.refresh(state)
-        self.neighbors.follow(state)
-
-    def runs(self) -> list[tuple[int, int]]:
-        """The clusters of two threads."""
-        clusters = self.neighbors.pairs.clusters
-        return [(0, clusters // 3), (clusters // 3, clusters)]
-
-    def positions(self) -> Any:
-        """Where the particles are now, relative to the lower corner of the box, in the order of their ids."""
-        return self.state.positions[:, np.argsort(self.state.ids[: self.state.owned])].T
-
-    def pairs(self, cutoff: float, inner: bool = False) -> Counter[Key]:
-        """Every listed pair up to this distance, perhaps of the inner list: ids and displacement, how often."""
-        return Counter(key for members, partners in self._lists(inner) for key in self._near(members, partners, cutoff))
-
-    def _lists(self, inner: bool) -> Iterator[tuple[Any, Any]]:
-        pairs = self.neighbors.pairs
-        for cluster in range(pairs.clusters):
-            members = np.arange(CLUSTER * cluster, CLUSTER * (cluster + 1))
-            chunk = pairs.chunk(cluster, cluster + 1)
-            begin, count, partners = (
-                chunk.arrays if inner else (pairs.begin[cluster:], pairs.count[cluster:], pairs.partners)
-            )
-            yield members, partners[begin[0] : begin[0] + count[0]]
-            if pairs.axes[cluster] == 0:
-                for m in range(CLUSTER):
-                    yield members[m : m + 1], members[m + 1 :]
-
-    def _near(self, members: Any, partners: Any, cutoff: float) -> Iterator[Key]:
-        pairs, rows = self.neighbors.pairs, [0, 1, 2] if self.state.dimensions == 3 else [0, 2]
-        apart = pairs.positions[rows][:, members, None] - pairs.positions[rows][:, None, partners]
-        near = (apart**2).sum(axis=0) < cutoff**2
-        near &= (pairs.particle[members] >= 0)[:, None] & (pairs.particle[partners] >= 0)[None, :]
-        for m, k in np.argwhere(near):
-            i, j = (int(self.state.ids[pairs.particle[slot]]) for slot in (members[m], partners[k]))
-            yield canonical(i, j, apart[:, m, k])
-
-
-def canonical(i: int, j: int, apart: Any) -> Key:
-    """The same for a pair seen from either end."""
-    one, other = (i, j, tuple((apart + 0.0).tolist())), (j, i, tuple((0.0 - apart).tolist()))
-    return min(one, other)
-
-
-def expected_pairs(positions: Any, box: motes.Box, cutoff: float) -> Counter[Key]:
-    i, j, apart = brute_pairs(positions, box, cutoff)
-    return Counter(canonical(int(a), int(b), d) for a, b, d in zip(i, j, apart, strict=True))
 
 
 @settings(max_examples=300)
@@ -150,44 +52,6 @@ def test_the_list_stays_complete_until_it_says_otherwise(systems: Callable[..., 
         unbounded = np.where(system.box.periodic, "periodic", "open").tolist()
         assert found == expected_pairs(listed.positions(), motes.Box(system.box.lengths, unbounded), cutoff)
         listed.build()
-
-
-@settings(max_examples=150)
-@given(data=st.data())
-def test_the_inner_list_stays_complete_while_it_is_pruned(systems: Callable[..., Any], data: st.DataObject) -> None:
-    system = data.draw(systems())
-    cutoff, skin = data.draw(st.sampled_from([(0.7, 0.3), (1.0, 0.5), (0.4, 0.8)]))
-    listed = Listed(system.box, system.positions, cutoff, skin, data.draw(st.integers(1, 3)))
-    neighbors, state = listed.neighbors, listed.state
-    assert neighbors.inner == 0.25 * skin
-    unbounded = np.where(system.box.periodic, "periodic", "open").tolist()
-    for _ in range(data.draw(st.integers(1, 12))):
-        directions = system.random.standard_normal(system.positions.shape)
-        directions /= np.sqrt((directions**2).sum(axis=1, keepdims=True))
-        inwards = np.sign(system.box.lengths / 2 - listed.positions())
-        directions = np.where(system.box.periodic, directions, inwards * np.abs(directions))
-        listed.move(system.random.uniform(0.05, 0.2) * skin * directions)
-        wish = neighbors.wish(state)
-        if wish == BUILD:
-            break
-        if wish == PRUNE:
-            neighbors.prune(state, listed.runs())
-        expected = expected_pairs(listed.positions(), motes.Box(system.box.lengths, unbounded), cutoff)
-        assert listed.pairs(cutoff, inner=True) == expected
-
-
-def test_the_inner_list_leaves_out_what_is_far_away() -> None:
-    box = motes.Box([9.0, 7.0, 8.0])
-    listed = Listed(box, np.random.default_rng(3).random((2000, 3)) * box.lengths, 0.9, 0.8)
-    within = listed.pairs(1.1 * (1 - 1e-12), inner=True)
-    assert within == listed.pairs(1.1 * (1 - 1e-12))
-    pairs = listed.neighbors.pairs
-    assert pairs.near_count[: pairs.clusters].sum() < 0.8 * pairs.count[: pairs.clusters].sum()
-
-
-@pytest.mark.parametrize(("lasted", "width"), [(0, 0.2), (16, 0.025**0.5), (4, 0.1**0.5), (2, 0.2**0.5), (1, 0.8)])
-def test_the_inner_skin_is_that_of_which_the_least_is_lost(lasted: int, width: float) -> None:
-    assert inner_skin(cutoff=2.5, skin=0.8, lasted=lasted) == pytest.approx(width)
 
 
 def test_a_particle_that_moved_half_the_skin_calls_for_a_new_list() -> None:
