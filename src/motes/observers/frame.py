@@ -115,6 +115,10 @@ class Frame:
         counts: Integers = self._ask("count_pairs", bins, bounds, types)
         return counts
 
+    def density_modes(self, q: float, type: Any = None) -> Any:  # noqa: A002  # as Simulation has it
+        """Fourier components of the density up to a wave number: vectors and values; see Simulation.density_modes."""
+        return self._ask("density_modes", q, type)
+
     def _ask(self, name: str, *arguments: Any) -> Any:
         """What its simulation answers at its step."""
         now = self._simulation.step
