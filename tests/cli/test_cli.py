@@ -9,6 +9,7 @@ import sys
 import time
 
 import gsd.hoomd
+import numpy as np
 import pytest
 
 from motes.core.errors import RunError
@@ -90,6 +91,20 @@ def test_run_writes_what_the_file_asks_for(motes, write, folder):
     ]
     with gsd.hoomd.open(folder / "fluid.gsd") as frames:
         assert [frame.configuration.step for frame in frames] == [0, 10, 20]
+
+
+def test_the_footer_has_averages_with_their_errors(motes, write):
+    path = write(write().read_text().replace("every = 10", 'every = 1\npath = "t.csv"'))
+    short = motes("run", path).stdout
+    assert re.search(r"^averages +of 21 rows, from step 0 on$", short, re.MULTILINE)
+    assert re.search(r"^  total +-[\d.]+, too few rows for an error$", short, re.MULTILINE)
+    bath = ('kind = "velocity-verlet"', 'kind = "langevin"\ntemperature = 1.0\nfriction = 50.0\nseed = 1')
+    path = write(path.read_text().replace(*bath))
+    long = motes("run", path, "--steps", 1000, "--overwrite").stdout
+    mean, error = re.search(r"^  temperature +([\d.]+) \+- ([\d.]+)$", long, re.MULTILINE).groups()
+    rows = np.genfromtxt("t.csv", delimiter=",", names=True)
+    assert float(mean) == pytest.approx(rows["temperature"].mean(), abs=1.1 * 10.0 ** -len(mean.split(".")[1]))
+    assert 0.5 < float(error) / (np.sqrt(2 / 321) * np.sqrt(2 / (2 * 50.0 * 2.0))) < 2  # decays by 2 friction
 
 
 def test_quiet_prints_nothing(motes, write):
