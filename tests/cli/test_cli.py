@@ -93,6 +93,48 @@ def test_run_writes_what_the_file_asks_for(motes, write, folder):
         assert [frame.configuration.step for frame in frames] == [0, 10, 20]
 
 
+RESULTS = """
+[profile]
+path = "z.csv"
+every = 10
+axis = "z"
+bins = 4
+what = "velocity"
+
+[structure_factor]
+path = "s.csv"
+every = 10
+q = 8.0
+bins = 5
+
+[average]
+path = "means.csv"
+every = 2
+what = ["temperature", "total_energy"]
+"""
+
+
+def test_results_are_tables_of_a_file(motes, write, folder):
+    path = write(write().read_text() + RESULTS)
+    result = motes("run", path)
+    assert result.exit_code == 0, result.output
+    assert "structure_factor  s.csv, every 10 steps" in result.stdout
+    lines = {name: (folder / f"{name}.csv").read_text().splitlines() for name in ("z", "s", "means")}
+    assert {name: (rows[0], len(rows)) for name, rows in lines.items()} == {
+        "z": ("centres,counts,vx,vy,vz", 5),
+        "s": ("k,s,vectors", 6),
+        "means": ("reading,mean,lengths,numbers,errors,uncertainties,chosen", 9),
+    }
+    for setting, words in (
+        ("profile.axis=w", "[profile]: Profile: axis: expected 'x', 'y' or 'z', got 'w'"),
+        ("structure_factor.q=-3", "[structure_factor]: q = -3 must be greater than 0"),
+        ("average.what=heat", "[average]: Average: what: there is no reading 'heat'"),
+    ):
+        refused = motes("run", path, "--set", setting)
+        assert refused.exit_code == 2
+        assert words in refused.stderr
+
+
 def test_the_footer_has_averages_with_their_errors(motes, write):
     path = write(write().read_text().replace("every = 10", 'every = 1\npath = "t.csv"'))
     short = motes("run", path).stdout
