@@ -48,6 +48,13 @@ def test_sums_depend_on_no_order_of_particles_and_on_no_threads() -> None:
     assert np.array_equal(parts, sums)
 
 
+def test_vectors_in_a_thin_box_are_those_of_its_plane() -> None:
+    disk = np.pi * (60.0 * 200.0 / (2 * np.pi)) ** 2
+    with pytest.raises(motes.InputError) as refused:
+        waves.rows_within(motes.Box([200.0, 200.0, 0.05]), 60.0)
+    assert f"there are about {disk / 2:.2g} reciprocal vectors" in str(refused.value)
+
+
 @pytest.mark.parametrize("lengths", [[10.0, 10.0, 10.0], [1e5, 1.0], [3.0, 50.0, 90.0]])
 def test_what_a_refusal_offers_is_taken(lengths: Any) -> None:
     box = motes.Box(lengths)

@@ -123,7 +123,7 @@ def test_sums_depend_on_no_order() -> None:
 
 @pytest.mark.parametrize("what", ["mass", "velocity"])
 def test_a_run_that_is_resumed_has_the_same(what: str, tmp_path: Path) -> None:
-    whole, half = motes.Profile("z", 10, what), motes.Profile("z", 10, what, tmp_path / "z.csv")
+    whole, half = motes.Profile("y", 10, what), motes.Profile("y", 10, what, tmp_path / "y.csv")
     slab(whole).run(100)
     simulation = slab(half)
     simulation.run(45)
@@ -132,8 +132,10 @@ def test_a_run_that_is_resumed_has_the_same(what: str, tmp_path: Path) -> None:
     resumed.run(55)
     assert again.values.tolist() == whole.values.tolist()
     assert again.counts.tolist() == whole.counts.tolist()
-    assert (again.frames, again.outside) == (whole.frames, whole.outside) == (11, 0)
-    rows = np.genfromtxt(tmp_path / "z.csv", delimiter=",", names=True)
+    assert (again.frames, again.outside) == (whole.frames, whole.outside)
+    assert whole.frames == 11
+    assert whole.outside > 0
+    rows = np.genfromtxt(tmp_path / "y.csv", delimiter=",", names=True)
     names = ["mass"] if what == "mass" else ["vx", "vy", "vz"]
     assert rows.dtype.names == ("centres", "counts", *names)
     assert np.stack([rows[name] for name in names], axis=-1).squeeze().tolist() == whole.values.tolist()
