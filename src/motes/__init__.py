@@ -34,9 +34,12 @@ if TYPE_CHECKING:
     from motes.integrators import Flow as Flow
     from motes.integrators import Langevin as Langevin
     from motes.integrators import VelocityVerlet as VelocityVerlet
+    from motes.observers import Average as Average
     from motes.observers import Checkpoint as Checkpoint
     from motes.observers import Msd as Msd
+    from motes.observers import Profile as Profile
     from motes.observers import Rdf as Rdf
+    from motes.observers import StructureFactor as StructureFactor
     from motes.observers import Thermo as Thermo
     from motes.observers import Trajectory as Trajectory
     from motes.particles.builders import fcc as fcc
@@ -67,7 +70,7 @@ _HOMES = {
         "motes.formulas.table": "Table",
         "motes.formulas.trace": "erf erfc",
         "motes.integrators": "Brownian Bussi Flow Langevin VelocityVerlet",
-        "motes.observers": "Checkpoint Msd Rdf Thermo Trajectory",
+        "motes.observers": "Average Checkpoint Msd Profile Rdf StructureFactor Thermo Trajectory",
         "motes.particles.builders": "fcc random",
         "motes.particles.particles": "Particles",
         "motes.particles.readers": "read",

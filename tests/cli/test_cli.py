@@ -9,6 +9,7 @@ import sys
 import time
 
 import gsd.hoomd
+import numpy as np
 import pytest
 
 from motes.core.errors import RunError
@@ -90,6 +91,62 @@ def test_run_writes_what_the_file_asks_for(motes, write, folder):
     ]
     with gsd.hoomd.open(folder / "fluid.gsd") as frames:
         assert [frame.configuration.step for frame in frames] == [0, 10, 20]
+
+
+RESULTS = """
+[profile]
+path = "z.csv"
+every = 10
+axis = "z"
+bins = 4
+what = "velocity"
+
+[structure_factor]
+path = "s.csv"
+every = 10
+q = 8.0
+bins = 5
+
+[average]
+path = "means.csv"
+every = 2
+what = ["temperature", "total_energy"]
+"""
+
+
+def test_results_are_tables_of_a_file(motes, write, folder):
+    path = write(write().read_text() + RESULTS)
+    result = motes("run", path)
+    assert result.exit_code == 0, result.output
+    assert "structure_factor  s.csv, every 10 steps" in result.stdout
+    lines = {name: (folder / f"{name}.csv").read_text().splitlines() for name in ("z", "s", "means")}
+    assert {name: (rows[0], len(rows)) for name, rows in lines.items()} == {
+        "z": ("centres,counts,vx,vy,vz", 5),
+        "s": ("k,s,vectors", 6),
+        "means": ("reading,mean,lengths,numbers,errors,uncertainties,chosen", 9),
+    }
+    for setting, words in (
+        ("profile.axis=w", "[profile]: Profile: axis: expected 'x', 'y' or 'z', got 'w'"),
+        ("structure_factor.q=-3", "[structure_factor]: q = -3 must be greater than 0"),
+        ("average.what=heat", "[average]: Average: what: there is no reading 'heat'"),
+    ):
+        refused = motes("run", path, "--set", setting)
+        assert refused.exit_code == 2
+        assert words in refused.stderr
+
+
+def test_the_footer_has_averages_with_their_errors(motes, write):
+    path = write(write().read_text().replace("every = 10", 'every = 1\npath = "t.csv"'))
+    short = motes("run", path).stdout
+    assert re.search(r"^averages +of 21 rows, from step 0 on$", short, re.MULTILINE)
+    assert re.search(r"^  total +-[\d.]+, too few rows for an error$", short, re.MULTILINE)
+    bath = ('kind = "velocity-verlet"', 'kind = "langevin"\ntemperature = 1.0\nfriction = 50.0\nseed = 1')
+    path = write(path.read_text().replace(*bath))
+    long = motes("run", path, "--steps", 1000, "--overwrite").stdout
+    mean, error = re.search(r"^  temperature +([\d.]+) \+- ([\d.]+)$", long, re.MULTILINE).groups()
+    rows = np.genfromtxt("t.csv", delimiter=",", names=True)
+    assert float(mean) == pytest.approx(rows["temperature"].mean(), abs=1.1 * 10.0 ** -len(mean.split(".")[1]))
+    assert 0.5 < float(error) / (np.sqrt(2 / 321) * np.sqrt(2 / (2 * 50.0 * 2.0))) < 2  # decays by 2 friction
 
 
 def test_quiet_prints_nothing(motes, write):

@@ -19,3 +19,18 @@ def test_an_input_file_that_was_edited_is_named(write, motes):
     assert "dt=0.002" in done.stdout
     path.unlink()
     assert motes("resume", "run.ckpt", "--steps", 1, "--quiet").stderr == ""
+
+
+def test_averages_go_on(write, motes):
+    path = write(SAVED.replace("every = 10", "every = 1"))
+    whole = averages(motes("run", path, "--steps", 40).stdout)
+    assert motes("run", path, "--overwrite").exit_code == 0
+    assert averages(motes("resume", "run.ckpt", "--steps", 20).stdout) == whole
+    assert len(whole) == 4
+
+
+def averages(said: str) -> list[str]:
+    """What the footer says of them."""
+    lines = said.splitlines()
+    begin = next(k for k, line in enumerate(lines) if line.startswith("averages"))
+    return lines[begin : begin + 4]

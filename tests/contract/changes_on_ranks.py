@@ -85,6 +85,11 @@ def arrays(threads: int) -> list[Any]:
     return [*outcome(simulation), *outcome(twin), simulation.attributes["size"].tolist(), twin.mass.tolist(), images]
 
 
+def columns_of(result: Any) -> dict[str, list[str]]:
+    """Those of a table of results, to the bit."""
+    return {name: [repr(value) for value in column.tolist()] for name, column in result.columns.items()}
+
+
 def lennard_jones(r: Any, epsilon: Any) -> Any:
     return 4 * epsilon * (r**-12 - r**-6)
 
@@ -112,7 +117,12 @@ def population(threads: int) -> list[Any]:
 
     simulation.every(10, absorb)
     rdf, msd = motes.Rdf(bins=30, types=("a", "b")), motes.Msd(lags=3)
-    simulation.every(5, rdf, msd)
+    others = (
+        motes.Profile("x", 9, "temperature"), motes.Profile("y", 7, "size"), motes.Profile("z", 5, "mass"),
+        motes.StructureFactor(6.0, 20), motes.StructureFactor(4.0, 8, ("a", "b")),
+        motes.Average(("temperature", "pressure")),
+    )  # fmt: skip
+    simulation.every(5, rdf, msd, *others)
     simulation.run(50)
     simulation.remove(simulation.bonds[:3].ravel())
     shape = motes.Particles(
@@ -143,13 +153,9 @@ def population(threads: int) -> list[Any]:
     sampled = [few.ids.tolist(), few.positions.tolist(), few.velocities.tolist(), few.images.tolist(), repr(few)]
     near = simulation.neighbors(1.3)
     pairs = [near.i.tolist(), near.j.tolist(), near.vector.sum().hex(), near.r.sum().hex()]
-    results = [rdf.counts.tolist(), rdf.g.tolist(), msd.msd.tolist(), msd.pairs.tolist()]
-    again = [
-        observer.observers[0].columns for observer in resumed.observers if hasattr(observer.observers[0], "columns")
-    ]
-    assert [rdf.columns["counts"].tolist(), msd.columns["msd"].tolist()] == [
-        again[0]["counts"].tolist(), again[1]["msd"].tolist()
-    ]  # fmt: skip
+    results = [columns_of(one) for one in (rdf, msd, *others)]
+    observers = [handle.observers[0] for handle in resumed.observers]
+    assert results == [columns_of(one) for one in observers if isinstance(one, Observer)]
     return [*ends, simulation.ids.tolist(), simulation.bonds.tolist(), *sampled, *pairs, *results]
 
 

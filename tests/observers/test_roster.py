@@ -333,3 +333,39 @@ def test_outputs_that_cannot_be_are_refused_before_another_one_is_moved(tmp_path
         with pytest.raises(InputError, match=message):
             simulation.every(1, observer)
     assert (tmp_path / "t.csv").read_text() == "mine"
+
+
+def gas():
+    return motes.Simulation(motes.random(50, motes.Box([5.0, 5.0]), seed=1), motes.VelocityVerlet(0.01), threads=1)
+
+
+def test_results_without_a_file_stand_side_by_side_also_after_a_resume(tmp_path):
+    simulation = gas()
+    one, other = motes.Rdf(bins=10), motes.Rdf(bins=20)
+    simulation.every(1, one, other)
+    simulation.every(2, one)  # again, and seldomer
+    simulation.run(4)
+    assert (one.frames, other.frames) == (3, 5)
+    resumed = motes.resume(simulation.save(tmp_path / "run"))
+    resumed.run(2)
+    assert [handle.observers[0].frames for handle in resumed.observers] == [4, 7]
+
+
+def test_a_result_that_is_given_again_goes_on_and_another_one_is_refused(tmp_path):
+    simulation, path = gas(), tmp_path / "g.csv"
+    simulation.every(1, motes.Rdf(bins=10, path=path))
+    simulation.run(4)
+    again = motes.Rdf(bins=10, path=path)
+    simulation.every(1, again)
+    simulation.run(2)
+    assert again.frames == 7
+    rows = np.genfromtxt(path, delimiter=",", names=True)
+    assert rows["counts"].tolist() == again.counts.tolist()
+    with pytest.raises(InputError, match=r"g\.csv is the file of Rdf\(bins=10, .*: choose another path, or say overw"):
+        simulation.every(1, motes.Rdf(bins=20, path=path))
+    anew = motes.Rdf(bins=20, path=path, overwrite=True)
+    simulation.every(1, anew)
+    simulation.run(1)
+    assert anew.frames == 2
+    assert len(path.read_text().splitlines()) == 21
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["g.csv"]

@@ -13,6 +13,8 @@ import numpy as np
 from motes.cli.conserved import Energy
 from motes.cli.versions import version
 from motes.forces.pair import Pair
+from motes.observers.blocking import with_error
+from motes.observers.thermo import Thermo
 from motes.particles.particles import Particles
 from motes.simulation.inputs.build import Job
 from motes.simulation.inputs.config import RESULTS, InteractionTable, Mix
@@ -169,11 +171,27 @@ def footer(simulation: Simulation, first: Energy | None, spent: Spent) -> str:
     if not math.isnan(simulation.idleness):
         rows["threads"] = f"{simulation.threads}, waiting for each other for {simulation.idleness:.0%} of their time"
     rows |= rank_rows(simulation, spent)
+    rows |= average_rows(simulation)
     if first is not None:
         rows["energy"] = energy_change(first, Energy.of(simulation))
     rows["particles"] = f"{simulation.describe()['particles']} of {count}"
     rows["fingerprint"] = simulation.fingerprint
     return f"\n{table(rows)}"
+
+
+def average_rows(simulation: Simulation) -> dict[str, str]:
+    """The means over a thermo table, if there is one, with their errors."""
+    tables = (one for handle in simulation.observers for one in handle.observers if isinstance(one, Thermo))
+    table = next(tables, None)
+    if table is None or table.first is None:
+        return {}
+    rows = {"averages": f"of {count(table.averages['total'].number, 'row')}, from step {table.first.step} on"}
+    for name, series in table.averages.items():
+        error = series.error()
+        if math.isfinite(series.mean):
+            unknown = "" if math.isfinite(error) else ", too few rows for an error"
+            rows[f"  {name}"] = with_error(series.mean, error) + unknown
+    return rows
 
 
 def rank_rows(simulation: Simulation, spent: Spent) -> dict[str, str]:

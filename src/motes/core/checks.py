@@ -29,6 +29,7 @@ Seed = Annotated[int, "at least 0, below 2**63"]
 ByTypes = Annotated[Any, "a number above 0, or one for each two types"]
 Range = Annotated[tuple[float, float], "from and to"]
 TwoTypes = Annotated[tuple[Any, Any], "two types"]
+Readings = Annotated[Any, "a reading, or several"]
 Weights = Annotated[Any, "three numbers of at least 0"]
 ByParticle = Annotated[Any, "a number, numbers by type, or the name of an attribute"]
 

@@ -17,6 +17,7 @@ from motes.core.state import Array, Floats, Integers, State
 from motes.engine.step import Engine
 from motes.exact.quanta import FAINT
 from motes.exact.sums import exact_sum, total_of
+from motes.exact.waves import sums_over
 from motes.formulas.elementwise import Work
 from motes.neighbors import nearby
 from motes.storage.columns import file_name, write_columns
@@ -111,6 +112,17 @@ def count_pairs(engine: Engine, wanted: Integers, bounds: tuple[float, float], b
     cells, _, types, pieces = _all_in_cells(engine, bounds[1])
     found = nearby.count_pairs(cells, types, wanted, bounds, bins, engine.team, pieces)
     return engine.link.sum(found)
+
+
+def density_modes(engine: Engine, rows: Integers, kind: int | None) -> Integers:
+    """Sums of exp(i k.r) at the vectors of these rows, in quanta, over all particles or those of a type; see
+    exact/waves.py."""
+    state = engine.state
+    own = slice(0, state.owned) if kind is None else np.flatnonzero(state.types[: state.owned] == kind)
+    x = state.positions[:, own]
+    fractions = np.zeros((3, x.shape[1]))
+    fractions[: state.dimensions] = np.mod(x.T, state.box.lengths).T / state.box.lengths[:, None]
+    return engine.link.sum(sums_over(fractions, rows, engine.team).ravel()).reshape(-1, 2)
 
 
 def pairs_within(engine: Engine, distance: float) -> tuple[Integers, Integers, Floats]:

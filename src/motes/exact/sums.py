@@ -18,6 +18,7 @@ import numpy as np
 from motes.core.compiled import njit
 from motes.core.state import ROUND, Floats, Integers
 from motes.exact.arithmetic import round_with
+from motes.exact.quanta import power_above
 
 Add = Callable[[Integers], Integers]
 """Adds integers, number by number, over all ranks that hold a part."""
@@ -37,6 +38,11 @@ def limbs_of(value: float, quantum: float) -> tuple[int, int]:
     unit = quantum / LIMB
     coarse = round_with(value, ROUND * unit)
     return int(coarse / unit), int(round_with(value - coarse, ROUND * quantum) / quantum)
+
+
+def finest(largest: float) -> float:
+    """The finest quantum, for limbs, of numbers up to this."""
+    return max(power_above(largest) * 2.0**-62, 2.0**-1000)
 
 
 def whole(*limbs: int) -> int:

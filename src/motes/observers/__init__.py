@@ -10,20 +10,29 @@ from pathlib import Path
 from typing import Any
 
 from motes.core.errors import InputError
+from motes.observers.average import Average
 from motes.observers.checkpoint import Checkpoint
 from motes.observers.msd import Msd
+from motes.observers.profile import Profile
 from motes.observers.rdf import Rdf
 from motes.observers.roster import Frame, Observer, Roster
+from motes.observers.structure_factor import StructureFactor
 from motes.observers.thermo import Thermo
 from motes.observers.trajectory import Trajectory
 
-__all__ = ["Checkpoint", "Frame", "Msd", "Observer", "Rdf", "Roster", "Thermo", "Trajectory", "restore"]
+__all__ = [
+    "Average", "Checkpoint", "Frame", "Msd", "Observer", "Profile", "Rdf", "Roster", "StructureFactor", "Thermo",
+    "Trajectory", "restore",
+]  # fmt: skip
 
 
-KINDS: dict[str, type[Checkpoint | Msd | Rdf | Thermo | Trajectory]] = {
+KINDS: dict[str, type[Average | Checkpoint | Msd | Profile | Rdf | StructureFactor | Thermo | Trajectory]] = {
+    "average": Average,
     "checkpoint": Checkpoint,
     "msd": Msd,
+    "profile": Profile,
     "rdf": Rdf,
+    "structure_factor": StructureFactor,
     "thermo": Thermo,
     "trajectory": Trajectory,
 }

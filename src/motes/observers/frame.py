@@ -133,6 +133,10 @@ class Frame:
         particles: Particles = self._ask("sample", number)
         return particles
 
+    def density_modes(self, q: float, type: Any = None) -> Any:  # noqa: A002  # as Simulation has it
+        """Fourier components of the density up to a wave number: vectors and values; see Simulation.density_modes."""
+        return self._ask("density_modes", q, type)
+
     def _ask(self, name: str, *arguments: Any) -> Any:
         """What its simulation answers at its step."""
         now = self._simulation.step

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,11 @@ def path_in(memory: Mapping[str, Any], beside: Path) -> Path:
         raise _refused("path", "no path")
     # Both ends were free of links when the way between them was written down, so ".." is no more than it says.
     return Path(os.path.normpath(beside.resolve() / path))
+
+
+def path_or_none_in(memory: Mapping[str, Any], beside: Path) -> Path | None:
+    """The same of an observer that may do without a file."""
+    return None if memory.get("path") is None else path_in(memory, beside)
 
 
 def count_in(memory: Mapping[str, Any], name: str) -> int:
@@ -52,6 +57,19 @@ def numbers_in(memory: Mapping[str, Any], name: str, count: int) -> list[int]:
     if not isinstance(value, list) or len(value) != count:
         raise _refused(name, f"no list of {count} numbers")
     return [count_in({name: one}, name) for one in value]
+
+
+def texts_of(values: Iterable[float]) -> list[str]:
+    """Numbers as text, to the last bit: JSON has no word for NaN and infinity."""
+    return [float(value).hex() for value in values]
+
+
+def floats_in(memory: Mapping[str, Any], name: str, count: int) -> list[float]:
+    """The numbers, so many, that :func:`texts_of` wrote."""
+    value = memory.get(name)
+    if not isinstance(value, list) or len(value) != count:
+        raise _refused(name, f"no list of {count} numbers")
+    return [number_in({name: one}, name) for one in value]
 
 
 def text_of(data: bytes) -> str:

@@ -17,14 +17,22 @@ import numpy as np
 
 from motes.core.checks import Count, whole_number
 from motes.core.compiled import njit
-from motes.core.errors import InputError, RunError
+from motes.core.errors import RunError
 from motes.core.state import Array, Floats, Integers
 from motes.core.words import known_keywords
-from motes.exact.quanta import power_above
-from motes.exact.sums import limbs_of, whole
+from motes.exact.sums import finest, limbs_of, whole
 from motes.observers.frame import Frame
-from motes.observers.memory import bytes_in, count_in, number_in, numbers_in, path_in, text_of
-from motes.observers.result import Result
+from motes.observers.memory import (
+    bytes_in,
+    count_in,
+    floats_in,
+    number_in,
+    numbers_in,
+    path_or_none_in,
+    text_of,
+    texts_of,
+)
+from motes.observers.result import Result, mean_of
 
 MOST_LAGS = 10_000
 SAME = 1e-9
@@ -55,7 +63,7 @@ def add_squares(now: Floats, then: Floats, quantum: float) -> tuple[int, int]:
 
 def sum_of_squares(now: Floats, then: Floats) -> float:
     """The same, rounded once."""
-    quantum = max(power_above(largest_square(now, then)) * 2.0**-62, 2.0**-1000)
+    quantum = finest(largest_square(now, then))
     return float(whole(*add_squares(now, then, quantum))) * quantum
 
 
@@ -130,9 +138,7 @@ class Msd(Result):
     @property
     def by_axis(self) -> Floats:
         """The mean-squared displacement along each axis, (n, d)."""
-        with np.errstate(invalid="ignore"):
-            means: Floats = self._means / self.pairs[:, None]
-        return means[:, : len(self._past[0]) if self._past else 3]
+        return mean_of(self._means, self.pairs[:, None])[:, : len(self._past[0]) if self._past else 3]
 
     @property
     def msd(self) -> Floats:
@@ -155,7 +161,7 @@ class Msd(Result):
         """All of it, the positions of the last moments among it."""
         return self._memory("msd", beside) | {
             "lags": self.count, "pairs": self.pairs.tolist(),
-            "means": [mean.hex() for mean in self._means.ravel().tolist()],
+            "means": texts_of(self._means.ravel()),
             "time": self._time.hex(), "interval": self._interval, "duration": self._duration.hex(),
             "ids": text_of(self._ids.tobytes()), "particles": len(self._ids), "moments": len(self._past),
             "dimensions": len(self._past[0]) if self._past else 3,
@@ -165,12 +171,9 @@ class Msd(Result):
     @classmethod
     def from_memory(cls, memory: Mapping[str, Any], beside: Path) -> Self:
         """The one that goes on from there; InputError if the memory makes no sense."""
-        msd = cls(count_in(memory, "lags"), None if memory.get("path") is None else path_in(memory, beside), True)
+        msd = cls(count_in(memory, "lags"), path_or_none_in(memory, beside), True)
         msd.pairs = np.array(numbers_in(memory, "pairs", msd.count), np.int64)
-        means = memory.get("means")
-        if not isinstance(means, list) or len(means) != 3 * msd.count:
-            raise InputError("the checkpoint's entry of an observer is damaged: 'means'; use another checkpoint")
-        msd._means = np.array([number_in({"means": mean}, "means") for mean in means]).reshape(-1, 3)
+        msd._means = np.array(floats_in(memory, "means", 3 * msd.count)).reshape(-1, 3)
         msd._step, msd._interval = count_in(memory, "step"), count_in(memory, "interval")
         msd._time, msd._duration = number_in(memory, "time"), number_in(memory, "duration")
         particles, moments, dimensions = (count_in(memory, name) for name in ("particles", "moments", "dimensions"))

@@ -20,10 +20,8 @@ from motes.core.errors import InputError
 from motes.core.state import Array, Floats, Integers
 from motes.core.words import known_keywords
 from motes.observers.frame import Frame
-from motes.observers.memory import count_in, number_in, numbers_in, path_in
-from motes.observers.result import Result, mean_of
-
-MOST_BINS = 1_000_000
+from motes.observers.memory import count_in, floats_in, number_in, numbers_in, path_or_none_in, texts_of
+from motes.observers.result import MOST_BINS, Result, mean_of, middles, number_of, two_types
 
 
 class Rdf(Result):
@@ -52,7 +50,7 @@ class Rdf(Result):
         super().__init__(path, overwrite)
         self.bins = whole_number("Rdf: bins", bins, minimum=1, maximum=MOST_BINS)
         self.range = None if range is None else _range(range)
-        self.types = None if types is None else _pair(types)
+        self.types = None if types is None else two_types("Rdf: types", types)
         self.frames = 0
         """How many moments are in it."""
         self.counts: Integers = np.zeros(self.bins, np.int64)
@@ -72,7 +70,7 @@ class Rdf(Result):
         self._go_on()
         bounds = self._resolve(frame)
         self.counts = self.counts + frame.count_pairs(self.bins, bounds, self.types)
-        first, other = (_number(frame, label) for label in self.types or (None, None))
+        first, other = (number_of(frame, label) for label in self.types or (None, None))
         same = self.types is None or self.types[0] == self.types[1]
         self._density += (first * (first - 1) / 2 if same else first * other) / frame.box.volume
         self._centres += first
@@ -96,8 +94,7 @@ class Rdf(Result):
     @property
     def r(self) -> Floats:
         """The middle of each bin, (bins,)."""
-        middles: Floats = (self.edges[1:] + self.edges[:-1]) / 2
-        return middles
+        return middles(self.edges)
 
     @property
     def g(self) -> Floats:
@@ -125,7 +122,7 @@ class Rdf(Result):
 
     def remember(self, beside: Path) -> dict[str, Any]:
         """All of it."""
-        bounds = None if self._bounds is None else [bound.hex() for bound in self._bounds]
+        bounds = None if self._bounds is None else texts_of(self._bounds)
         return self._memory("rdf", beside) | {
             "bins": self.bins, "given": self.range is not None, "bounds": bounds,
             "types": self.types and list(self.types),
@@ -136,10 +133,11 @@ class Rdf(Result):
     @classmethod
     def from_memory(cls, memory: Mapping[str, Any], beside: Path) -> Self:
         """The one that goes on from there; InputError if the memory makes no sense."""
-        path = None if memory.get("path") is None else path_in(memory, beside)
-        bounds = memory.get("bounds")
-        if bounds is not None:
-            bounds = tuple(number_in({"bounds": one}, "bounds") for one in bounds)
+        path = path_or_none_in(memory, beside)
+        bounds = None
+        if memory.get("bounds") is not None:
+            first, last = floats_in(memory, "bounds", 2)
+            bounds = first, last
         rdf = cls(count_in(memory, "bins"), bounds if memory.get("given") else None, memory.get("types"), path, True)
         rdf._bounds, rdf._step, rdf.frames = bounds, count_in(memory, "step"), count_in(memory, "frames")
         rdf.counts = np.array(numbers_in(memory, "counts", rdf.bins), np.int64)
@@ -155,14 +153,3 @@ def _range(given: Any) -> tuple[float, float]:
     if not first < last:
         raise InputError(f"Rdf: range: expected a distance and a larger one, got {given!r}")
     return first, last
-
-
-def _pair(given: Any) -> tuple[Any, Any]:
-    if isinstance(given, str) or not hasattr(given, "__len__") or len(given) != 2:
-        raise InputError(f"Rdf: types: expected two types, ('A', 'B'), got {given!r}")
-    return given[0], given[1]
-
-
-def _number(frame: Frame, label: Any) -> int:
-    """How many particles there are, of a type or of all."""
-    return len(frame) if label is None else int(np.count_nonzero(frame.types == frame.type_names.index(label)))

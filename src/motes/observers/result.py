@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from motes.core.errors import InputError
-from motes.core.state import Array
+from motes.core.state import Array, Floats
 from motes.observers.frame import Frame
 from motes.observers.memory import path_from
 from motes.observers.output import (
@@ -25,6 +25,8 @@ from motes.observers.output import (
     writing,
 )
 from motes.observers.roster import Observer
+
+MOST_BINS = 1_000_000
 
 
 class Result(Observer):
@@ -48,6 +50,17 @@ class Result(Observer):
     @abstractmethod
     def columns(self) -> dict[str, Array]:
         """The result by name, columns of equal lengths."""
+
+    def replaces(self, other: object) -> bool:
+        """Whether it is given again, or has the file of another one; without a file there may be many."""
+        return self is other or (self.path is not None and super().replaces(other))
+
+    def go_on_from(self, other: Result) -> None:
+        """Go on with its result."""
+        self.overwrite = other.overwrite  # which says nothing of the result
+        if repr(other) != repr(self):
+            raise InputError(f"{self.path} is the file of {other!r}: choose another path, or say overwrite=True")
+        vars(self).update(vars(other))
 
     def check(self) -> None:
         """Refuse a path to which nothing can be written."""
@@ -112,6 +125,25 @@ def _text(value: Any) -> str:
     return f"{value:.17g}" if isinstance(value, float) else str(value)
 
 
-def mean_of(total: Array, count: float) -> Array:
-    """A sum over so many; NaN of none."""
-    return np.full(total.shape, np.nan) if count == 0 else total / count
+def mean_of(total: Array, count: Array | float) -> Floats:
+    """Sums over so many; NaN of none."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(np.equal(count, 0), np.nan, np.divide(total, count))
+
+
+def middles(edges: Floats) -> Floats:
+    """Of bins."""
+    middle: Floats = (edges[1:] + edges[:-1]) / 2
+    return middle
+
+
+def two_types(name: str, given: Any) -> tuple[Any, Any]:
+    """Their labels."""
+    if isinstance(given, str) or not hasattr(given, "__len__") or len(given) != 2:
+        raise InputError(f"{name}: expected two types, ('A', 'B'), got {given!r}")
+    return given[0], given[1]
+
+
+def number_of(frame: Frame, label: Any) -> int:
+    """How many particles there are, of a type or, for None, of all."""
+    return len(frame) if label is None else int(np.count_nonzero(frame.types == frame.type_names.index(label)))

@@ -39,6 +39,10 @@ class Observer(ABC):
     def check(self) -> None:  # noqa: B027  # empty on purpose: most can always be added
         """Called when it is added to a simulation, unless it goes on from another one. InputError if it cannot work."""
 
+    def replaces(self, other: object) -> bool:
+        """Whether it is another one given again, as by a cell of a notebook that is run again: of its kind and path."""
+        return hasattr(self, "path") and type(other) is type(self) and getattr(other, "path", None) == self.path
+
     def go_on_from(self, other: Any) -> None:  # noqa: B027  # empty on purpose: most remember nothing
         """Called when it replaces another one of its kind and path: what that has written stays."""
 
@@ -85,9 +89,8 @@ class _Entry:
 
     def is_for(self, interval: int, observer: Callable[[Frame], Any]) -> bool:
         """Whether this is an observer that is given again, as by a cell of a notebook that is run again."""
-        if isinstance(observer, Observer) and hasattr(observer, "path"):
-            one, other = (getattr(one, "path", None) for one in (self.observer, observer))
-            return type(self.observer) is type(observer) and one == other
+        if isinstance(observer, Observer) and observer.replaces(self.observer):
+            return True
         return self.interval == interval and (self.observer is observer or _same_code(self.observer, observer))
 
     def start(self, frame: Frame) -> None:

@@ -12,6 +12,7 @@ from motes.core.durable import sync_folder
 from motes.core.errors import InputError
 from motes.core.streams import say
 from motes.core.words import known_keywords
+from motes.observers.blocking import Blocking
 from motes.observers.memory import count_in, path_from, path_in
 from motes.observers.output import (
     Hold,
@@ -30,6 +31,8 @@ from motes.observers.roster import Frame, Observer
 # Of the columns of the printed table: 79 characters with the spaces between.
 WIDTHS = (8, 10, 11, 11, 11, 11, 11)
 DIGITS = 8
+
+AVERAGED = "total", "temperature", "pressure"
 
 APPENDING = os.O_WRONLY | os.O_APPEND | os.O_CREAT
 
@@ -61,7 +64,8 @@ class Thermo(Observer):
     Without a path the rows go to standard output, aligned, with up to eight digits. With one they go to a CSV
     file with all 17 digits of a float64; each row is handed to the operating system before the run goes on, and the
     file is this run's alone until the run ends. The first and the last row are kept as `first` and `last` (None
-    before there is one).
+    before there is one), and `averages` are the means of all rows of what is in AVERAGED, with their errors (see
+    blocking.py).
 
     A file that is there already is kept under another name, melt.1.csv for melt.csv, unless `overwrite` is asked for.
 
@@ -79,14 +83,15 @@ class Thermo(Observer):
         self.overwrite = overwrite
         self.first: Row | None = None
         self.last: Row | None = None
+        self.averages = {name: Blocking() for name in AVERAGED}
         self._held: Hold | None = None
         self._begun = False
         self._length: int | None = None  # of the file when it was remembered, if this is the table of a resumed run
 
     def go_on_from(self, other: Thermo) -> None:
         """Go on with its table."""
-        self.first, self.last, self._held, self._begun, self._length = (
-            other.first, other.last, other._held, other._begun, other._length,
+        self.first, self.last, self.averages, self._held, self._begun, self._length = (
+            other.first, other.last, other.averages, other._held, other._begun, other._length,
         )  # fmt: skip
 
     def check(self) -> None:
@@ -120,6 +125,8 @@ class Thermo(Observer):
                 self._held.check_there()
         self.first = self.first or row
         self.last = row
+        for name, series in self.averages.items():
+            series.add(getattr(row, name))
 
     def _append(self, held: Hold, line: bytes) -> None:
         """All of a line, or nothing of it."""
@@ -137,8 +144,12 @@ class Thermo(Observer):
             held.release()
 
     def remember(self, beside: Path) -> dict[str, Any] | None:
-        """Where the file ends, and the first and the last row. None for a table that goes to a device or a pipe."""
-        memory = {"kind": "thermo", "path": None, "first": _record(self.first), "last": _record(self.last)}
+        """Where the file ends, the first and the last row, and averages. None for a table that goes to a device or a
+        pipe."""
+        memory = {
+            "kind": "thermo", "path": None, "first": _record(self.first), "last": _record(self.last),
+            "averages": [series.remember() for series in self.averages.values()],
+        }  # fmt: skip
         if self.path is None:
             return memory
         length = self._length
@@ -161,6 +172,7 @@ class Thermo(Observer):
         path = None if memory.get("path") is None else path_in(memory, beside)
         thermo = cls(path, overwrite=True)  # what is there was written by the run that is resumed
         thermo.first, thermo.last = _row_of(memory, "first"), _row_of(memory, "last")
+        thermo.averages = dict(zip(AVERAGED, Blocking.all_in(memory, "averages", len(AVERAGED)), strict=True))
         if path is not None and memory.get("length") is not None:
             thermo._length = count_in(memory, "length")
         return thermo

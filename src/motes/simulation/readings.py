@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, Never
 
 import numpy as np
+from numpy.typing import NDArray
 
 from motes.core.box import Box
 from motes.core.checks import number, whole_number
@@ -23,6 +24,7 @@ from motes.engine.clock import PHASES
 from motes.engine.failing import StoppedError
 from motes.engine.starts import Summary
 from motes.engine.step import Engine
+from motes.exact.waves import QUANTUM, rows_within, vectors_in
 from motes.forces import Interaction, Plan, portions_of
 from motes.forces.portions import tensor, values_of
 from motes.formulas.elementwise import record_named
@@ -58,6 +60,13 @@ class Neighbors(NamedTuple):
     j: Integers
     vector: Floats
     r: Floats
+
+
+class Modes(NamedTuple):
+    """Fourier components of the density; see Simulation.density_modes."""
+
+    vectors: Integers
+    values: NDArray[np.complex128]
 
 
 class Readings:
@@ -263,11 +272,7 @@ class Readings:
         self._within_box("the range of distances", last)
         wanted = np.ones((len(self.type_names),) * 2, np.int64)
         if types is not None:
-            for label in types:
-                if label not in self.type_names:
-                    hint = did_you_mean(str(label), map(str, self.type_names))
-                    raise InputError(f"there is no type {label!r}; {hint}")
-            a, b = map(self.type_names.index, types)
+            a, b = map(self._type, types)
             wanted[:] = 0
             wanted[a, b] = wanted[b, a] = 1
         return read_only(self._engine.ask(queries.count_pairs, wanted, (first, last), bins))
@@ -277,6 +282,34 @@ class Readings:
         step and on any ranks, and those of a smaller sample are among them. Only they are gathered. Bonds and angles
         are left out."""
         return sample(self._engine, self._summary, whole_number("sample: number", number, minimum=1))
+
+    def density_modes(self, q: float, type: Any = None) -> Modes:  # noqa: A002  # the field's word
+        """Fourier components of the density, sum of exp(i k.r) over particles, at the reciprocal vectors of the box.
+
+        Args:
+            q: the largest wave number |k|.
+            type: of particles of one type only; None is all.
+
+        Returns:
+            vectors, (V, d): whole numbers n, with k = 2 pi n / box.lengths, of k and -k one, without 0; values, (V,):
+            complex, with r from the origin of the box. Every rank adds up its own particles, each to 2**-39, in whole
+            numbers.
+
+        Raises:
+            InputError: for a box that is not periodic along all axes, and for a q with no or too many vectors.
+        """
+        rows = rows_within(self.box, number("q", q, above=0.0))
+        kind = None if type is None else self._type(type)
+        sums = QUANTUM * self._engine.ask(queries.density_modes, rows, kind)
+        values = sums.view(np.complex128)[:, 0]
+        return Modes(read_only(vectors_in(rows, self.box.dimensions)), read_only(values))
+
+    def _type(self, label: Any) -> int:
+        """The number of a type."""
+        if label not in self.type_names:
+            hint = did_you_mean(str(label), map(str, self.type_names))
+            raise InputError(f"there is no type {label!r}; {hint}")
+        return self.type_names.index(label)
 
     def _within_box(self, name: str, distance: float) -> float:
         edges = self._summary.box.lengths[self._summary.box.periodic]

@@ -34,10 +34,13 @@ from motes.core.schedules import NotNegativeOrSchedule, PositiveOrSchedule, Ramp
 from motes.core.words import did_you_mean, nearest
 from motes.forces import LAWS, Interaction, Pair
 from motes.integrators import KINDS, Integrator
+from motes.observers.average import Average
 from motes.observers.checkpoint import Checkpoint
 from motes.observers.msd import Msd
+from motes.observers.profile import Profile
 from motes.observers.rdf import Rdf
 from motes.observers.result import Result
+from motes.observers.structure_factor import StructureFactor
 from motes.observers.thermo import Thermo
 from motes.observers.trajectory import Trajectory
 from motes.simulation.inputs.complaints import complain, first_complaint, reject, shown
@@ -350,6 +353,7 @@ _CHECKED = {
     checks.ByParticle: Annotated[Any, BeforeValidator(as_friction)],
     checks.Range | None: Annotated[list[NotNegative], Field(min_length=2, max_length=2)] | None,
     checks.TwoTypes | None: Annotated[list[str | int], Field(min_length=2, max_length=2)] | None,
+    checks.Readings: str | list[str],
     checks.Weights: Annotated[list[NotNegative], BeforeValidator(as_weights)],
     checks.ByTypes: Annotated[Any, BeforeValidator(as_cutoff)],
 }
@@ -472,7 +476,10 @@ def _table_of_result(kind: type[Result]) -> type[ResultTable]:
 
 RdfTable: Any = _table_of_result(Rdf)
 MsdTable: Any = _table_of_result(Msd)
-RESULTS = "rdf", "msd"
+ProfileTable: Any = _table_of_result(Profile)
+StructureFactorTable: Any = _table_of_result(StructureFactor)
+AverageTable: Any = _table_of_result(Average)
+RESULTS = "rdf", "msd", "profile", "structure_factor", "average"
 """The tables of results."""
 
 ThermoTable: Any = _table_of_observer(Thermo)
@@ -500,6 +507,9 @@ class Config(Table):
     trajectory: TrajectoryTable | None = None
     rdf: RdfTable | None = None
     msd: MsdTable | None = None
+    profile: ProfileTable | None = None
+    structure_factor: StructureFactorTable | None = None
+    average: AverageTable | None = None
     checkpoint: CheckpointTable | None = None
 
     @model_validator(mode="before")
