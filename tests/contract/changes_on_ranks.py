@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 import motes
+from motes.observers.roster import Observer
 
 
 def outcome(simulation: motes.Simulation) -> list[Any]:

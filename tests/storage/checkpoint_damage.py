@@ -32,7 +32,7 @@ def manifest(step: int, files: tuple[Any, ...], **changes: Any) -> Manifest:
     """One that fits the columns."""
     given: dict[str, Any] = {
         "version": "0.1.0", "step": step, "timeline": Timeline(0.005), "memory": {}, "end": 1000,
-        "particles": sum(file.particles for file in files),
+        "particles": sum(file.particles for file in files), "frozen": 0,
         "box": BoxRecord.of(motes.Box([5.0, 4.0, 3.0], ["periodic", "open", "reflecting"])),
         "quanta": Quanta((2.0**-50,) * 3, 2.0**-40, 2.0**-30), "type_names": ("A", "B"),
         "attributes": {"size": (0.25, 1.0)}, "columns": column_names(3, ["size"]),

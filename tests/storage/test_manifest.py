@@ -136,6 +136,7 @@ NONSENSE = {
     "an endless grid": lambda c: _changed(c, "quanta", position=(math.inf,) * 3),
     "an endless memory": lambda c: c | {"memory": {"heat": math.inf}},
     "no files": lambda c: c | {"files": [], "particles": 0},
+    "more frozen than there are": lambda c: c | {"frozen": c["particles"] + 1},
     "files in another order": lambda c: c | {"files": c["files"][::-1]},
     "a file elsewhere": lambda c: c | {"files": [c["files"][0], c["files"][1] | {"name": "../step-100/rank-1.npy"}]},
     "an observer without an interval": lambda c: c | {"observers": [{"kind": "thermo"}]},

@@ -172,6 +172,8 @@ class Manifest(BaseModel):
             raise ValueError("the files are not those of ranks 0, 1 and so on")
         if self.particles != sum(file.particles for file in self.files):
             raise ValueError(f"the files do not have {self.particles} particles together")
+        if not 0 <= self.frozen <= self.particles:
+            raise ValueError(f"{self.frozen} particles are frozen, of {self.particles}")
         position, velocity, force, sums = astuple(self.quanta)
         if not all(0 < quantum < math.inf for quantum in (*position, velocity, force, *sums)):
             raise ValueError("a quantum is not above zero")
