@@ -18,9 +18,11 @@ import numpy as np
 from motes.core.checks import Count, whole_number
 from motes.core.compiled import njit
 from motes.core.errors import RunError
-from motes.core.state import Array, Floats, Integers
+from motes.core.state import ROUND, Array, Floats, Integers
 from motes.core.words import known_keywords
-from motes.exact.sums import finest, limbs_of, whole
+from motes.exact.arithmetic import from_bits, to_bits, wide_vectors
+from motes.exact.quanta import power_above
+from motes.exact.sums import whole
 from motes.observers.frame import Frame
 from motes.observers.memory import (
     bytes_in,
@@ -39,32 +41,42 @@ SAME = 1e-9
 """Times between moments are the same if they differ by no more than this part."""
 
 
-@njit(cache=True, nogil=True)
-def largest_square(now: Floats, then: Floats) -> float:
-    """The largest square of a component of a displacement; NaN for no number."""
-    largest = 0.0
-    for i in range(len(now)):
-        square = (now[i] - then[i]) * (now[i] - then[i])
-        largest = square if not square <= largest else largest
-    return largest
+BLOCK = 2048
+"""So many whole numbers up to 2**51 add up in int64."""
 
 
 @njit(cache=True, nogil=True)
-def add_squares(now: Floats, then: Floats, quantum: float) -> tuple[int, int]:
-    """The sum of squares of displacements along an axis in quanta: (high, low), high counting 2**32 of them."""
-    high = 0
-    low = 0
+def longest_way(now: Floats, then: Floats) -> float:
+    """The largest component of a displacement; NaN for no number."""
+    wide_vectors()
+    longest = 0  # as bits: the maximum of integers vectorises
     for i in range(len(now)):
-        more_high, more_low = limbs_of((now[i] - then[i]) * (now[i] - then[i]), quantum)
-        high += more_high
-        low += more_low
+        bits = to_bits(abs(now[i] - then[i]))
+        longest = bits if bits > longest else longest
+    return from_bits(longest)
+
+
+@njit(cache=True, nogil=True)
+def add_squares(now: Floats, then: Floats, magic: float) -> tuple[int, int]:
+    """The sum of squares of displacements along an axis: (high, low), high counting 2**32 quanta; magic is ROUND."""
+    wide_vectors()
+    nothing = to_bits(magic)
+    high = low = 0
+    for first in range(0, len(now), BLOCK):
+        here, there = now[first : first + BLOCK], then[first : first + BLOCK]
+        block = 0
+        for i in range(len(here)):
+            way = here[i] - there[i]
+            block += to_bits(way * way + magic) - nothing
+        high += block >> 32
+        low += block & 0xFFFFFFFF
     return high, low
 
 
 def sum_of_squares(now: Floats, then: Floats) -> float:
-    """The same, rounded once."""
-    quantum = finest(largest_square(now, then))
-    return float(whole(*add_squares(now, then, quantum))) * quantum
+    """The same, each to 2**-52 of the largest, rounded once."""
+    quantum = max(power_above(longest_way(now, then) ** 2) * 2.0**-51, 2.0**-1000)
+    return float(whole(*add_squares(now, then, ROUND * quantum))) * quantum
 
 
 class Msd(Result):
