@@ -39,6 +39,9 @@ MOST_RUNS = 2 * (2 * REACH + 1) ** 2
 RUN = 512
 """Distances that are worked out before they are counted."""
 
+BEYOND = 8
+"""Bins, in turn, for those that are too far: most are, and to add to one place again and again takes longer."""
+
 
 @dataclass(frozen=True)
 class Cells:
@@ -168,13 +171,13 @@ def count_bins(
     edges: Floats, kinds: Integers, far: Floats, first: float, last: float,
 ) -> None:  # fmt: skip
     """Count pairs by their distance, from first to below last, in bins of equal widths, of which there are one before
-    and one after for what is outside; far (T, N) is infinite for those whom a kind does not want, else 0.
+    and BEYOND after for what is outside; far (T, N) is infinite for those whom a kind does not want, else 0.
 
     Who may be near those of a cell is laid into a row, so that distances are worked out in long vectors, and then
     counted.
     """
     wide_vectors()
-    most = float(len(bins) - 1)
+    most = float(len(bins) - BEYOND)
     scale, places = (most - 1.0) / (last - first), np.empty(RUN, np.int64)
     ex, ey, ez = edges[0], edges[1], edges[2]
     runs, packed, away = np.empty((MOST_RUNS, 2), np.int64), np.empty((3, points.shape[1])), np.empty(far.shape)
@@ -192,7 +195,7 @@ def count_bins(
                 dx, dy, dz = nearest(px[k] - x, ex), nearest(py[k] - y, ey), nearest(pz[k] - z, ez)
                 at = (np.sqrt(dx * dx + dy * dy + dz * dz) + beyond[k] - first) * scale + 1.0
                 at = at if at >= 0.0 else 0.0
-                place[k] = int(at if at <= most else most)
+                place[k] = int(at) if at < most else len(bins) - BEYOND + k % BEYOND
             for k in range(len(place)):
                 bins[place[k]] += 1
 
@@ -227,12 +230,12 @@ def count_pairs(
     pieces: Sequence[tuple[int, int]],
 ) -> Integers:  # fmt: skip
     """How many pairs of wanted kinds (T, T) there are in each of so many bins; of these pieces of the particles."""
-    counted = np.zeros((len(pieces), bins + 2), np.int64)
+    counted = np.zeros((len(pieces), 1 + bins + BEYOND), np.int64)
     own = kinds[cells.order]
     far = np.where(wanted, 0.0, np.inf)[:, own]
     what = cells.points, cells.cells, cells.starts, cells.counts, cells.edges, own, far, *bounds
     team.call(count_bins, [(*piece, counted[k], *what) for k, piece in enumerate(pieces)])
-    found: Integers = counted[:, 1:-1].sum(axis=0)
+    found: Integers = counted[:, 1 : 1 + bins].sum(axis=0)
     return found
 
 
