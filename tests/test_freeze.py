@@ -160,3 +160,48 @@ def test_what_cannot_be_is_refused() -> None:
         still.integrator = flow
     still.run(2)
     assert still.temperature == 0.0
+
+
+def test_no_way_leads_a_frozen_particle_to_an_integrator_that_moves_it() -> None:
+    flow = motes.Flow(lambda x, y, z: (y, z, x), dt=0.1)
+    box = motes.Box([4.0] * 3)
+    simulation = motes.Simulation(motes.Particles([[1.0] * 3], box, frozen=[0]), flow, threads=1)
+    with pytest.raises(motes.InputError, match="1 particles are frozen"):
+        simulation.add(motes.Particles([[2.0] * 3], box, frozen=[1]))
+    with pytest.raises(motes.InputError, match="1 particles are frozen"):
+        simulation.freeze([0])
+
+    class Other(motes.VelocityVerlet):
+        """Which may move whomever it likes."""
+
+    with pytest.raises(motes.InputError, match="1 particles are frozen"):
+        motes.Simulation(motes.Particles([[1.0] * 3], box, frozen=[1]), Other(0.1), threads=1)
+
+
+def test_all_of_them() -> None:
+    with pytest.raises(motes.InputError, match="all particles are frozen"):
+        motes.Particles([[1.0] * 3, [2.0] * 3], motes.Box([4.0] * 3), frozen=1).thermalize(1.0, seed=1)
+    simulation = fluid()
+    simulation.freeze(simulation.ids)
+    assert simulation.temperature == 0.0
+    with pytest.raises(motes.InputError, match="all particles are frozen"):
+        simulation.thermalize(1.0, seed=1)
+    simulation.attributes["frozen"] = simulation.ids < 3
+    assert simulation.degrees_of_freedom == 3 * 253
+
+
+def test_profiles_of_temperature_are_of_those_that_move() -> None:
+    simulation = fluid()
+    simulation.freeze(STILL)
+    profile = motes.Profile("x", bins=1, what="temperature")
+    simulation.every(1, profile)
+    simulation.run(0)
+    assert profile.counts.tolist() == [192]
+    assert profile.values[0] == pytest.approx(simulation.temperature)
+
+
+def test_a_frozen_particle_may_be_the_first_to_come() -> None:
+    simulation = fluid()
+    ids = simulation.add(motes.Particles([[3.1, 0.2, 0.3]], simulation.box, frozen=[1]))
+    assert simulation.attributes["frozen"][simulation.ids == ids[0]] == 1.0
+    assert simulation.degrees_of_freedom == 3 * 256

@@ -7,6 +7,7 @@ import multiprocessing
 import threading
 from collections.abc import Callable, Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -159,3 +160,28 @@ def test_half_a_step_is_not_gone_on_from_whatever_ended_it(monkeypatch: Any) -> 
     monkeypatch.undo()
     with pytest.raises(motes.RunError, match="interrupted half-way"):
         simulation.run(3)
+
+
+def test_what_another_thread_reads_or_saves_is_of_one_step(tmp_path: Path) -> None:
+    simulation, done = crystal(), threading.Event()
+
+    def go() -> None:
+        with contextlib.suppress(motes.InputError):
+            while not done.is_set() and simulation.step < 20_000:
+                simulation.run(1)
+
+    runner = threading.Thread(target=go)
+    runner.start()
+    try:
+        for number in range(10):
+            saved = motes.resume(simulation.save(tmp_path / str(number)), simulation.interactions, threads=1)
+            twin, energies = simulation.copy(), simulation.energies
+            assert saved.step > 0 or number == 0
+            again = crystal()
+            again.run(twin.step)
+            assert twin.fingerprint == again.fingerprint
+            assert sorted(energies)[len(energies) // 2] == pytest.approx(energies.mean(), rel=1.0)
+            assert energies.min() > 2 * energies.mean() - energies.max() - 10.0
+    finally:
+        done.set()
+        runner.join()

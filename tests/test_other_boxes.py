@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,24 @@ def test_what_does_not_fit_is_refused_and_all_stays_as_it_is() -> None:
         if "position" not in words:
             with pytest.raises(motes.InputError, match=words):
                 simulation.scale(box)
+    for one in (simulation, twin):
+        one.run(20)
+    assert simulation.fingerprint == twin.fingerprint
+
+
+def test_a_warning_that_is_an_error_leaves_all_as_it_is() -> None:
+    simulation, twin = fluid(), fluid()
+    length = float(simulation.box.lengths[0])
+    for one in (simulation, twin):
+        one.interactions = [PAIR, motes.Field(lambda x, k: np.cos(k * x), k=2 * np.pi / length)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(motes.MotesWarning, match="another energy at one side"):
+            simulation.scale(motes.Box(simulation.box.lengths * 1.1))
+        with pytest.raises(motes.MotesWarning, match="another energy at one side"):
+            simulation.interactions = [motes.Field(lambda x: x)]
+    assert repr(simulation.interactions) == repr(twin.interactions)
+    assert simulation.box == twin.box
     for one in (simulation, twin):
         one.run(20)
     assert simulation.fingerprint == twin.fingerprint

@@ -183,3 +183,48 @@ def test_observers_ask_for_them_too() -> None:
     assert np.array_equal(seen[-1][0], simulation.energies)
     assert np.array_equal(seen[-1][1], simulation.pressure_tensor)
     assert seen[-1][2] == simulation.potential_energies
+
+
+@pytest.mark.parametrize("off", [1e-2, 1e-4])
+def test_an_angle_near_rest_has_its_stress(off: float) -> None:
+    """Its virial is nothing as a whole, but its components are far larger than its energy."""
+    theta = 1.9 + off
+    points = np.array([[5.0, 5, 5], [6.0, 5, 5], [5 + np.cos(theta), 5 + np.sin(theta), 5]])
+    particles = motes.Particles(points, motes.Box([20.0] * 3, "open"), angles=[(1, 0, 2)])
+    angle = motes.Angle(lambda theta, k, a: k * (theta - a) ** 2, k=5.0, a=1.9)
+    simulation = motes.Simulation(particles, motes.VelocityVerlet(1e-3), [angle], threads=1)
+    virial = np.einsum("ia,ib->ab", simulation.positions - simulation.positions[0], simulation.forces)
+    assert simulation.pressure_tensor * simulation.box.volume == pytest.approx(virial, rel=1e-6, abs=1e-9 * off)
+    assert -simulation.stress.sum(axis=0) == pytest.approx(virial, rel=1e-6, abs=1e-9 * off)
+    assert math.fsum(simulation.energies) == simulation.potential_energy
+
+
+def test_energies_that_cancel_are_told_apart() -> None:
+    particles = motes.Particles([[5.0, 5, 5], [6.0, 5, 5]], motes.Box([20.0] * 3, "open"))
+    laws = [motes.Pair(lambda r, a: a * np.exp(-r), 2.5, shift=None, a=a) for a in (1.0, -(1 - 1e-4))]
+    simulation = motes.Simulation(particles, motes.VelocityVerlet(1e-3), laws, threads=1)
+    expected = (np.exp(-1.0), -(1 - 1e-4) * np.exp(-1.0))
+    assert simulation.potential_energies == pytest.approx(expected, rel=1e-12)
+
+
+def test_attributes_may_have_any_names() -> None:
+    """Also those that columns of the engine might have."""
+    names = {name: np.arange(256.0) for name in ("inertia", "portions", "density", "energies")}
+    start = motes.fcc(4, 0.7, temperature=1.0, seed=1)
+    particles = motes.Particles(start.positions, start.box, start.velocities, **names)
+    law = motes.Pair(lennard_jones, 2.0, epsilon=1.0)
+    simulation = motes.Simulation(particles, motes.VelocityVerlet(0.002), [law], threads=1)
+    simulation.freeze([3])
+    assert math.fsum(simulation.energies) == simulation.potential_energy
+    for name, values in names.items():
+        assert np.array_equal(simulation.attributes[name], values)
+        assert np.array_equal(simulation.elementwise(eval(f"lambda {name}: 2 * {name}")), 2 * values)  # noqa: S307
+
+
+def test_particles_that_overlap_have_none() -> None:
+    particles = motes.Particles([[5.0, 5, 5], [5.01, 5, 5]], motes.Box([20.0] * 3))
+    law = motes.Pair(lennard_jones, 2.5, epsilon=1.0)
+    simulation = motes.Simulation(particles, motes.VelocityVerlet(1e-3), [law], threads=1)
+    for name in ("energies", "stress", "pressure_tensor", "potential_energies"):
+        with pytest.raises(motes.InputError, match="particles overlap"):
+            getattr(simulation, name)

@@ -23,7 +23,7 @@ from motes.core.threads import Team
 from motes.engine import commands
 from motes.engine.march import DONE, March, Sharing
 from motes.engine.noted import MEANINGS, Noted
-from motes.engine.starts import Here, state_of
+from motes.engine.starts import start_of
 from motes.engine.step import Engine
 from motes.exact.quanta import SUMS
 
@@ -204,7 +204,12 @@ def corner(**how: Any) -> motes.Simulation:
 def on_ranks(make: Any, ranks: int, threads: int, steps: int, together: bool = True) -> dict[str, Any]:
     """The end of a run in so many regions, by links that stand in for MPI and share memory."""
     simulation = make(threads=threads)
-    plan, start, links = simulation._parts.plan, Here(state_of(simulation.snapshot())), town.Town(ranks)
+    now = simulation._engine.here.state
+    plan, start, links = (
+        simulation._parts.plan,
+        start_of(simulation.snapshot(), now.step, now.timeline),
+        town.Town(ranks),
+    )
 
     def rank(number: int) -> dict[str, Any]:
         link = town.TownLink(links, number, together)

@@ -69,7 +69,7 @@ class Box(Frozen):
     far from zero) that no grid of float64 numbers resolves them all, or for an unknown boundary.
     """
 
-    _instead: ClassVar[str] = "a box does not change once made; make a new one, and particles in it"
+    _instead: ClassVar[str] = "a box does not change once made; make a new one: particles in it, or simulation.box = it"
 
     lengths: NDArray[np.float64]
     """Edges, shape (d,), read-only."""

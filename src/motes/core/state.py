@@ -37,6 +37,9 @@ FAR_AROUND = f"has gone around the box {MOST_IMAGES} times, which is the most th
 FROZEN = "frozen"
 """The attribute of particles that stay where they are, which is 1 for these and 0 for the others."""
 
+INERTIA = "motes_inertia"
+"""The scratch column of masses that are infinite for those."""
+
 COLUMNS = (
     "ids", "types", "mass", "positions", "images", "velocities", "force_velocities", "forces", "ghost_axes"
 )  # fmt: skip
@@ -270,16 +273,20 @@ class State:
     @property
     def inertia(self) -> Floats:
         """By what forces and noise are divided: the masses, and infinity for frozen particles."""
-        inertia: Floats = self.scratch.get("inertia", self.mass)
+        inertia: Floats = self.scratch.get(INERTIA, self.mass)
         return inertia
 
     def note_frozen(self) -> None:
         """Let frozen particles have no way to move, where they lie now."""
         if FROZEN in self.attributes:
-            if "inertia" not in self.scratch:
-                self.declare("inertia", np.zeros(0))
+            if INERTIA not in self.scratch:
+                self.declare(INERTIA, np.zeros(0))
             frozen, mass = self.attributes[FROZEN][: self.owned], self.mass[: self.owned]
-            self.scratch["inertia"][: self.owned] = np.where(frozen == 0.0, mass, np.inf)
+            self.scratch[INERTIA][: self.owned] = np.where(frozen == 0.0, mass, np.inf)
+
+    def forget_frozen(self) -> None:
+        """No particle is frozen."""
+        self.scratch.pop(INERTIA, None)
 
     def declare(self, name: str, empty: Array) -> None:
         """Have a scratch column of this name, as it is without a particle."""

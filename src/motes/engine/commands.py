@@ -1,5 +1,5 @@
-"""What rank 0 may have the engines do between two steps: begin, take over what is assigned, go on by another
-integrator, know their energies, and come back to where a run went wrong.
+"""What rank 0 may have the engines do between two steps: begin, go on by another integrator, with others or with what
+is assigned, know what follows the steps, say whose the energies are, and come back to where a run went wrong.
 
 All engines are asked at the same time, and what they compute is the same on any number of ranks and threads.
 """
@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from motes.core.state import FINEST, Array, Floats, Integers, Quanta, Timeline
+from motes.core.state import FINEST, FROZEN, Array, Floats, Integers, Quanta, Timeline
 from motes.engine.ahead import Ahead
 from motes.engine.clock import Clock
 from motes.engine.failing import StoppedError
@@ -146,42 +146,25 @@ def change_integrator(
     engine: Engine, integrator: Integrator, freedom: int, memory: Mapping[str, float], timeline: Timeline,
     numbers: Floats,
 ) -> None:  # fmt: skip
-    """Go on with another integrator from this step, and these numbers that follow the steps; if it cannot start here,
-    all stays as it is."""
-    engine.attempts.step = engine.state.step
-    before = engine.state.numbers
-    engine.state.numbers = numbers.copy()
-    try:
-        engine.attempts.run(integrator.start, engine.state, engine.team)
-        engine.attempts.agree_at_rest()
-    except StoppedError:
-        engine.state.numbers = before
-        raise
+    """Go on with another integrator from this step, and these numbers that follow the steps."""
+    state = engine.state
+    engine.attempts.step = state.step
+    state.numbers = numbers.copy()
+    engine.attempts.run(integrator.start, state, engine.team)
+    engine.attempts.agree_at_rest()
     engine.ahead = Ahead(len(numbers), engine.team)
-    engine.ahead.know(engine.state.step, numbers[None])
+    engine.ahead.know(state.step, numbers[None])
     if engine.integrator.independent:  # it carried particles away from their owners and neighbours
         engine.rebuild()
         engine.compute_forces(energy=False)
-    _go_by(engine, timeline)
-    engine.state.remember(memory)
-    engine.world.freedom = freedom
-    engine.state.fastest = 0.0  # it may be one that has no velocities
-    engine.integrator = integrator
-
-
-def _go_by(engine: Engine, timeline: Timeline) -> None:
-    """From this step on; forces that depend on the time step are computed anew, as after a resume."""
-    before = engine.state.timeline
-    if timeline == before:
-        return
-    engine.state.timeline = timeline
-    engine.compute_forces(energy=False)
-    try:
-        engine.attempts.agree_at_rest()
-    except StoppedError:
-        engine.state.timeline = before
+    if timeline != state.timeline:  # forces that depend on the time step are computed anew, as after a resume
+        state.timeline = timeline
         engine.compute_forces(energy=False)
-        raise
+        engine.attempts.agree_at_rest()
+    state.remember(memory)
+    engine.world.freedom = freedom
+    state.fastest = 0.0  # it may be one that has no velocities
+    engine.integrator = integrator
 
 
 def remove(engine: Engine, ids: Integers, freedom: int) -> None:
@@ -215,23 +198,20 @@ def _settle(engine: Engine, freedom: int) -> None:
 
 def assign(engine: Engine, ids: Integers, columns: Mapping[str, Array]) -> None:
     """Take over columns (..., N) of the particles with these rising ids; begin comes next."""
-    engine.before_assignment = (engine.state.quanta, engine.energy_quantum)
-    _write(engine, ids, columns)
-
-
-def undo_assignment(engine: Engine, ids: Integers, columns: Mapping[str, Array]) -> None:
-    """These columns again, after an assignment that did not fit, with the quanta of before it."""
-    engine.attempts.forget()
-    _write(engine, ids, columns)
-    engine.state.quanta, engine.energy_quantum = engine.before_assignment
-    go_on(engine)
-
-
-def _write(engine: Engine, ids: Integers, columns: Mapping[str, Array]) -> None:
     state = engine.state
     indices = np.searchsorted(ids, state.ids[: state.owned])
     for name, values in columns.items():
         state.column(name)[..., : state.owned] = values[..., indices]
+
+
+def freeze(engine: Engine, ids: Integers, frozen: Floats, freedom: int) -> None:
+    """Hold those still for which this is 1, (N,) by these rising ids; begin comes next."""
+    state = engine.state
+    if FROZEN not in state.attributes:
+        state.attributes[FROZEN] = np.zeros(state.capacity)
+    assign(engine, ids, {FROZEN: frozen})
+    state.velocities[:, : state.owned][:, state.attributes[FROZEN][: state.owned] == 1.0] = 0.0
+    engine.world.freedom = freedom
 
 
 def energies(engine: Engine) -> tuple[float, float]:
@@ -253,36 +233,42 @@ def energies(engine: Engine) -> tuple[float, float]:
 
 def portions(engine: Engine, plans: Sequence[law.Plan]) -> tuple[Integers, float]:
     """What each particle has of energies and virials, for rank 0: rows (k, N) of whole numbers (forces/portions.py), in
-    the order of `queries.gather`, and the unit of an energy, half its quantum."""
-    rows = _own_portions(engine, plans)
+    the order of `queries.gather`, and their unit, half a quantum; NaN if one is not finite."""
+    rows, unit = _own_portions(engine, plans)
     parts = engine.link.gather(rows)
-    return np.concatenate(parts, axis=-1) if parts else rows, 0.5 * engine.energy_quantum
+    return np.concatenate(parts, axis=-1) if parts else rows, unit
 
 
 def whole_portions(engine: Engine, plans: Sequence[law.Plan]) -> Floats:
     """Energy and components of the virial of all particles together, (k,)."""
-    rows = _own_portions(engine, plans)
+    rows, unit = _own_portions(engine, plans)
     high, low = (rows >> 32).sum(axis=1), (rows & 0xFFFFFFFF).sum(axis=1)  # the sum itself may be beyond int64
     totals = [total_of((int(one) << 32) + int(other), engine.link.sum) for one, other in zip(high, low, strict=True)]
-    unit = 0.5 * engine.energy_quantum * LIMB
-    return np.array([((whole << 32) + rest) * unit for whole, rest in zip(totals[0::2], totals[1::2], strict=True)])
+    wholes = [(whole << 32) + rest for whole, rest in zip(totals[0::2], totals[1::2], strict=True)]
+    return np.array([whole * (unit * LIMB) for whole in wholes])
 
 
-def _own_portions(engine: Engine, plans: Sequence[law.Plan]) -> Integers:
-    energies(engine)  # by the same quantum
-    state, pairs = engine.state, engine.neighbors.pairs
-    state.declare(PORTIONS, np.zeros((row_count(state.dimensions), 0), np.int64))
-    try:
-        for stage in in_order(plans, engine.slots, engine.team):
-            if stage is not engine.slots:
-                if stage.members is not None:
-                    stage.tuples = TupleSearch(stage.members, state.box).find(state)
-                stage.follow(state, pairs)
-                stage.compute(state, pairs, engine.energy_quantum)
-        engine.domain.fold(state, PORTIONS)
-        return state.column(PORTIONS)[:, : state.owned].copy()
-    finally:
-        del state.scratch[PORTIONS]
+def _own_portions(engine: Engine, plans: Sequence[law.Plan]) -> tuple[Integers, float]:
+    """Those of this rank, and their unit: by the quantum of the energies, unless a component of a virial, or what
+    cancels in the sum over laws, needs a coarser one."""
+    energies(engine)
+    state, quantum, fitting = engine.state, 0.0, engine.energy_quantum
+    stages = [stage for stage in in_order(plans, engine.slots, engine.team) if stage is not engine.slots]
+    for stage in stages:
+        if stage.members is not None:
+            stage.tuples = TupleSearch(stage.members, state.box).find(state)
+        stage.follow(state, engine.neighbors.pairs)
+    while quantum < fitting:
+        quantum, largest = fitting, 0.0
+        state.declare(PORTIONS, np.zeros((row_count(state.dimensions), 0), np.int64))
+        for stage in stages:
+            largest = max(largest, stage.compute(state, engine.neighbors.pairs, quantum).largest_energy)
+        largest = float(engine.link.maximum(np.array([largest]))[0])
+        fitting = energy_quantum(largest) if np.isfinite(largest) else np.inf
+        if fitting == np.inf:
+            break
+    engine.domain.fold(state, PORTIONS)
+    return state.scratch.pop(PORTIONS)[:, : state.owned].copy(), 0.5 * quantum if fitting < np.inf else np.nan
 
 
 def _compute_energies(engine: Engine) -> None:
@@ -321,15 +307,14 @@ def keep(engine: Engine) -> None:
     engine.kept = engine.state.step, engine.state.quanta, engine.state.remembered, engine.needs, columns
 
 
-def give_up(engine: Engine) -> int:
-    """To the moment that was kept, to stay there; return its step.
+def give_up(engine: Engine) -> None:
+    """To the moment that was kept, to stay there.
 
     What the failed step needed is forgotten: what comes next depends on nothing that a checkpoint does not have.
     """
-    step = go_back(engine)
+    go_back(engine)
     engine.needs = Needs()
     keep(engine)
-    return step
 
 
 def go_back(engine: Engine) -> int:

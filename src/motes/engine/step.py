@@ -99,7 +99,7 @@ class Engine:
         self.energy_quantum = 1.0
         self.attempts = Attempts(self.state, link)
         self.needs = Needs()
-        self.before_assignment = self.state.quanta, self.energy_quantum
+        self.mark: object = None  # what it was before a change (marks.py)
         self.kept: tuple[int, Quanta, dict[str, float], Needs, list[Array]] | None = None
 
     def run(self, steps: int, energy: bool) -> None:

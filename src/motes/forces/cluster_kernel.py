@@ -441,6 +441,8 @@ class _Writer:
         values = {"u": self._all("energy")} | {name: f"f * d{name[0]} * d{name[1]}" for name in components(self.axes)}
         for name, value in values.items():
             yield f"value = {value}"
+            yield "bits = to_bits(value) & 0x7FFFFFFFFFFFFFFF"
+            yield "big = bits if bits > big else big"
             yield "rounded = value + energy_magic"
             for channel, bits in ((name, "rounded"), (name + REST, "value - (rounded - energy_magic) + rest_magic")):
                 yield f"q = to_bits({bits})"

@@ -311,8 +311,8 @@ class ClusterPortions(ClusterStage):
         def work(chunk: Chunk, sums: Integers) -> Work:
             return self._module.portions, self._arguments(chunk, pairs, magic, sums)
 
-        self._slots.add_aside(pairs, work, rows)
-        return Sums.none(energy is not None)
+        results = self._slots.add_aside(pairs, work, rows)
+        return Sums(0, 0, largest_energy=number_of(max((row[0] for row in results), default=0)))
 
 
 def within_cutoff(pairs: PairList, cluster: int, cutoff: float) -> list[tuple[int, int, int]]:

@@ -309,8 +309,8 @@ class EmbeddingPortions(Embedding):
     def compute(self, state: State, pairs: PairList, energy: float | None) -> Sums:
         """Add it to the portions."""
         self._parameters.come(state)
-        self._embed(state, energy or 1.0)
-        return Sums.none(energy is not None)
+        results = self._embed(state, energy or 1.0)
+        return Sums(0, 0, largest_energy=number_of(max((row[0] for row in results), default=0)))
 
     @property
     def _written(self) -> str:

@@ -22,7 +22,7 @@ from motes.core.box import AXES
 from motes.core.state import Floats, Integers
 from motes.exact.sums import LIMB
 
-PORTIONS = "portions"
+PORTIONS = "motes_portions"
 """The column of the state. Its rows are two for the energy, and two for each component of the virial: whole quanta, and
 the rest."""
 
@@ -58,12 +58,15 @@ def values_of(rows: Integers, unit: float) -> Floats:
 
 
 def round_energy(energy: str) -> list[str]:
-    """Lines that round an energy: `whole` quanta, and the `rest` in the limb below (formulas/lines.py)."""
+    """Lines that round an energy: `whole` quanta, and the `rest` in the limb below (formulas/lines.py); and note the
+    largest, by which the caller sees whether the quantum fits."""
     return [
         f"value = {energy}",
         "rounded = value + energy_magic",
         "whole = to_bits(rounded) - energy_bits",
         "rest = to_bits(value - (rounded - energy_magic) + rest_magic) - rest_bits",
+        "bits = to_bits(value) & 0x7FFFFFFFFFFFFFFF",
+        "biggest_energy = bits if bits > biggest_energy else biggest_energy",
     ]
 
 

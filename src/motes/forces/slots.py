@@ -151,14 +151,15 @@ class SlotForces(Stage):
         aside = np.empty_like(self._buffers)
         return self.team.each([[work(chunk, aside[t])] for t, chunk in enumerate(self._shares.parts)])
 
-    def add_aside(self, pairs: PairList, work: Callable[[Chunk, Integers], Work], rows: Integers) -> None:
+    def add_aside(self, pairs: PairList, work: Callable[[Chunk, Integers], Work], rows: Integers) -> list[Any]:
         """Do the work after run, without a trace in the slots, and add what they would have to rows of particles and
-        ghosts, (k, n)."""
+        ghosts, (k, n); return the results."""
         parts = self._shares.parts
         aside = np.zeros((len(parts), len(rows), self._buffers.shape[2]), np.int64)
-        self.team.each([[work(chunk, aside[t])] for t, chunk in enumerate(parts)])
+        results = self.team.each([[work(chunk, aside[t])] for t, chunk in enumerate(parts)])
         filled = np.flatnonzero(pairs.particle[: pairs.slots] >= 0)
         rows[:, pairs.particle[filled]] += aside[:, :, filled].sum(axis=0)
+        return results
 
     def _works(self, thread: int, pairs: PairList, work: Callable[[Chunk, Integers], Work]) -> list[Work]:
         buffer, shares = self._buffers[thread], self._shares

@@ -98,7 +98,8 @@ class Integrator(Frozen, ABC):
     marches: ClassVar[bool] = False
     """Whether its loops, and the whole numbers by which they advance, are all that there is to a step."""
     freezes: ClassVar[bool] = False
-    """Whether frozen particles stay where they are: it divides forces and noise by `state.inertia`, not by the mass."""
+    """Whether frozen particles stay where they are: it divides forces and noise by `state.inertia`, not by the mass. A
+    class says so itself; it does not inherit it."""
     coupled: ClassVar[bool] = False
     """Whether a step ends with `couple`, for which all ranks measure the world."""
     bounds: ClassVar[Mapping[str, Mapping[str, float]]] = MappingProxyType({})

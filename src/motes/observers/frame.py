@@ -148,7 +148,7 @@ class Frame:
 
     def save(self, path: str | Path) -> Path:
         """Write a checkpoint of this moment into a folder; see Simulation.save."""
-        checkpoint: Path = self._simulation.save(path)
+        checkpoint: Path = self._ask("save", path)
         return checkpoint
 
 

@@ -21,7 +21,7 @@ from motes.core.box import AXES, Box
 from motes.core.checks import Count, whole_number
 from motes.core.compiled import njit
 from motes.core.errors import InputError
-from motes.core.state import Array, Floats, Integers
+from motes.core.state import FROZEN, Array, Floats, Integers
 from motes.core.words import did_you_mean, known_keywords
 from motes.exact.sums import finest, limbs_of, whole
 from motes.observers.frame import Frame
@@ -134,13 +134,14 @@ class Profile(Result):
         """Add up this moment."""
         self._go_on()
         self._check(frame)
-        positions = np.ascontiguousarray(frame.positions[:, AXES.index(self.axis)])
+        counted = self._counted(frame)
+        positions = np.ascontiguousarray(frame.positions[counted, AXES.index(self.axis)])
         places = places_of(positions, self.edges)
         counts = np.bincount(places + 1, minlength=self.bins + 1)
         self.outside += int(counts[0])
         self.counts = self.counts + counts[1:]
         for k, values in enumerate(self._summed(frame)):
-            self._sums[k] += sums_in_bins(values, places, self.bins)
+            self._sums[k] += sums_in_bins(np.ascontiguousarray(values[counted]), places, self.bins)
         self._step, self.frames = frame.step, self.frames + 1
 
     def _check(self, frame: Frame) -> None:
@@ -159,6 +160,12 @@ class Profile(Result):
         if self._slices not in (None, slices):
             raise InputError("Profile: the box is another one than that of the moments before; add another Profile")
         self._slices = slices
+
+    def _counted(self, frame: Frame) -> Any:
+        """Who is: all, but where it is about temperatures, not those that are frozen."""
+        if self.what == TEMPERATURE and FROZEN in frame.attributes:
+            return frame.attributes[FROZEN] == 0.0
+        return slice(None)
 
     def _summed(self, frame: Frame) -> list[Floats]:
         """What is added up of the particles, a number for each of them."""

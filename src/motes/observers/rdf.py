@@ -39,7 +39,8 @@ class Rdf(Result):
     first type). `plot()` draws it. Checkpoints have it.
 
     Raises:
-        InputError: for a range that is no range, or is beyond half the box.
+        InputError: for a range that is no range, or is beyond half the box, also of a box that becomes smaller amid
+            the run: say the range then.
     """
 
     @known_keywords

@@ -321,6 +321,8 @@ class Particles:
         temperature = number("temperature", temperature, minimum=0.0, maximum=LARGEST)
         seed = check_seed(seed)
         moving = len(self) if self.recipe is not None else int(self.mobile.sum())
+        if moving == 0 and temperature > 0:
+            raise InputError("thermalize: all particles are frozen, so they have no temperature")
         if moving == 1 and temperature > 0:
             raise InputError("thermalize: one particle without momentum has no temperature; give its velocity instead")
         if self.recipe is not None and FROZEN not in self.recipe.attributes:

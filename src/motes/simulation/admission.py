@@ -79,7 +79,8 @@ def check_types(integrator: object, interactions: object) -> None:
 
 def check_frozen(integrator: Integrator, frozen: int) -> None:
     """Raise an InputError where particles that are to stay where they are would be moved."""
-    if frozen and not integrator.freezes:
+    own = vars(type(integrator)).get("freezes", False)  # one who steps otherwise may not know of them
+    if frozen and not own:
         raise InputError(
             f"{frozen} particles are frozen, and {integrator!r} moves all: thaw them, or take an integrator "
             "that follows forces"
@@ -114,9 +115,8 @@ def warn_of_bath(integrator: Integrator, together: float, kinetic: float, conser
     elif conserved and together > DRIFT * kinetic:
         caution(
             f"the particles move together, with {together / kinetic:.0%} of the kinetic energy, and {integrator!r} "
-            "takes that for heat, so they are colder than it says: take it off, v = simulation.velocities; "
-            "simulation.velocities = v - numpy.average(v, axis=0, weights=simulation.mass), or draw velocities anew, "
-            "by temperature and seed in [particles]"
+            "takes that for heat, so they are colder than it says: take it off, simulation.zero_momentum(), or draw "
+            "velocities anew, by temperature and seed in [particles]"
         )
 
 

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from motes.core.box import Box
 from motes.core.checks import numbers
 from motes.core.errors import InputError
-from motes.core.state import Array, Floats, Integers
+from motes.core.state import FROZEN, Array, Floats, Integers
 from motes.core.words import did_you_mean
 from motes.engine.starts import state_of
 from motes.exact.sums import exact_sum
@@ -30,7 +30,7 @@ def checked_columns(
     Raises:
         InputError: for a shape that is not that of the particles, and for values that no particle can have.
     """
-    new = numbers(name, values)
+    new = numbers(name, np.asarray(values, float) if name == FROZEN and np.asarray(values).dtype == bool else values)
     wanted = (len(ids), box.dimensions) if name in ("positions", "velocities") else (len(ids),)
     if new.shape != wanted:
         raise InputError(f"{name} have shape {new.shape}; it must be {wanted}, that of all particles together")

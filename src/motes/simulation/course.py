@@ -39,7 +39,6 @@ class Course:
 
     Attributes:
         parts: what it is made of now.
-        step: steps taken.
         end: the step at which the run ends.
         changes: how often the particles were changed otherwise than by a step.
         output: seconds that observers took.
@@ -49,7 +48,7 @@ class Course:
     """
 
     def __init__(self, parts: Parts, step: int) -> None:
-        self.step = self.end = step
+        self.end = step
         self.changes = 0
         self.output = 0.0
         self.refusal: str | None = None
@@ -68,11 +67,21 @@ class Course:
         self._rescue = Rescue(parts.engine, self._look_ahead)
 
     @property
+    def step(self) -> int:
+        """Steps taken: those of the engines, when they are between two stretches."""
+        with self.parts.engine.turn():
+            return self.parts.engine.here.state.step
+
+    @property
     def quanta(self) -> Quanta:
         """The grids of this moment; InputError for particles that no run can follow."""
+        self.require_forces()
+        return self.parts.engine.here.state.quanta
+
+    def require_forces(self) -> None:
+        """Raise an InputError for particles of which there are no forces that a run can follow."""
         if self.refusal is not None:
             raise InputError(self.refusal)
-        return self.parts.engine.here.state.quanta
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -95,7 +104,7 @@ class Course:
 
     def set_out(self, steps: int) -> None:
         """Have so many steps before it. Overlaps are refused before a file is written."""
-        _ = self.quanta
+        self.require_forces()
         self.end = self._look_ahead.horizon = self.step + steps
 
     def stop(self) -> None:
@@ -144,24 +153,23 @@ class Course:
     def _advance(self, stop: int, frame: Callable[[], Frame]) -> None:
         """To this step; if a step cannot be done, to the one before it, with an error that says why."""
         energy = self.roster.needs_energy(stop)
-        _ = self.quanta  # an observer may have made particles overlap
+        self.require_forces()  # an observer may have made particles overlap
         while self.step < stop:
             self._look_ahead.tell(self.step, stop)
             try:
                 self.parts.engine.call(Engine.run, stop - self.step, energy)
-                self.step = stop
             except StoppedError as stopped:
                 if not stopped.failure.outgrown:
                     report = self._look_into(stopped.failure, energy, stop)
                     raise RunError(f"{report}\n  {self._saved(frame())}") from None
-                self.step = self._rescue.widen(stopped.failure)
+                self._rescue.widen(stopped.failure)
 
     def _look_into(self, failure: Failure, energy: bool, stop: int) -> str:
         """Why a step cannot be done; from then on the simulation is at the step before it."""
         try:
             return self.parts.reporter.report(self._rescue.repeat(failure, energy, stop))
         finally:
-            self.step = self._rescue.return_to_before()
+            self._rescue.return_to_before()
 
     def forget_moments(self) -> None:
         """The particles are changed: what was kept or saved of this step is not of them."""

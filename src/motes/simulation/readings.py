@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable
+from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, Never
 
 import numpy as np
@@ -53,6 +54,10 @@ def wrap_rows(
             positions[i, a] = x + origin[a]
 
 
+MOST_ROUNDED = 3
+"""Particles whose energies are rounded otherwise, so that all together are the total."""
+
+
 class Neighbors(NamedTuple):
     """Pairs of particles; see Simulation.neighbors."""
 
@@ -69,6 +74,17 @@ class Modes(NamedTuple):
     values: NDArray[np.complex128]
 
 
+def of_one_step(read: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
+    """A reading of several numbers, between which no other thread takes a step."""
+
+    @wraps(read)
+    def within_a_turn(simulation: Readings) -> Answer:
+        with simulation._engine.turn():
+            return read(simulation)
+
+    return within_a_turn
+
+
 class Readings:
     """What a simulation knows of itself: it only answers. All arrays are read-only.
 
@@ -78,13 +94,12 @@ class Readings:
 
     def __init__(self, course: Course) -> None:
         self._course = course
-        self._order: tuple[int, Integers] | None = None  # with the layout of which it is
+        self._order: tuple[Engine, int, Integers] | None = None  # with the engine and the layout of which it is
         self._noises = noise_of(course.parts.integrator, *course.parts.interactions)
 
     def _take(self, parts: Parts) -> None:
         """Be made of these from now on."""
         self._course.take(parts)
-        self._order = None
         self._noises |= noise_of(parts.integrator, *parts.interactions)
 
     @property
@@ -199,6 +214,7 @@ class Readings:
         return self._summary.topology["angles"].members
 
     @property
+    @of_one_step
     def unwrapped(self) -> Floats:
         """Positions, (N, d), as if the box were not periodic: where particles have gone, not the image inside. Along
         open and reflecting axes they are the positions."""
@@ -218,6 +234,7 @@ class Readings:
         return positions
 
     @property
+    @of_one_step
     def images(self) -> Integers:
         """Edges of the box left behind, (N, d): unwrapped, particles are at positions + images * box.lengths."""
         box, periodic = self._summary.box, self._summary.box.periodic
@@ -322,7 +339,7 @@ class Readings:
 
     def _energies(self) -> tuple[float, float]:
         """Energy and virial."""
-        _ = self._course.quanta  # of particles that overlap there are none
+        self._course.require_forces()  # of particles that overlap there are none
         return self._call(commands.energies)
 
     def _call(
@@ -336,10 +353,10 @@ class Readings:
 
     def _ranking(self) -> Integers:
         """Where the particles lie in the state, in the order of their ids; to be asked within a turn."""
-        layout = self._engine.here.layouts
-        if self._order is None or self._order[0] != layout:
-            self._order = layout, np.argsort(self._engine.ask(queries.gather, "ids"))
-        return self._order[1]
+        engine = self._engine.here
+        if self._order is None or self._order[0] is not engine or self._order[1] != engine.layouts:
+            self._order = engine, engine.layouts, np.argsort(self._engine.ask(queries.gather, "ids"))
+        return self._order[2]
 
     def _sorted(self, name: str) -> Array:
         with self._engine.turn():  # the values and their order are of one step
@@ -358,18 +375,20 @@ class Readings:
         return self._energies()[1]
 
     @property
+    @of_one_step
     def energies(self) -> Floats:
         """What each particle has of the potential energy, (N,): half of a pair's or a bond's, a third of an angle's,
-        all of a field's and of its embedding. `math.fsum` of them is exactly the potential energy."""
-        energies = self._portions()[0]
-        total = self.potential_energy
-        for index in np.argsort(-np.abs(energies), kind="stable"):  # of equals that of the lowest id
+        all of a field's and of its embedding. `math.fsum` of them is exactly the potential energy, unless they cancel
+        to less than the rounding of the largest."""
+        energies, total = self._portions()[0], self.potential_energy
+        for index in np.argsort(-np.abs(energies), kind="stable")[:MOST_ROUNDED]:  # of equals that of the lowest id
             if math.fsum(energies) == total:
                 break
             energies[index] += math.fsum([total, *(-energies)])  # what rounding to float64 has left
         return read_only(energies)
 
     @property
+    @of_one_step
     def stress(self) -> Floats:
         """The stress of each particle times its volume, (N, d, d): -m v v, and minus half of r f of each pair or bond,
         a third of an angle's (Thompson, Plimpton and Mattson, J. Chem. Phys. 131, 154107 (2009)). Divided by the volume
@@ -381,9 +400,11 @@ class Readings:
         return read_only(found)
 
     @property
+    @of_one_step
     def pressure_tensor(self) -> Floats:
         """The sum of m v v, and of r f over pairs, bonds and angles, over the volume of the box, (d, d); its trace over
         d is the pressure. Under Brownian motion the kinetic part is the mean in the bath."""
+        self._course.require_forces()
         virial = tensor(self._call(commands.whole_portions, self._portion_plans())[1:], self.box.dimensions)
         if self.has_velocities:
             kinetic = self._engine.ask(queries.kinetic_tensor)
@@ -392,9 +413,10 @@ class Readings:
         return read_only((virial + kinetic) / self.box.volume)
 
     @property
+    @of_one_step
     def potential_energies(self) -> tuple[float, ...]:
         """The potential energy of each interaction, in their order."""
-        _ = self._course.quanta
+        self._course.require_forces()
         return tuple(
             float(self._call(commands.whole_portions, self._portion_plans(number))[0])
             for number in range(len(self.interactions))
@@ -403,7 +425,7 @@ class Readings:
     def _portions(self) -> Floats:
         """Energy and components of the virial of each particle, (k, N) by rising ids."""
         with self._engine.turn():  # the values and their order are of one step
-            _ = self._course.quanta
+            self._course.require_forces()
             rows, unit = self._call(commands.portions, self._portion_plans())
             return values_of(rows[:, self._ranking()], unit)
 
@@ -432,6 +454,7 @@ class Readings:
         return self._parts.plan.freedom
 
     @property
+    @of_one_step
     def conserved_energy(self) -> float:
         """Potential and kinetic energy, less the heat that a bath has given since it took over.
 
@@ -445,6 +468,7 @@ class Readings:
         return self.potential_energy + self.kinetic_energy - heat
 
     @property
+    @of_one_step
     def temperature(self) -> float:
         """Twice the kinetic energy for each degree of freedom (the Boltzmann constant is 1).
 
@@ -453,6 +477,7 @@ class Readings:
         return 2 * self.kinetic_energy / self.degrees_of_freedom if self.degrees_of_freedom > 0 else 0.0
 
     @property
+    @of_one_step
     def pressure(self) -> float:
         """(2 kinetic energy + virial) / (d volume), so that its ideal part is N T / V, also under Brownian motion, or
         (N - 1) T / V where total momentum is conserved along all axes.
@@ -462,6 +487,7 @@ class Readings:
         return (2 * self.kinetic_energy + self.virial) / (self._summary.box.dimensions * self._summary.box.volume)
 
     @property
+    @of_one_step
     def fingerprint(self) -> str:
         """A digest of box, ids, types, positions and velocities, the same for the same bits."""
         digest = hashlib.sha256()

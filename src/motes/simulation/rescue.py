@@ -67,9 +67,8 @@ class Rescue:
             f"step {step} failed, and did not when it was repeated: this is a fault of Motes; please report it"
         )
 
-    def widen(self, failure: Failure) -> int:
-        """Come to the step before the failing one, with a grid for the number that had outgrown its own; return which
-        step that is."""
+    def widen(self, failure: Failure) -> None:
+        """Come to the step before the failing one, with a grid for the number that had outgrown its own."""
         if replace(failure, moment=0) == self._widened:
             raise RunError(
                 f"step {failure.step}: a particle {failure.cause}, also with a coarser one: this is a fault of Motes; "
@@ -79,7 +78,6 @@ class Rescue:
         step = self._before(failure)
         self._engine.call(commands.widen, failure.outgrown, failure.size)
         self._keep(step)
-        return step
 
     def _before(self, failure: Failure) -> int:
         """Come to the step before the failing one; return which that is."""
@@ -98,8 +96,8 @@ class Rescue:
         self._look_ahead.tell(self._kept, self._kept)
         return self._engine.call(commands.go_back)
 
-    def return_to_before(self) -> int:
-        """To the step before the failing one, from which the run may go on in another way; return which that is."""
+    def return_to_before(self) -> None:
+        """To the step before the failing one, from which the run may go on in another way."""
         self._widened = None
         self._look_ahead.tell(self._kept, self._kept)
-        return self._engine.call(commands.give_up)
+        self._engine.call(commands.give_up)

@@ -106,10 +106,7 @@ def from_manifest(
     saved = Saved(box, manifest.model_copy(update={"observers": []}), checkpoint)
     settings = Settings(threads, manifest.skin if skin is None else skin, communicator)
     laws = BoundLaws.of(interactions, replace(summary.names, followers=Followers(manifest.step, begins)))
-    simulation = Simulation.going_on(saved, summary, integrator, laws, settings)
-    simulation._course.end = manifest.end
-    if manifest.shown:
-        simulation._course.roster.resume_at(manifest.step)
+    simulation = Simulation.going_on(saved, summary, integrator, laws, settings, manifest.end, manifest.shown)
     if manifest.input is not None:
         simulation.made_from(checkpoint.parent / manifest.input.path, manifest.input.tables)
     return simulation

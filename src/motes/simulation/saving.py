@@ -17,7 +17,7 @@ from motes.storage.manifest import BoxRecord, FollowerRecord, InputRecord, Manif
 def save(path: str | Path, course: Course) -> Path:
     """Write a checkpoint of this moment into a folder; return where it is. See Simulation.save."""
     folder = file_path("path", path).absolute()
-    with new_checkpoint(folder, course.step) as unfinished:
+    with course.parts.engine.turn(), new_checkpoint(folder, course.step) as unfinished:
         answers = course.parts.engine.ask(queries.save, unfinished)
         for rank, (wrong, *_) in enumerate(answers):
             if wrong:
@@ -29,7 +29,7 @@ def save(path: str | Path, course: Course) -> Path:
         }
         files = tuple(ColumnFile(file_name(rank), *answer[1:]) for rank, answer in enumerate(answers))
         write_manifest(unfinished, _manifest(folder, course, files, topology))
-    return checkpoint_path(folder, course.step)
+        return checkpoint_path(folder, course.step)
 
 
 def _manifest(

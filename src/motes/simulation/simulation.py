@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -15,11 +15,11 @@ from numpy.typing import ArrayLike
 
 from motes.core.box import Box
 from motes.core.checks import number, whole_number
-from motes.core.errors import InputError, MotesWarning, RunError
+from motes.core.errors import InputError, RunError
 from motes.core.frozen import check_assignable
 from motes.core.progress import compiling, progress_bar, run_watcher
 from motes.core.schedules import Followers
-from motes.core.state import FROZEN, Array, Floats, Integers, State, Timeline
+from motes.core.state import FROZEN, Floats, Integers, State, Timeline
 from motes.core.tuples import Topology, labels_of
 from motes.core.words import known_keywords
 from motes.engine import commands, queries
@@ -41,12 +41,13 @@ from motes.simulation.admission import (
 )
 from motes.simulation.assignment import Attributes, checked_columns, thermal, without_drift
 from motes.simulation.beginning import begin, look_at_bath
+from motes.simulation.changes import all_or_nothing, begin_again
 from motes.simulation.course import Course
 from motes.simulation.look_ahead import values_at
 from motes.simulation.minimize import INTERRUPTED, Minimized, minimize
 from motes.simulation.parts import BoundLaws, Parts, Settings, build, degrees_of_freedom
 from motes.simulation.population import added, checked_ids, without
-from motes.simulation.readings import Readings
+from motes.simulation.readings import Readings, of_one_step
 from motes.simulation.saving import save
 
 ASSIGNABLE = (
@@ -110,13 +111,27 @@ class Simulation(Readings):
 
     @classmethod
     def going_on(
-        cls, start: Start, summary: Summary, integrator: Integrator, laws: BoundLaws, settings: Settings
+        cls, start: Start, summary: Summary, integrator: Integrator, laws: BoundLaws, settings: Settings, end: int = 0,
+        shown: bool = False,
     ) -> Simulation:  # fmt: skip
-        """From where another one is, or was stopped; `copy` and `motes.resume` are the ways to call it."""
+        """From where another one is, or was stopped; `copy` and `motes.resume` are the ways to call it.
+
+        Args:
+            start: where the particles are, at which step.
+            summary: what is known of them.
+            integrator: how they move.
+            laws: what they feel.
+            settings: how it is computed.
+            end: the step at which the run was to end.
+            shown: whether its observers have seen this step.
+        """
         simulation = cls.__new__(cls)
         with compiling(integrator, laws.given):
             simulation._begin_with(build(summary, integrator.since(start.step), laws, settings, start), start.step)
             simulation._call(commands.go_on)
+        simulation._course.end = max(end, start.step)
+        if shown:
+            simulation._course.roster.resume_at(start.step)
         return simulation
 
     def _begin_with(self, parts: Parts, step: int) -> None:
@@ -236,43 +251,25 @@ class Simulation(Readings):
         self._course.between_steps()
         check_types(integrator, self.interactions)
         check_frozen(integrator, self._summary.frozen)
-        parts, course, state = self._parts, self._course, self._engine.here.state
+        parts, course, now = self._parts, self._course, self._engine.here.state.timeline
         integrator, names = integrator.since(self.step), parts.laws.names(self._summary, self.step)
         bound, followers = integrator.bind(names), names.followers.found
         if ranks_of(parts.settings.communicator).size > 1:
             check_travels("integrator", bound)
         freedom = degrees_of_freedom(self._summary, integrator, self.interactions)
         plan = replace(parts.plan, integrator=bound, freedom=freedom)
-        refusal, remembered, now = course.refusal, state.remembered, state.timeline
-        begins = refusal not in (None, INTERRUPTED)  # perhaps dt was too long for these forces
-        kept = self._copies(["velocities"]) if begins else {}
         timeline = now if integrator.dt == now.dt else now.going_on(self.step, integrator.dt)
-        self._go_on_with(replace(parts, integrator=integrator, plan=plan, followers=followers), {}, timeline)
-        try:
-            if begins:
-                self._engine.call(commands.assign, self.ids, {})  # which keeps the quanta of before
-                course.refusal = begin(self._parts, anew=False)
-            else:
+        numbers = values_at(followers, self.step, self.step)[0]
+        with all_or_nothing(course):
+            try:
+                self._engine.call(commands.change_integrator, bound, freedom, {}, timeline, numbers)
+            except StoppedError as stopped:
+                raise InputError(parts.reporter.complaint(stopped.failure)) from None
+            self._take(replace(parts, integrator=integrator, plan=plan, followers=followers))
+            if course.refusal in (None, INTERRUPTED):
                 look_at_bath(self._parts)
-        except (InputError, MotesWarning):  # a warning, where someone has made it an error
-            self._go_on_with(parts, remembered, now)
-            if begins:
-                self._engine.call(commands.undo_assignment, self.ids, kept)
-            course.refusal = refusal
-            raise
-
-    def _go_on_with(self, parts: Parts, memory: Mapping[str, float], timeline: Timeline) -> None:
-        """Have the engines take the integrator of these parts, what it remembers, how it counts the time, and what
-        follows the steps; if it cannot start here, all stays as it is."""
-        numbers, plan = values_at(parts.followers, self.step, self.step)[0], parts.plan
-        try:
-            self._engine.call(
-                commands.change_integrator, plan.integrator, plan.freedom, memory, timeline, numbers
-            )  # fmt: skip
-        except StoppedError as stopped:
-            raise InputError(self._parts.reporter.complaint(stopped.failure)) from None
-        self._take(parts)
-        self._course.forget_moments()
+            else:  # perhaps dt was too long for these forces
+                begin_again(course)
 
     @property
     def interactions(self) -> tuple[Interaction, ...]:
@@ -286,7 +283,6 @@ class Simulation(Readings):
         check_types(self.integrator, interactions)
         warn_of_unused_topology(self._summary.topology, interactions, self.integrator)
         self._change(self._summary, tuple(interactions), self._whole_state())
-        self._warn_of_interactions()
 
     def remove(self, ids: ArrayLike) -> None:
         """Go on without the particles of these ids, on all ranks; bonds and angles that they have go with them."""
@@ -317,20 +313,19 @@ class Simulation(Readings):
         Where they overlap with others, `minimize` parts them.
         """
         self._course.between_steps()
+        if isinstance(particles, Particles) and FROZEN in particles.attributes and not self._frozen:
+            self._take_frozen(np.zeros(len(self)))
         new, summary = added(particles, self._summary, int(self.ids[-1]))
+        check_frozen(self.integrator, summary.frozen)
         numbers: Integers = new.ids.copy()
         alike = summary.type_names == self._summary.type_names and self._same_tuples(summary.topology)
         if len(self._engine.here.state.force_velocities):
             new.force_velocities = np.zeros_like(new.velocities)
         rows = new.take(np.arange(new.owned))
         if alike and self._course.refusal is None:
-            before = self._summary
-            self._engine.call(commands.add, rows, self._now_of(summary))
-            try:
-                self._course.refusal = begin(self._parts, anew=False)
-            except InputError:
-                self._remove(before, numbers)
-                raise
+            with all_or_nothing(self._course):
+                self._engine.call(commands.add, rows, self._know(summary))
+                begin_again(self._course)
         else:
             state = self._whole_state()
             state.add(rows)
@@ -373,14 +368,12 @@ class Simulation(Readings):
 
     def _take_frozen(self, frozen: Floats) -> None:
         """Go on with those frozen for which this is 1, (N,) by rising ids."""
-        state = self._whole_state()
-        column = np.zeros(state.capacity)
-        column[: state.owned] = frozen[np.searchsorted(self.ids, state.ids[: state.owned])]
-        state.attributes[FROZEN] = column
-        state.velocities[:, column == 1.0] = 0.0
         attributes = {**self._summary.attributes, FROZEN: frozen}
         summary = replace(self._summary, attributes=attributes, frozen=int(np.count_nonzero(frozen)))
-        self._change(summary, self.interactions, state)
+        check_frozen(self.integrator, summary.frozen)
+        with all_or_nothing(self._course):
+            self._engine.call(commands.freeze, self.ids, frozen, self._know(summary.brief()))
+            begin_again(self._course)
 
     @property
     def box(self) -> Box:
@@ -410,7 +403,6 @@ class Simulation(Readings):
             state.column(name)[:, : state.owned] = values[:, order]
         state.box, state.quanta = box, replace(state.quanta, position=(box.spacing,) * box.dimensions)
         self._change(replace(self._summary, box=box), self.interactions, state)
-        self._warn_of_interactions()
         self._course.tell_displaced()
 
     def _same_tuples(self, topology: Topology) -> bool:
@@ -425,35 +417,31 @@ class Simulation(Readings):
 
     def _remove(self, summary: Summary, gone: Integers) -> None:
         """Let the engines go on without these, of whom there is nothing else to forget."""
-        try:
-            self._engine.call(commands.remove, gone, self._now_of(summary))
-        except StoppedError as stopped:
-            if not stopped.failure.outgrown:
-                raise RunError(self._parts.reporter.report(stopped.failure)) from None
-            self._course.refusal = begin(self._parts, anew=False)  # a force of theirs had taken another one away
+        with all_or_nothing(self._course):
+            try:
+                self._engine.call(commands.remove, gone, self._know(summary))
+            except StoppedError as stopped:
+                if not stopped.failure.outgrown:
+                    raise RunError(self._parts.reporter.report(stopped.failure)) from None
+                begin_again(self._course)  # a force of theirs had taken another one away
 
-    def _now_of(self, summary: Summary) -> int:
-        """Others are here from now on; return their degrees of freedom."""
+    def _know(self, summary: Summary) -> int:
+        """This is known of the particles from now on; return their degrees of freedom."""
         freedom = degrees_of_freedom(summary, self.integrator, self.interactions)
-        self._course.forget_moments()
         self._course.parts = replace(self._parts, summary=summary, plan=replace(self._parts.plan, freedom=freedom))
         return freedom
 
     def _change(self, summary: Summary, interactions: tuple[Interaction, ...], state: State) -> None:
-        """Go on with other interactions or particles, by other engines; if they do not fit, all stays as it is."""
-        before, refusal = self._parts, self._course.refusal
-        with compiling(self.integrator, interactions):
+        """Go on with other interactions or particles, by other engines."""
+        before = self._parts
+        check_frozen(self.integrator, summary.frozen)
+        with compiling(self.integrator, interactions), all_or_nothing(self._course):
             names = replace(summary.names, followers=Followers(self.step))
             laws = BoundLaws.of(interactions, names, before.laws)
             self._take(build(summary, self.integrator, laws, before.settings, Here(state)))
-            self._course.refusal = None
-            try:
-                self._course.refusal = begin(self._parts, anew=False)
-            except (InputError, MotesWarning):  # a warning, where someone has made it an error
-                self._take(before)
-                self._course.refusal = refusal
-                raise
-        self._course.forget_moments()
+            if interactions != before.interactions or summary.box != before.summary.box:
+                self._warn_of_interactions()
+            begin_again(self._course)
 
     @property
     def positions(self) -> Floats:
@@ -501,28 +489,18 @@ class Simulation(Readings):
             summary = replace(summary, attributes={**summary.attributes, name: columns[name]})
             for one in self.interactions:
                 one.bind(replace(summary.names, followers=Followers(self.step)))  # a rule may not like these values
-        refusal, before = course.refusal, self._copies(columns)
-        try:
-            course.forget_moments()
+        with all_or_nothing(course):
             self._engine.call(commands.assign, ids, columns)
-            course.refusal = begin(self._parts, anew=False)  # with the quanta in force, if they still fit
-        except (InputError, MotesWarning):  # a warning, where someone has made it an error
-            self._engine.call(commands.undo_assignment, ids, before)
-            course.refusal = refusal
-            raise
+            if name == "positions":
+                course.refusal = None  # also where a minimization was interrupted
+            self._know(summary.brief())
+            begin_again(course)
         if name == "positions":
             course.tell_displaced()
-        elif refusal == INTERRUPTED:
-            course.refusal = refusal
-        course.parts = replace(self._parts, summary=summary.brief())
-
-    def _copies(self, names: Iterable[str]) -> dict[str, Array]:
-        """What the particles have in these columns, (..., N) by rising ids, and in those that begin writes over."""
-        memory = ["force_velocities"] if len(self._engine.here.state.force_velocities) else []
-        return {name: np.ascontiguousarray(self._sorted(name).T) for name in (*names, *memory)}
 
     # Simulations of their own
 
+    @of_one_step
     def snapshot(self) -> Particles:
         """The particles as they are, to make another simulation of, which goes on from this step and time.
 
@@ -537,9 +515,10 @@ class Simulation(Readings):
         particles.step, particles.time = self.step, self.time
         return particles
 
+    @of_one_step
     def copy(self) -> Simulation:
         """Another simulation in the same state, to the bit. It has no observers: their files are this one's."""
-        _ = self._course.quanta  # there is no state of particles that overlap
+        self._course.require_forces()  # there is no state of particles that overlap
         parts = self._parts
         start = Here(self._whole_state())
         return Simulation.going_on(start, parts.summary, parts.integrator, parts.laws, parts.settings)
