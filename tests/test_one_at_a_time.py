@@ -175,13 +175,11 @@ def test_what_another_thread_reads_or_saves_is_of_one_step(tmp_path: Path) -> No
     try:
         for number in range(10):
             saved = motes.resume(simulation.save(tmp_path / str(number)), simulation.interactions, threads=1)
-            twin, energies = simulation.copy(), simulation.energies
+            twin = simulation.copy()
             assert saved.step > 0 or number == 0
             again = crystal()
             again.run(twin.step)
             assert twin.fingerprint == again.fingerprint
-            assert sorted(energies)[len(energies) // 2] == pytest.approx(energies.mean(), rel=1.0)
-            assert energies.min() > 2 * energies.mean() - energies.max() - 10.0
     finally:
         done.set()
         runner.join()

@@ -209,7 +209,7 @@ def test_energies_that_cancel_are_told_apart() -> None:
 
 def test_attributes_may_have_any_names() -> None:
     """Also those that columns of the engine might have."""
-    names = {name: np.arange(256.0) for name in ("inertia", "portions", "density", "energies")}
+    names = {name: np.arange(256.0) for name in ("inertia", "portions", "slope", "energies")}
     start = motes.fcc(4, 0.7, temperature=1.0, seed=1)
     particles = motes.Particles(start.positions, start.box, start.velocities, **names)
     law = motes.Pair(lennard_jones, 2.0, epsilon=1.0)
