@@ -145,11 +145,11 @@ class Layout:
         return repr((tuple(self.numbers), tuple(self.tables), self.attributes))
 
 
-FORCES, SUMS = "forces", "sums"
+OF_FORCES, OF_SUMS = "forces", "sums"
 """What a module is for: forces, without and with energy and virial; what neighbours add up to for each particle, in
 three limbs; or PORTIONS, what each particle has of energy and virial."""
 
-FUNCTIONS_FOR = {FORCES: ("force", "both"), SUMS: ("total",), PORTIONS: ("portions",)}
+FUNCTIONS_FOR = {OF_FORCES: ("force", "both"), OF_SUMS: ("total",), PORTIONS: ("portions",)}
 """The functions of each."""
 
 

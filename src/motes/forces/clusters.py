@@ -26,8 +26,7 @@ from motes.exact.arithmetic import number_of
 from motes.exact.noise import PAIRS, draw_keys
 from motes.exact.quanta import FORCES, looked_at
 from motes.exact.sums import whole
-from motes.forces.cluster_kernel import FORCES as OF_FORCES
-from motes.forces.cluster_kernel import OPTIONAL, ORDINARY, Layout, Term, cluster_key, cluster_source
+from motes.forces.cluster_kernel import OF_FORCES, OPTIONAL, ORDINARY, Layout, Term, cluster_key, cluster_source
 from motes.forces.law import BEFORE, IN_SLOTS, Stage, Sums
 from motes.forces.moment import Moment, Parameters
 from motes.forces.portions import PORTIONS

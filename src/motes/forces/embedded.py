@@ -33,7 +33,7 @@ from motes.core.threads import Team
 from motes.core.words import did_you_mean, known_keywords
 from motes.exact.arithmetic import number_of
 from motes.exact.sums import SUM_LIMB, whole
-from motes.forces.cluster_kernel import FORCES, SUMS, Term
+from motes.forces.cluster_kernel import OF_FORCES, OF_SUMS, Term
 from motes.forces.clusters import ClusterPlan, ClusterSums, plan_clusters
 from motes.forces.law import BEFORE, BoundInteraction, Interaction, Plan, Stage, Sums, Surroundings
 from motes.forces.moment import Parameters
@@ -169,7 +169,7 @@ class EmbeddedPlan(Plan):
     """All of a run, for forces or for portions."""
 
     embedded: tuple[EmbeddingPlan, ...]
-    purpose: str = FORCES
+    purpose: str = OF_FORCES
 
     @property
     def cutoff(self) -> float:
@@ -189,7 +189,7 @@ class EmbeddedPlan(Plan):
         return stages
 
 
-def _planned(one: BoundEmbedded, number: int, names: Names, purpose: str = FORCES) -> EmbeddingPlan:
+def _planned(one: BoundEmbedded, number: int, names: Names, purpose: str = OF_FORCES) -> EmbeddingPlan:
     force = plan_clusters([one.forces(number)], names, purpose)
     energy, key = one.energy, f"{one.energy.key}\nembedding"
     cancels = one.cancels
@@ -201,7 +201,7 @@ def _planned(one: BoundEmbedded, number: int, names: Names, purpose: str = FORCE
         energy.attributes,
         energy.followed,
     )
-    density = plan_clusters([one.sums()], names, SUMS)
+    density = plan_clusters([one.sums()], names, OF_SUMS)
     return EmbeddingPlan(one.name, density, embedding, replace(force, live=frozenset({SLOPE.format(number)})), number)
 
 
