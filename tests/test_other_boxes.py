@@ -122,3 +122,11 @@ def test_a_warning_that_is_an_error_leaves_all_as_it_is() -> None:
     for one in (simulation, twin):
         one.run(20)
     assert simulation.fingerprint == twin.fingerprint
+
+
+def test_a_range_that_was_taken_from_the_box_must_fit_all_along() -> None:
+    simulation = fluid()
+    simulation.every(10, motes.Rdf(bins=20))
+    simulation.every(10, lambda _: simulation.scale(motes.Box(simulation.box.lengths * 0.98)))
+    with pytest.raises(motes.InputError, match=r"Rdf: the box has become smaller than twice 3.41.*: say one that fits"):
+        simulation.run(40)

@@ -286,3 +286,25 @@ def test_a_force_that_another_one_balanced_is_felt_when_that_is_gone() -> None:
     simulation.remove([2])
     assert simulation.forces[1, 0] == pytest.approx(2e12 / 1.5 * (1 - 1.0 / 1.5), rel=1e-6)
     simulation.run(2)
+
+
+def test_the_last_bond_may_go_and_another_one_come() -> None:
+    simulation = chains()
+    simulation.remove(simulation.bonds.ravel())
+    assert len(simulation.bonds) == 0
+    assert simulation.potential_energies[1] == 0.0
+    simulation.run(5)
+    apart = motes.Particles([[0.1, 0.2, 0.3], [1.2, 0.2, 0.3]], simulation.box, bonds=[(0, 1)])
+    simulation.add(apart)
+    simulation.minimize(10.0)
+    simulation.run(5)
+    assert len(simulation.bonds) == 1
+
+
+def test_a_mask_is_told_from_ids() -> None:
+    simulation = fluid()
+    for change in (simulation.remove, simulation.freeze):
+        with pytest.raises(motes.InputError, match=r"ids of some are simulation.ids\[those\]"):
+            change(simulation.positions[:, 0] < 1.0)
+    with pytest.raises(motes.InputError, match=r"simulation.freeze\(ids\) brings it"):
+        simulation.attributes["frozen"] = np.zeros(256)

@@ -7,6 +7,7 @@ import math
 import shutil
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from motes.cli.run import observers_of, refuse_arguments
 from motes.cli.script import first_run
 from motes.cli.survey import can_be_counted, mean_and_closest
 from motes.core.box import sphere
-from motes.core.errors import InputError
+from motes.core.errors import InputError, RunError
 from motes.core.progress import show_nothing
 from motes.core.schedules import largest
 from motes.core.state import CLUSTER, Floats
@@ -48,6 +49,7 @@ PARTICLE_BYTES = 300  # positions, velocities, forces, and their copies by slot 
 PROGRAM_BYTES = 180e6  # Python, NumPy and Numba themselves
 CLOSEST_KNOWN = 1.13  # times density**(-1/d): in no arrangement are all particles farther apart
 TRIAL_STEPS = 10
+TRIAL_SECONDS = 0.2  # so long that what is done once for many steps counts as often as in a run
 
 LONG_MOVE = 0.05
 """Of the cutoff: particles that move by more in a step skip over what they should feel."""
@@ -153,12 +155,23 @@ def list_bytes(density: float, reach: float, dimensions: int) -> float:
     return 4 * 0.5 * density * sphere(reach + radius, dimensions) / CLUSTER
 
 
+def timed(simulation: Simulation, steps: int) -> tuple[float, float]:
+    """So many steps: how many a second, and how many seconds."""
+    begun = time.perf_counter()
+    simulation.run(steps, progress=show_nothing)
+    spent = time.perf_counter() - begun
+    return steps / spent, spent
+
+
 def trial(simulation: Simulation, steps: int) -> str:
     """How long the run would take, in words, from a few steps in memory."""
     simulation.run(1, progress=show_nothing)  # compiles
-    begun = time.perf_counter()
-    simulation.run(TRIAL_STEPS, progress=show_nothing)
-    rate = TRIAL_STEPS / (time.perf_counter() - begun)
+    rate, spent = timed(simulation, TRIAL_STEPS)
+    taken, twin = TRIAL_STEPS, simulation.copy() if spent < TRIAL_SECONDS else simulation
+    with suppress(RunError):  # a run that ends soon has been tried for long enough
+        while spent < TRIAL_SECONDS:
+            taken *= 2
+            rate, spent = timed(twin, taken)
     return f"about {duration(steps / rate)} for {count(steps, 'step')}, at {rate:.3g} a second"
 
 

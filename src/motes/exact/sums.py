@@ -27,6 +27,9 @@ Add = Callable[[Integers], Integers]
 LIMB = 2.0**-32
 """The unit of a limb, in that of the one above it."""
 
+FINEST_SUM = 2.0**-1000
+"""The finest unit of a sum: its multiples are ordinary numbers."""
+
 SUM_LIMB = 2.0**-48
 """The same of the three limbs in which what neighbours add up for a particle is kept. Roots and logarithms of such a
 sum are as sensitive to a small one as to a large one, so it is known to 2**-96 of a quantum."""
@@ -42,7 +45,7 @@ def limbs_of(value: float, quantum: float) -> tuple[int, int]:
 
 def finest(largest: float) -> float:
     """The finest quantum, for limbs, of numbers up to this."""
-    return max(power_above(largest) * 2.0**-62, 2.0**-1000)
+    return max(power_above(largest) * 2.0**-62, FINEST_SUM)
 
 
 def whole(*limbs: int) -> int:

@@ -260,7 +260,7 @@ class TupleInteraction(Interaction):
     def bind(self, names: Names) -> BoundTuples:
         """The energy of the particles' own tuples."""
         tuples = names.topology.get(self.tuples)
-        if tuples is None or len(tuples) == 0:
+        if tuples is None or not tuples.names:  # there may have been some, which went with their particles
             give = f"motes.Particles(..., {self.tuples}=[...])"
             raise InputError(f"{self!r}: the particles have no {self.tuples}: {give}")
         for word, needs in self._written.needed.items():

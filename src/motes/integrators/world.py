@@ -26,16 +26,13 @@ from motes.core.compiled import njit
 from motes.core.state import Floats, Integers, State
 from motes.core.threads import Team
 from motes.exact.arithmetic import from_bits, to_bits
-from motes.exact.sums import limbs_of
+from motes.exact.sums import FINEST_SUM, LIMB, limbs_of
 
 SPLIT = 2.0**32
 SPLIT_BITS = 32
 
 LARGEST, HIGH, LOW = range(3)
 """Of a row: the bits of the largest energy of a particle, and the limbs of the sum of all energies."""
-
-FINEST = 2.0**-1000
-"""The smallest quantum."""
 
 FRACTION = (1 << 52) - 1
 """Bits of a float64 that are 0 in powers of two."""
@@ -73,7 +70,7 @@ def add_kinetic(begin: int, end: int, velocities: Floats, mass: Floats, quantum:
 def quantum_for(largest: int) -> float:
     """Of which up to 2**62 are the largest energy, given by its bits: the power of two not below it, and so on."""
     power = from_bits(largest & ~FRACTION) * 2.0**-62
-    return max(2.0 * power if largest & FRACTION else power, FINEST)
+    return max(2.0 * power if largest & FRACTION else power, FINEST_SUM)
 
 
 @njit(cache=True, nogil=True, per_particle=True)
@@ -113,7 +110,7 @@ def kinetic_of(rows: Integers) -> float:
     if not from_bits(largest) < math.inf:
         return from_bits(largest)
     high, low = high + (low >> SPLIT_BITS), low & ((1 << SPLIT_BITS) - 1)
-    energy: float = (high * SPLIT + low) * quantum_for(largest)
+    energy: float = (high / LIMB + low) * quantum_for(largest)
     return energy
 
 

@@ -22,7 +22,7 @@ from motes.core.state import ROUND, Array, Floats, Integers
 from motes.core.words import known_keywords
 from motes.exact.arithmetic import from_bits, to_bits, wide_vectors
 from motes.exact.quanta import power_above
-from motes.exact.sums import whole
+from motes.exact.sums import FINEST_SUM, whole
 from motes.observers.frame import Frame
 from motes.observers.memory import (
     bytes_in,
@@ -75,7 +75,7 @@ def add_squares(now: Floats, then: Floats, magic: float) -> tuple[int, int]:
 
 def sum_of_squares(now: Floats, then: Floats) -> float:
     """The same, each to 2**-52 of the largest, rounded once."""
-    quantum = max(power_above(longest_way(now, then) ** 2) * 2.0**-51, 2.0**-1000)
+    quantum = max(power_above(longest_way(now, then) ** 2) * 2.0**-51, FINEST_SUM)
     return float(whole(*add_squares(now, then, ROUND * quantum))) * quantum
 
 
@@ -90,7 +90,11 @@ class Msd(Result):
 
     After a run `lags` in steps, `times`, `msd` and `pairs`, the pairs of moments in each mean, all (n,), and `by_axis`,
     (n, d), are the result; NaN for lags that the run was too short for. Every moment is an origin. `plot()` draws it.
-    Checkpoints have it. Where particles come or go, or are put elsewhere, moments before have none after.
+    Checkpoints have it. Where particles come or go, or are put elsewhere, moments before have none after. All particles
+    count, also those that are frozen.
+
+    Raises:
+        RunError: in a run, for moments that are not equal times apart, as after a change of dt.
     """
 
     @known_keywords

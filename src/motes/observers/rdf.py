@@ -34,6 +34,8 @@ class Rdf(Result):
         path: of a CSV file with columns r, g, coordination and counts, which is written whenever a run ends.
         overwrite: whether a file that is there already is not kept under another name.
 
+    Where the box or the number of particles changes, g is the sum of all counts over that of the ideal gas's.
+
     After a run `edges` (bins + 1,), `r`, `counts`, `g` and `coordination` (bins,) are the result: the edges and middles
     of the bins, the pairs in each, g(r), and the mean number of particles up to the end of the bin around one (of the
     first type). `plot()` draws it. Checkpoints have it.
@@ -70,6 +72,11 @@ class Rdf(Result):
         """Count the pairs of this moment."""
         self._go_on()
         bounds = self._resolve(frame)
+        if self.range is None and bounds[1] > farthest(frame):
+            raise InputError(
+                f"Rdf: the box has become smaller than twice {bounds[1]:g}, the range that was taken from its edges at "
+                "the start: say one that fits all along, range=(0, 3.0)"
+            )
         self.counts = self.counts + frame.count_pairs(self.bins, bounds, self.types)
         first, other = (number_of(frame, label) for label in self.types or (None, None))
         same = self.types is None or self.types[0] == self.types[1]
@@ -80,10 +87,9 @@ class Rdf(Result):
 
     def _resolve(self, frame: Frame) -> tuple[float, float]:
         if self._bounds is None:
-            edges = frame.box.lengths[frame.box.periodic]
-            if len(edges) == 0:
+            if not frame.box.periodic.any():
                 raise InputError("Rdf: the box has no periodic edge, so say the range of distances, range=(0, 5.0)")
-            self._bounds = 0.0, float(edges.min()) / 2
+            self._bounds = 0.0, farthest(frame)
         return self._bounds
 
     @property
@@ -145,6 +151,11 @@ class Rdf(Result):
         rdf._density, rdf._centres = number_in(memory, "density"), count_in(memory, "centres")
         rdf._dimensions = count_in(memory, "dimensions")
         return rdf
+
+
+def farthest(frame: Frame) -> float:
+    """Half the shortest periodic edge."""
+    return float(frame.box.lengths[frame.box.periodic].min()) / 2
 
 
 def _range(given: Any) -> tuple[float, float]:

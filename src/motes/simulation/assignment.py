@@ -80,10 +80,10 @@ class Attributes(Mapping[str, Floats]):
 
     def __setitem__(self, name: str, values: ArrayLike) -> None:
         if name not in self._names:
-            raise InputError(
-                f"the particles have no attribute {name!r}; {did_you_mean(str(name), self._names)}; "
-                "a new one is given to Particles, before a simulation is made"
-            )
+            way = "a new one is given to Particles, before a simulation is made"
+            if name == FROZEN:
+                way = "simulation.freeze(ids) brings it"
+            raise InputError(f"the particles have no attribute {name!r}; {did_you_mean(str(name), self._names)}; {way}")
         self._assign(name, values)
 
     def __iter__(self) -> Iterator[str]:

@@ -21,6 +21,8 @@ LAST_ID = 2**62
 
 def checked_ids(name: str, ids: Any, known: Integers) -> Integers:
     """Ids of particles that there are, each once, rising."""
+    if np.size(ids) and np.asarray(ids).dtype == bool:
+        raise InputError(f"{name}: expected ids, got True and False: ids of some are simulation.ids[those]")
     given = numbers(f"{name}: ids", ids).ravel() if np.size(ids) else np.zeros(0)
     found = given.astype(np.int64)
     if (found != given).any():

@@ -47,7 +47,9 @@ def resume(
 
     The number of ranks and threads and the skin may be others than before. Thermo tables, trajectories and checkpoints
     go on as they were: what they wrote after the checkpoint is taken back, so that every row and frame is there once.
-    Observers that are functions must be added again. `simulation.steps_left` says how many steps are still to be done.
+    Observers that are functions, or hold one, must be added again; they then come after the others, so one that changes
+    the simulation is best added last, also at first. Results of observers are in `simulation.observers`, as
+    `simulation.observers[0].observers[0]`. `simulation.steps_left` says how many steps are still to be done.
 
     Args:
         path: the folder of the checkpoints, of which the last is taken, or one of them, as run.ckpt/step-1000.
