@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -175,6 +176,17 @@ def boxes(threads: int) -> list[Any]:
 
     simulation.every(10, change)
     simulation.run(70)
+    before = simulation.fingerprint
+    for refused in (
+        lambda: simulation.add(motes.Particles([[0.1, 0.2, 0.3]], simulation.box, [[1e6, 0.0, 0.0]])),
+        lambda: setattr(simulation, "velocities", np.full((len(simulation), 3), 1e6)),
+        lambda: setattr(simulation, "interactions", [motes.Field(lambda x: 1 / (x - x))]),
+    ):
+        with suppress(motes.InputError):
+            refused()
+            raise AssertionError("that was not refused")
+    assert simulation.fingerprint == before
+    simulation.run(10)
     simulation.integrator = motes.Bussi(0.004, 0.8, 0.5, seed=2)
     simulation.minimize(30.0)
     simulation.box = motes.Box(edges * [1.0, 1.03, 1.03])

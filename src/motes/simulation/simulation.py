@@ -257,9 +257,9 @@ class Simulation(Readings):
         if ranks_of(parts.settings.communicator).size > 1:
             check_travels("integrator", bound)
         freedom = degrees_of_freedom(self._summary, integrator, self.interactions)
-        plan = replace(parts.plan, integrator=bound, freedom=freedom)
-        timeline = now if integrator.dt == now.dt else now.going_on(self.step, integrator.dt)
         numbers = values_at(followers, self.step, self.step)[0]
+        plan = replace(parts.plan, integrator=bound, freedom=freedom, numbers=numbers)
+        timeline = now.going_on(self.step, integrator.dt)
         with all_or_nothing(course):
             try:
                 self._engine.call(commands.change_integrator, bound, freedom, {}, timeline, numbers)
