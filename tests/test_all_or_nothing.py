@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 
 import motes
+from motes.simulation.beginning import begin
 from motes.simulation.minimize import INTERRUPTED
 
 Change = Callable[[motes.Simulation], Any]
@@ -113,3 +116,31 @@ def test_who_is_amid_a_minimization_stays_so(change: Change) -> None:
         simulation.run(1)
     simulation.positions = simulation.positions
     simulation.run(1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda s: s.freeze([1, 2]),
+        lambda s: s.scale(motes.Box(s.box.lengths * 1.02)),
+        lambda s: s.add(motes.Particles([[0.1, 0.2, 0.3]], s.box)),
+        lambda s: setattr(s, "velocities", 0.5 * s.velocities),
+        lambda s: setattr(s, "interactions", list(s.interactions[:1])),
+    ],
+)
+def test_a_signal_amid_a_change_is_obeyed_at_its_end(change: Change, monkeypatch: pytest.MonkeyPatch) -> None:
+    simulation, twin = fluid(), fluid()
+    change(twin)
+
+    def interrupted(*arguments: Any, **named: Any) -> Any:
+        monkeypatch.undo()
+        os.kill(os.getpid(), signal.SIGINT)
+        return begin(*arguments, **named)
+
+    monkeypatch.setattr("motes.simulation.changes.begin", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        change(simulation)
+    assert np.array_equal(simulation.forces, twin.forces)
+    for one in (simulation, twin):
+        one.run(20)
+    assert simulation.fingerprint == twin.fingerprint

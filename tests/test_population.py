@@ -308,3 +308,9 @@ def test_a_mask_is_told_from_ids() -> None:
             change(simulation.positions[:, 0] < 1.0)
     with pytest.raises(motes.InputError, match=r"simulation.freeze\(ids\) brings it"):
         simulation.attributes["frozen"] = np.zeros(256)
+
+
+@pytest.mark.parametrize("wrong", [math.nan, 1e30, 2**63])
+def test_an_id_beyond_all_is_none(wrong: Any) -> None:
+    with pytest.raises(motes.InputError, match="remove: no particle has the id"):
+        fluid().remove([wrong])

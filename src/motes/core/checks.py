@@ -73,7 +73,7 @@ def number(
     name: str, value: Any, *, minimum: float = -math.inf, above: float = -math.inf, maximum: float = math.inf
 ) -> float:
     """One finite real number within these bounds, greater than `above`; above 0, of a size to calculate with."""
-    if isinstance(value, bool | np.bool_) or not isinstance(value, Real) or not _is_finite(value):
+    if isinstance(value, bool | np.bool_) or not isinstance(value, Real) or not is_finite(value):
         raise InputError(f"{name}: expected a finite number, got {_brief(value)}")
     if value < minimum:
         raise InputError(f"{name}: expected at least {minimum:g}, got {value}")
@@ -126,7 +126,8 @@ def random_generator(seed: Any) -> np.random.Generator:
     return np.random.default_rng(whole_number("seed", seed, minimum=0))
 
 
-def _is_finite(value: Real) -> bool:
+def is_finite(value: Real) -> bool:
+    """Whether float64 has this number."""
     try:
         return math.isfinite(value)
     except OverflowError:  # a whole number or a fraction too large for float64

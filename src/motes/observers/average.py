@@ -10,10 +10,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from motes.core.checks import Count, Readings, whole_number
+from motes.core.checks import Count, Readings, is_finite, whole_number
 from motes.core.errors import InputError, RunError
 from motes.core.state import Array, Floats, Integers
-from motes.core.words import did_you_mean, known_keywords
+from motes.core.words import did_you_mean, known_keywords, shortened
 from motes.observers.blocking import FEWEST, Blocking
 from motes.observers.frame import Frame
 from motes.observers.memory import count_in, path_or_none_in
@@ -183,8 +183,9 @@ def _read(one: str | Callable[[Frame], Any], frame: Frame) -> float:
     """A finite number."""
     if not isinstance(one, str):
         value = one(frame)
-        if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
-            raise RunError(f"Average: {_name(one)} returned {value!r} at step {frame.step}, which is no finite number")
+        if isinstance(value, bool) or not isinstance(value, Real) or not is_finite(value):
+            given = shortened(" ".join(repr(value).split()))
+            raise RunError(f"Average: {_name(one)} returned {given} at step {frame.step}, which is no finite number")
         return float(value)
     total = one == "total_energy"
     value = frame.potential_energy + frame.kinetic_energy if total else float(getattr(frame, one))

@@ -157,7 +157,7 @@ class Profile(Result):
             hint = did_you_mean(self.what, [*WORDS, *frame.attributes])
             raise InputError(f"Profile: what: there is no attribute {self.what!r}; {hint}")
         slices = Slices.of(box, AXES.index(self.axis), self.bins)
-        if self._slices not in (None, slices):
+        if self.frames and self._slices != slices:
             raise InputError("Profile: the box is another one than that of the moments before; add another Profile")
         self._slices = slices
 

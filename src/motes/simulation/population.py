@@ -24,6 +24,9 @@ def checked_ids(name: str, ids: Any, known: Integers) -> Integers:
     if np.size(ids) and np.asarray(ids).dtype == bool:
         raise InputError(f"{name}: expected ids, got True and False: ids of some are simulation.ids[those]")
     given = numbers(f"{name}: ids", ids).ravel() if np.size(ids) else np.zeros(0)
+    beyond = ~(np.abs(given) < 2.0**63)
+    if beyond.any():
+        raise InputError(f"{name}: no particle has the id {given[beyond][0]:g}; ids are those of simulation.ids")
     found = given.astype(np.int64)
     if (found != given).any():
         raise InputError(f"{name}: ids: expected whole numbers, got {given[found != given][0]:g}")

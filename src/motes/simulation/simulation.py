@@ -168,8 +168,12 @@ class Simulation(Readings):
         course, parts = self._course, self._parts
         course.forget_moments()
         course.tell_displaced()
-        begin(parts)
-        course.refusal = INTERRUPTED
+        refusal, course.refusal = course.refusal, INTERRUPTED  # wherever a signal comes from here on
+        try:
+            begin(parts)
+        except InputError:
+            course.refusal = refusal
+            raise
         try:
             taken, largest = minimize(parts.engine, min(parts.length, parts.spacing), tolerance, steps)
         except StoppedError as stopped:
