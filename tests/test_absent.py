@@ -63,6 +63,6 @@ def test_copies_are_made_as_ever() -> None:
 
 def test_what_fails_within_is_told_as_it_is() -> None:
     simulation = two()
-    simulation.__dict__["_engine"] = None
-    with pytest.raises(AttributeError, match="'NoneType' object has no attribute 'turn'"):
+    simulation.__dict__["_course"] = None
+    with pytest.raises(AttributeError, match="'NoneType' object has no attribute 'parts'"):
         _ = simulation.positions

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 import motes
 import town
 from listed import Listed, expected_pairs
-from motes.core.state import CLUSTER, State
+from motes.core.state import CLUSTER
 from motes.engine import commands
-from motes.engine.starts import start_of
+from motes.engine.starts import Here, state_of
 from motes.engine.step import Engine
 from motes.neighbors.inner import inner_skin, prune
 from motes.neighbors.list import BUILD, KEEP, PRUNE, NeighborList
@@ -167,7 +167,7 @@ def test_it_shows_in_no_bit(threads: int, monkeypatch: pytest.MonkeyPatch) -> No
     usual.run(80)
     assert len(prunings) > 2
     prunings.clear()
-    monkeypatch.setattr("motes.simulation.simulation.MOST_PRUNED", 0)
+    monkeypatch.setattr("motes.simulation.parts.MOST_PRUNED", 0)
     without = melt(threads)
     without.run(80)
     assert prunings == []
@@ -182,11 +182,10 @@ def test_it_shows_in_no_bit_on_ranks(ranks: int) -> None:
 
     def end(may_prune: bool) -> tuple[set[bool], list[Any]]:
         simulation, links = melt(), town.Town(ranks)
-        plan, start = replace(simulation._plan, may_prune=may_prune), start_of(simulation.snapshot())
-        assert isinstance(start, State)
+        plan, start = replace(simulation._parts.plan, may_prune=may_prune), Here(state_of(simulation.snapshot()))
 
         def rank(number: int) -> tuple[bool, Any, Any]:
-            engine = Engine(plan, start if number == 0 else start.emptied(), town.TownLink(links, number))
+            engine = Engine(plan, start if number == 0 else start.elsewhere, town.TownLink(links, number))
             commands.begin(engine, True, math.inf)
             engine.run(60, energy=True)
             state, owned = engine.state, engine.state.owned
@@ -204,5 +203,5 @@ def test_it_shows_in_no_bit_on_ranks(ranks: int) -> None:
 
 def test_so_many_particles_have_one_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     for most, may_prune in ((864, True), (863, False)):
-        monkeypatch.setattr("motes.simulation.simulation.MOST_PRUNED", most)
-        assert melt()._plan.may_prune is may_prune
+        monkeypatch.setattr("motes.simulation.parts.MOST_PRUNED", most)
+        assert melt()._parts.plan.may_prune is may_prune

@@ -109,7 +109,7 @@ def refusal(owner: object, name: str, instead: str) -> InputError:
 def absence(owner: object, name: str, elsewhere: Mapping[str, str]) -> AttributeError:
     """The error that says of an attribute which is not there what was probably meant; elsewhere: what is by names."""
     names = [one for one in dir(type(owner)) if not one.startswith("_")]
-    if name in names:
+    if hasattr(type(owner), name):
         object.__getattribute__(owner, name)  # it is there, and something within is not: that is to be said
     meant = None if name.startswith("_") else nearest(name, names)
     hint = elsewhere.get(name) or (f"did you mean {meant!r}?" if meant else "dir() lists what it has")

@@ -117,7 +117,8 @@ class Readings:
     if not TYPE_CHECKING:  # which would take any name for an attribute
 
         def __getattr__(self, name: str) -> Never:
-            raise absence(self, name, elsewhere(self._summary.attributes if "_course" in vars(self) else ()))
+            made = "_course" in vars(self) and not name.startswith("_")
+            raise absence(self, name, elsewhere(self._summary.attributes if made else ()))
 
     # The state, in the order of particle ids
 
