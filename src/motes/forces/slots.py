@@ -80,6 +80,16 @@ def gather_home(begin: int, end: int, buffers: Integers, homes: Integers, offset
 
 
 @njit(cache=True, nogil=True)
+def add_home(begin: int, end: int, particle: Counts, buffers: Integers, rows: Integers) -> None:
+    """Add what is in the slots of all threads' buffers (t, k, slots) to rows (k, n) of the particles."""
+    for row in range(begin, end):
+        for slot in range(len(particle)):
+            if particle[slot] >= 0:
+                for thread in range(len(buffers)):
+                    rows[row, particle[slot]] += buffers[thread, row, slot]
+
+
+@njit(cache=True, nogil=True)
 def gather_slots(begin: int, end: int, particle: Counts, source: Any, slots: Any) -> None:
     """Copy what particles have into their slots; an empty slot takes that of particle 0."""
     for slot in range(begin, end):
@@ -156,9 +166,8 @@ class SlotForces(Stage):
         ghosts, (k, n); return the results."""
         parts = self._shares.parts
         aside = np.zeros((len(parts), len(rows), self._buffers.shape[2]), np.int64)
-        results = self.team.each([[work(chunk, aside[t])] for t, chunk in enumerate(parts)])
-        filled = np.flatnonzero(pairs.particle[: pairs.slots] >= 0)
-        rows[:, pairs.particle[filled]] += aside[:, :, filled].sum(axis=0)
+        results = self.team.each([[work(chunk, aside[t])] for t, chunk in enumerate(parts)], len(parts) > 1)
+        add_home(0, len(rows), pairs.particle[: pairs.slots], aside, rows)
         return results
 
     def _works(self, thread: int, pairs: PairList, work: Callable[[Chunk, Integers], Work]) -> list[Work]:

@@ -11,13 +11,14 @@ from typing import Any
 from motes.core.box import AXES
 from motes.core.cores import warn_of_more
 from motes.core.errors import InputError
+from motes.core.progress import compiling
 from motes.core.schedules import Follower, Followers
 from motes.core.threads import Team
 from motes.core.tuples import special_pairs
 from motes.decomposition.grid import check_images
 from motes.engine.plan import Plan
 from motes.engine.starts import Start, Summary
-from motes.forces import BoundInteraction, Interaction, plans_of
+from motes.forces import BoundInteraction, Interaction, law, plans_of, portions_of
 from motes.formulas.bind import Names
 from motes.integrators import Integrator
 from motes.neighbors.inner import MOST_PRUNED
@@ -119,6 +120,18 @@ class Parts:
     def spacing(self) -> float:
         """The mean distance of particles."""
         return float(self.summary.density ** (-1 / self.summary.box.dimensions))
+
+    @cached_property
+    def _portion_plans(self) -> dict[int | None, tuple[law.Plan, ...]]:
+        return {}
+
+    def portion_plans(self, step: int, only: int | None = None) -> tuple[law.Plan, ...]:
+        """What says what each particle has of the energies and virials of all interactions, or of one by its number."""
+        if only not in self._portion_plans:
+            with compiling(self.integrator, self.interactions):
+                names = self.laws.names(self.summary, step)
+                self._portion_plans[only] = portions_of(self.laws.interactions, names, only)
+        return self._portion_plans[only]
 
     @cached_property
     def records(self) -> tuple[dict[str, Any], tuple[InteractionRecord, ...]]:

@@ -16,7 +16,6 @@ from motes.core.checks import number, whole_number
 from motes.core.compiled import njit
 from motes.core.errors import InputError, RunError
 from motes.core.frozen import absence, read_only
-from motes.core.progress import compiling
 from motes.core.state import Array, Floats, Integers
 from motes.core.tuples import Topology
 from motes.core.words import did_you_mean
@@ -26,7 +25,7 @@ from motes.engine.failing import StoppedError
 from motes.engine.starts import Summary
 from motes.engine.step import Engine
 from motes.exact.waves import QUANTUM, rows_within, vectors_in
-from motes.forces import Interaction, Plan, portions_of
+from motes.forces import Interaction
 from motes.forces.portions import tensor, values_of
 from motes.formulas.elementwise import record_named
 from motes.integrators import Integrator
@@ -406,7 +405,9 @@ class Readings:
         """The sum of m v v, and of r f over pairs, bonds and angles, over the volume of the box, (d, d); its trace over
         d is the pressure. Under Brownian motion the kinetic part is the mean in the bath."""
         self._course.require_forces()
-        virial = tensor(self._call(commands.whole_portions, self._portion_plans())[1:], self.box.dimensions)
+        virial = tensor(
+            self._call(commands.whole_portions, self._parts.portion_plans(self.step))[1:], self.box.dimensions
+        )
         if self.has_velocities:
             kinetic = self._engine.ask(queries.kinetic_tensor)
         else:
@@ -419,7 +420,7 @@ class Readings:
         """The potential energy of each interaction, in their order."""
         self._course.require_forces()
         return tuple(
-            float(self._call(commands.whole_portions, self._portion_plans(number))[0])
+            float(self._call(commands.whole_portions, self._parts.portion_plans(self.step, number))[0])
             for number in range(len(self.interactions))
         )
 
@@ -427,13 +428,8 @@ class Readings:
         """Energy and components of the virial of each particle, (k, N) by rising ids."""
         with self._engine.turn():  # the values and their order are of one step
             self._course.require_forces()
-            rows, unit = self._call(commands.portions, self._portion_plans())
+            rows, unit = self._call(commands.portions, self._parts.portion_plans(self.step))
             return values_of(rows[:, self._ranking()], unit)
-
-    def _portion_plans(self, only: int | None = None) -> tuple[Plan, ...]:
-        with compiling(self.integrator, self.interactions):
-            laws = self._parts.laws
-            return portions_of(laws.interactions, laws.names(self._summary, self.step), only)
 
     @property
     def kinetic_energy(self) -> float:
