@@ -624,3 +624,12 @@ def test_ranks_whose_messages_are_too_long_for_shared_memory_take_the_ordinary_s
     monkeypatch.setattr("motes.engine.march.MOST_SHARED", 1000)
     on_ranks(melt, 2, 1, steps=10)
     assert sum(marched) == 0
+
+
+def test_steps_that_an_observer_sees_one_by_one_march_too(marched: list[int]) -> None:
+    seen, quiet = melt(threads=2), melt(threads=2)
+    seen.every(1, lambda frame: frame.positions)
+    seen.run(80)
+    assert sum(marched) > 50
+    quiet.run(80)
+    assert seen.fingerprint == quiet.fingerprint

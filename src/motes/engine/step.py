@@ -41,7 +41,7 @@ from motes.neighbors.list import BUILD, PRUNE, NeighborList
 from motes.neighbors.tuples import SpecialPairs, TupleSearch
 
 LEAST_STRETCH = 3
-"""Steps for which it is not worth making a tape."""
+"""Steps that are worth making a tape, or stretches of fewer steps with the same lists."""
 
 PATIENCE = 4
 """Marches that may be shorter than that, one after the other."""
@@ -93,6 +93,7 @@ class Engine:
         self.descent: Descent | None = None
         self.march = March(self)
         self._fruitless = 0  # marches, one after the other
+        self._short = 0, 0  # these lists, and how many stretches of few steps there were with them
         self._resting_until = 0  # this step
         self.state.stride = plan.stride
         self.sums = NOT_ASKED
@@ -122,10 +123,20 @@ class Engine:
     def _may_march(self, most: int, half_done: bool) -> bool:
         """Whether it is worth while for so many steps, and there is nothing to decide at the first of them."""
         state = self.state
-        if most < LEAST_STRETCH or state.step < self._resting_until or self.needs.step >= state.step - 1:
+        if self._too_few(most) or state.step < self._resting_until or self.needs.step >= state.step - 1:
             return False
         step = state.step - 1 if half_done else state.step
         return self.march.possible and self.march.ready(step, half_done, self.attempts.failed, self.sums)
+
+    def _too_few(self, steps: int) -> bool:
+        """Whether so many are not worth a tape: one for each stretch, as an observer of every step would have it, are,
+        if they go on for some time."""
+        if steps >= LEAST_STRETCH or steps < 1:
+            return steps < 1
+        lists, stretches = self._short
+        builds = self.neighbors.pairs.builds
+        self._short = builds, stretches + 1 if lists == builds else 1
+        return self._short[1] < LEAST_STRETCH
 
     def _march(self, most: int, half_done: bool) -> tuple[int, bool]:
         """Take up to so many steps of which nothing must be decided, and the one that ended that, or half of it; return
@@ -134,7 +145,7 @@ class Engine:
         begun = state.step - 1 if half_done else state.step
         rounds, code = self.march.go(most, begun, half_done)
         state.step = begun + rounds
-        self._fruitless = 0 if rounds >= LEAST_STRETCH else self._fruitless + 1
+        self._fruitless = 0 if rounds >= min(most, LEAST_STRETCH) else self._fruitless + 1
         if self._fruitless == PATIENCE:
             self._fruitless, self._resting_until = 0, state.step + REST
         if rounds > 0 or code == DONE:

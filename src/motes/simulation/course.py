@@ -128,20 +128,21 @@ class Course:
         self._observe(frame)
         if self._stopping:
             self.end = self.step
-        chunk = 1
-        while self.step < self.end:
-            due = self.roster.next_due(self.step)
-            stop = min(self.end, self.step + min(chunk, self._look_ahead.longest), self.end if due is None else due)
-            self._rescue.keep_now_and_then(self.step)
-            started, before = time.perf_counter(), self.step
+        chunk, step = 1, self.step
+        while step < self.end:
+            due = self.roster.next_due(step)
+            stop = min(self.end, step + min(chunk, self._look_ahead.longest), self.end if due is None else due)
+            self._rescue.keep_now_and_then(step)
+            started = time.perf_counter()
             self._advance(stop, frame)
-            chunk = steps_until_shown(stop - before, time.perf_counter() - started)
+            chunk = steps_until_shown(stop - step, time.perf_counter() - started)
+            step = self.step
             self._observe(frame)
-            show(self.step - begin)
-            if interrupt.signal is not None and self.step < self.end:
+            show(step - begin)
+            if interrupt.signal is not None and step < self.end:
                 break
             if self._stopping:
-                self.end = self.step
+                self.end = step
         if interrupt.signal is not None:
             name = interrupt.signal.name
             warn(f"stopped by {name} at step {self.step} of {self.end}; {self._how_to_go_on(frame())}")
