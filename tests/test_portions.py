@@ -218,7 +218,7 @@ def test_attributes_may_have_any_names() -> None:
     assert math.fsum(simulation.energies) == simulation.potential_energy
     for name, values in names.items():
         assert np.array_equal(simulation.attributes[name], values)
-        assert np.array_equal(simulation.elementwise(eval(f"lambda {name}: 2 * {name}")), 2 * values)  # noqa: S307
+        assert np.array_equal(simulation.elementwise(eval(f"lambda {name}: 2 * {name}")), 2 * values)  # noqa: S307  # names from above
 
 
 def test_particles_that_overlap_have_none() -> None:

@@ -128,12 +128,12 @@ class Box(Frozen):
         return float(self.lengths[0])
 
     @property
-    def Ly(self) -> float:  # noqa: N802
+    def Ly(self) -> float:  # noqa: N802  # as Lx
         """The edge along y."""
         return float(self.lengths[1])
 
     @property
-    def Lz(self) -> float:  # noqa: N802
+    def Lz(self) -> float:  # noqa: N802  # as Lx
         """The edge along z; 0 in two dimensions."""
         return float(self.lengths[2]) if self.dimensions == 3 else 0.0
 

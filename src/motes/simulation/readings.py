@@ -446,8 +446,9 @@ class Readings:
 
     @property
     def degrees_of_freedom(self) -> int:
-        """d N, less one for each axis along which the total momentum is conserved: neither a wall, nor a field that
-        depends on that coordinate, nor a bath or a force that is not mutual changes it."""
+        """d for each particle that is not frozen, less one for each axis along which the total momentum is conserved:
+        neither a wall, nor a field that depends on that coordinate, nor a bath or a force that is not mutual, nor a
+        frozen particle changes it."""
         return self._parts.plan.freedom
 
     @property

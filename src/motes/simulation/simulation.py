@@ -382,7 +382,7 @@ class Simulation(Readings):
     @property
     def box(self) -> Box:
         """The box. In another one that is assigned the particles stay where they are, wrapped into it along periodic
-        axes; `scale` takes them along. The timings begin anew."""
+        axes; `scale` takes them along. The timings begin anew. It takes as long as to make a simulation."""
         return self._summary.box
 
     @box.setter
@@ -390,7 +390,8 @@ class Simulation(Readings):
         self._go_into(box, self.positions)
 
     def scale(self, box: Box) -> None:
-        """Go on in another box, with all positions scaled from this one into it, axis by axis."""
+        """Go on in another box, with all positions scaled from this one into it, axis by axis. It takes as long as to
+        make a simulation of these particles."""
         self._go_into(box, None)
 
     def _go_into(self, box: Box, positions: Floats | None) -> None:
